@@ -1,0 +1,73 @@
+# Two commands do everything on a fresh machine: `make book` and `make test`.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The system's Python, used once to make .venv: python3 where it is new enough, else a newer one beside it.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done; echo python3)
+
+BIN := .venv/bin
+PORT ?= 8000
+HTML := book/_build/html
+BOOK_INPUTS := $(shell find book notebooks attnlib _config.yml -type f \
+	-not -path 'book/_build/*' -not -name '*.pyc' -not -path '*/.ipynb_checkpoints/*')
+
+# Same numbers and the same figures on every machine: one thread, no user configuration.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export OMP_NUM_THREADS := 1
+export PYTHONHASHSEED := 0
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+.PHONY: help book serve test lab notebooks lint bench fonts lock clean environment web
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+book: web ## set everything up and build the book
+	@$(MAKE) --no-print-directory $(HTML)/.complete
+	@echo "✓ the book is at $(HTML)/index.html; \`make serve\` opens it at http://127.0.0.1:$(PORT)"
+
+$(HTML)/.complete: $(BOOK_INPUTS)
+	@echo "▸ building the pages"
+	@rm -rf book/_build
+	@jupyter-book build . --config _config.yml --toc book/_toc.yml --path-output book -W -n --keep-going
+	@touch $@
+
+serve: book ## serve the built book on this machine only (PORT=8000)
+	@echo "▸ http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
+	@python -m http.server $(PORT) --bind 127.0.0.1 --directory $(HTML)
+
+test: web ## set everything up and prove all of it
+	@python tools/prove.py
+
+lab: environment ## open the notebooks in JupyterLab
+	@jupyter lab notebooks/en
+
+notebooks: environment ## run every notebook in place (ONLY=path: just that one)
+	@python tools/run_notebooks.py $(ONLY)
+
+lint: environment ## put the code into its form and name what is wrong with it
+	@ruff format && ruff check --fix && mypy
+
+bench: environment ## measure speed and memory against torch, as ratios
+	@python -m benchmarks
+
+fonts: environment ## cut the Chinese fonts to the characters in use (maintainers)
+	@python tools/build_fonts.py
+
+lock: ## resolve requirements.in into requirements.txt (maintainers; needs uv)
+	@uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header requirements.in \
+		| grep -vE '^(cuda|nvidia|triton)' > requirements.unfinished
+	@{ head -2 requirements.txt; cat requirements.unfinished; } > requirements.new
+	@mv requirements.new requirements.txt && rm requirements.unfinished
+
+clean: ## remove what was built, but not what was installed
+	@rm -rf book/_build book/_static/vendor .cache .mypy_cache .pytest_cache .ruff_cache
+
+environment:
+	@$(PYTHON) tools/environment.py
+
+web:
+	@$(PYTHON) tools/environment.py --web

@@ -1,0 +1,150 @@
+"""nbval, stricter: figures and widget state are compared too, and nothing may opt out.
+
+nbval by itself passes a cell that was never run, ignores images unless nbdime renders its report,
+and never looks at widget state, so a stale figure would stay green. Load this beside it:
+
+    pytest --nbval -p tests.notebooks.strict_nbval notebooks
+"""
+
+import base64
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from nbval.plugin import IPyNbCell, IPyNbFile
+from PIL import Image, UnidentifiedImageError
+
+# Two machines may round one anti-aliased pixel differently; a changed digit or bar moves far more.
+PIXEL_LEVELS = 32  # of 255: how far one channel of a pixel may be off before the pixel counts
+PIXELS_ALLOWED = 12  # how many such pixels a figure may have
+
+FIGURES = Path(".cache/figures")
+
+
+def image_difference(stored: str, computed: str) -> str | None:
+    """Say how two base64 PNGs differ beyond rounding; None if they show the same."""
+    try:
+        old, new = (
+            np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA"), dtype=int)
+            for png in (stored, computed)
+        )
+    except (ValueError, OSError, SyntaxError, UnidentifiedImageError) as error:
+        return f"the stored picture cannot be read: {error}"
+    if old.shape != new.shape:
+        return f"size {old.shape[1]} × {old.shape[0]} became {new.shape[1]} × {new.shape[0]}"
+    off = int((np.abs(old - new).max(axis=-1) > PIXEL_LEVELS).sum())
+    return f"{off} pixels differ" if off > PIXELS_ALLOWED else None
+
+
+def canonical_state(states: dict[str, dict[str, Any]]) -> list[str]:
+    """Write widget models with their random ids numbered by order of creation."""
+    text = [json.dumps(state, sort_keys=True) for state in states.values()]
+    for order, model_id in enumerate(states):
+        text = [line.replace(model_id, f"model {order}") for line in text]
+    return [re.sub(r"0x[0-9a-f]{6,}", "0x…", line) for line in text]
+
+
+class StrictCell(IPyNbCell):
+    """A code cell whose pictures must match, too."""
+
+    def runtest(self) -> None:
+        if self.options["skip"] or not self.options["check"]:
+            self.raise_cell_error("a cell of this book may not opt out of being compared")
+        if self.cell.execution_count is None:
+            self.raise_cell_error("this cell is committed without having been run")
+        super().runtest()
+
+    def compare_outputs(self, test: list[Any], ref: list[Any], skip_compare: Any = None) -> bool:
+        stored, computed = (
+            [out["data"]["image/png"] for out in outs if "image/png" in out.get("data", {})]
+            for outs in (ref, test)
+        )
+        if not super().compare_outputs(test, ref, skip_compare):
+            return False
+        # nbval has compared everything but the pictures; the number of outputs agrees by now.
+        if len(stored) != len(computed):
+            self.comparison_traceback = [f"{len(stored)} figures became {len(computed)}"]
+            return False
+        for old, new in zip(stored, computed, strict=True):
+            if difference := image_difference(old, new):
+                FIGURES.mkdir(parents=True, exist_ok=True)
+                name = f"{self.path.stem}-{self.cell.id}"
+                (FIGURES / f"{name}-stored.png").write_bytes(base64.b64decode(old))
+                (FIGURES / f"{name}-computed.png").write_bytes(base64.b64decode(new))
+                self.comparison_traceback = [
+                    f"the figure has changed: {difference} (see {FIGURES}/{name}-*.png)"
+                ]
+                return False
+        return True
+
+
+class WidgetState(pytest.Item):
+    """The widget state that the page brings to life is the one the cells have just made."""
+
+    def runtest(self) -> None:
+        stored = self.parent.nb.metadata.get("widgets", {})
+        stored = stored.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+        stored = {
+            model_id: {
+                "model": [model["model_module"], model["model_name"]],
+                "state": model["state"],
+            }
+            for model_id, model in stored.items()
+        }
+        old, new = canonical_state(stored), canonical_state(self.parent.models)
+        assert len(old) == len(new), f"{len(old)} widget models are stored, {len(new)} were made"
+        for order, (before, after) in enumerate(zip(old, new, strict=True)):
+            assert before == after, f"widget model {order} is stale: run `make notebooks`"
+
+    def repr_failure(self, excinfo: Any, style: Any = None) -> str:
+        return str(excinfo.value)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, f"{self.path.name}::widget state"
+
+
+class StrictNotebook(IPyNbFile):
+    """A notebook of which everything that a reader can see is compared."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.models: dict[str, dict[str, Any]] = {}
+
+    def collect(self) -> Iterator[pytest.Item]:
+        for cell in super().collect():
+            yield StrictCell.from_parent(
+                self,
+                name=f"{cell.cell.id}",
+                cell_num=cell.cell_num,
+                cell=cell.cell,
+                options=cell.options,
+            )
+        yield WidgetState.from_parent(self, name="widget-state")
+
+    def get_kernel_message(self, timeout: float | None = None, stream: str = "iopub") -> Any:
+        message = super().get_kernel_message(timeout, stream)
+        content = message["content"]
+        if message["msg_type"] == "comm_open":
+            state = dict(content["data"]["state"])
+            self.models[content["comm_id"]] = {
+                "model": [state["_model_module"], state["_model_name"]],
+                "state": state,
+            }
+        elif message["msg_type"] == "comm_msg" and content["data"].get("method") == "update":
+            self.models[content["comm_id"]]["state"].update(content["data"]["state"])
+        return message
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Iterator[None]:
+    """Put the strict notebook in the place of nbval's."""
+    collected = yield
+    return [
+        StrictNotebook.from_parent(parent, path=file_path) if isinstance(node, IPyNbFile) else node
+        for node in collected
+    ]

@@ -1,0 +1,147 @@
+"""The scripts behind the Makefile: what they promise about interruptions and bad machines."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+environment = load("environment")
+run_notebooks = load("run_notebooks")
+
+
+@pytest.mark.parametrize(
+    ("printed", "advice"),
+    [
+        ("ERROR: [Errno 28] No space left on device", "disk is full"),
+        ("npm error code ENOTFOUND", "network"),
+        ("Failed to establish a new connection: [Errno -3] Temporary failure", "network"),
+        ("ERROR: No matching distribution found for torch==2.13.0", "no build for this Python"),
+        ("OSError: [Errno 13] Permission denied: '.venv'", "cannot be written"),
+        ("something else entirely", "last lines above"),
+    ],
+)
+def test_a_failed_install_ends_in_one_sentence(printed, advice, capfd):
+    script = f"import sys; print({printed!r}); sys.exit(1)"
+    with pytest.raises(SystemExit) as ended:
+        environment.run_shown([sys.executable, "-c", script], "Installing", "$^")
+    assert advice in str(ended.value)
+    assert str(ended.value).count("\n") == 0
+    assert printed in capfd.readouterr().err  # the installer's own words are not hidden
+
+
+def test_a_missing_program_is_named():
+    with pytest.raises(SystemExit, match="no-such-program"):
+        environment.run_shown(["no-such-program"], "Fetching", "$^")
+
+
+def test_an_old_python_is_told_so():
+    old = (
+        "import sys; sys.version_info = (3, 9); "
+        f"exec(compile(open({str(ROOT / 'tools' / 'environment.py')!r}).read(), 'e', 'exec'))"
+    )
+    done = subprocess.run([sys.executable, "-c", old], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Python 3.9 is too old" in done.stderr
+    assert "3.11" in done.stderr
+
+
+def test_an_old_python_can_read_the_script():
+    import ast
+
+    source = (ROOT / "tools" / "environment.py").read_text(encoding="utf-8")
+    ast.parse(source, feature_version=(3, 7))
+
+
+def test_a_missing_venv_module_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
+    monkeypatch.setitem(sys.modules, "ensurepip", None)
+    with pytest.raises(SystemExit, match="python3-venv"):
+        environment.set_up_python()
+
+
+def test_a_full_disk_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(environment, "DISK_NEEDED", 10**18)
+    with pytest.raises(SystemExit, match="too full"):
+        environment.set_up_python()
+    assert not (tmp_path / ".venv").exists()
+
+
+@pytest.fixture
+def installs(monkeypatch, tmp_path):
+    """`set_up_python` in an empty folder, its installer replaced by a record of calls."""
+    calls = []
+    monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(
+        environment.venv, "create", lambda path, **_: Path(path).mkdir(exist_ok=True)
+    )
+    monkeypatch.setattr(environment, "run_shown", lambda command, *_: calls.append(command))
+    return calls
+
+
+def test_nothing_is_installed_twice(installs):
+    environment.set_up_python()
+    assert len(installs) == 2
+    environment.set_up_python()
+    assert len(installs) == 2
+
+
+def test_an_interrupted_install_starts_afresh(installs, monkeypatch):
+    def interrupted(*_):
+        (environment.VENV / "half-installed").touch()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(environment, "run_shown", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            environment.set_up_python()
+    environment.set_up_python()
+    assert len(installs) == 2
+    assert not (environment.VENV / "half-installed").exists()
+
+
+def test_changed_pins_are_installed(installs):
+    environment.set_up_python()
+    (environment.VENV / ".ready").write_text("the digest of other pins")
+    environment.set_up_python()
+    assert len(installs) == 4
+
+
+@pytest.fixture
+def small_notebook(tmp_path):
+    path = tmp_path / "small.ipynb"
+    cell = nbformat.v4.new_code_cell("import ipywidgets\nipywidgets.IntSlider()")
+    cell["id"] = "slider"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    return path
+
+
+def test_a_second_run_of_a_notebook_changes_nothing(small_notebook):
+    first = run_notebooks.execute(small_notebook)
+    small_notebook.write_text(first, encoding="utf-8")
+    assert "IntSliderModel" in first
+    assert run_notebooks.execute(small_notebook) == first
+
+
+def test_a_failing_cell_leaves_the_notebook_alone(small_notebook, monkeypatch, capsys):
+    notebook = nbformat.read(small_notebook, 4)
+    notebook.cells[0].source = "1 / 0"
+    nbformat.write(notebook, small_notebook)
+    before = small_notebook.read_bytes()
+    monkeypatch.setattr(sys, "argv", ["run_notebooks.py", str(small_notebook)])
+    assert run_notebooks.main() == 1
+    assert small_notebook.read_bytes() == before
+    assert "ZeroDivisionError" in capsys.readouterr().out

@@ -1,0 +1,194 @@
+"""Set up what the book needs: `.venv` with the pins, then the web assets of its pages.
+
+Runs under the system's Python, before anything is installed: standard library only, and syntax that
+an old Python can still read, so that it can say that it is too old. Every step ends by writing a
+stamp; a step without a valid stamp was interrupted or is out of date, and is done again.
+
+    python3 tools/environment.py            # the virtual environment
+    python3 tools/environment.py --web      # and the web assets (needs the environment's node)
+"""
+
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit(
+        "Python %d.%d is too old for this book: install Python 3.11 or newer, then run "
+        "`make book PYTHON=python3.11` (or its name on your system)." % sys.version_info[:2]
+    )
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import time
+import venv
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+VENDOR = ROOT / "book" / "_static" / "vendor"
+DISK_NEEDED = 3_000_000_000  # bytes; the CPU build of torch and its neighbours take about 2 GB
+
+# What a failed installer printed -> what the reader should do about it.
+CAUSES = [
+    (
+        r"No space left on device|ENOSPC|Errno 28|Disk quota exceeded",
+        "The disk is full: free about 3 GB, then run the same command again.",
+    ),
+    (
+        r"Temporary failure in name resolution|Name or service not known|NewConnectionError"
+        r"|Failed to establish a new connection|Max retries exceeded|Network is unreachable"
+        r"|ConnectTimeout|ReadTimeout|ProxyError|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET"
+        r"|ENETUNREACH|ETIMEDOUT|nodename nor servname|Connection refused",
+        "The package index cannot be reached: connect to the network (or set your proxy), then "
+        "run the same command again; what is already there is kept.",
+    ),
+    (
+        r"No matching distribution found for (\S+)",
+        "A pinned package has no build for this Python and system: use Python 3.11 to 3.13 on "
+        "Linux, macOS or Windows (see requirements.txt).",
+    ),
+    (
+        r"Permission denied|EACCES",
+        "A file of this folder cannot be written: check that it belongs to you, then run the "
+        "same command again.",
+    ),
+]
+
+
+def say(message: str) -> None:
+    print(f"▸ {message}", flush=True)
+
+
+def fail(sentence: str) -> NoReturn:
+    sys.exit(f"✗ {sentence}")
+
+
+def digest(*parts: Path | str) -> str:
+    """Hash of files (by content) and strings, to tell whether a step is up to date."""
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(part.read_bytes() if isinstance(part, Path) else str(part).encode())
+    return sha.hexdigest()
+
+
+def run_shown(command: list[str], what: str, interesting: str) -> None:
+    """Run `command`; show its interesting lines as they come, and name the cause if it fails."""
+    environment = dict(os.environ, PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}")
+    lines = []
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+    except FileNotFoundError:
+        fail(f"{what} failed: `{command[0]}` was not found.")
+    with process:
+        for line in process.stdout:
+            lines.append(line)
+            if re.match(interesting, line.strip()):
+                print(f"    {line.strip()[:100]}", flush=True)
+    if process.returncode == 0:
+        return
+    output = "".join(lines)
+    sys.stderr.write("".join(lines[-25:]))
+    for pattern, sentence in CAUSES:
+        if re.search(pattern, output):
+            fail(f"{what} failed. {sentence}")
+    fail(f"{what} failed; the last lines above say why.")
+
+
+def set_up_python() -> None:
+    """Make `.venv` with exactly the pins of requirements.txt, and `attnlib` importable in it."""
+    stamp = VENV / ".ready"
+    wanted = digest(
+        ROOT / "requirements.txt", ROOT / "pyproject.toml", sys.version, sys.executable, str(ROOT)
+    )
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    started = time.monotonic()
+    try:
+        import ensurepip  # noqa: F401  (Debian splits it from Python)
+    except ImportError:
+        fail(
+            "This Python has no `venv`: install it (Debian and Ubuntu: `sudo apt install "
+            "python3-venv`), then run the same command again."
+        )
+    free = shutil.disk_usage(ROOT).free
+    if free < DISK_NEEDED and not stamp.is_file():
+        fail(
+            f"The disk is too full: {free / 1e9:.1f} GB are free at {ROOT} and about "
+            f"{DISK_NEEDED / 1e9:.0f} GB are needed; free some, then run the same command again."
+        )
+    if VENV.exists() and not stamp.is_file():
+        # Half-installed packages can look whole to pip; starting afresh is the only safe repair.
+        say("an earlier installation was interrupted: starting it afresh")
+        shutil.rmtree(VENV)
+    if stamp.is_file():
+        say("requirements have changed: updating .venv")
+        stamp.unlink()
+    else:
+        say(f"making .venv with Python {sys.version.split()[0]}")
+    # The environment is laid anew even when it exists: that is cheap, and mends a moved folder.
+    try:
+        venv.create(VENV, with_pip=True, clear=False, upgrade_deps=False)
+    except (OSError, subprocess.CalledProcessError) as error:
+        fail(f"The virtual environment .venv could not be made: {error}.")
+    pip = [str(BIN / "python"), "-m", "pip", "--disable-pip-version-check"]
+    say("installing the pinned packages (about 5 minutes the first time, 2 GB)")
+    run_shown(
+        [*pip, "install", "--progress-bar", "off", "--requirement", "requirements.txt"],
+        "Installing the Python packages",
+        r"Downloading|Using cached|Installing collected",
+    )
+    run_shown(
+        [*pip, "install", "--no-deps", "--no-build-isolation", "--editable", "."],
+        "Installing attnlib",
+        r"$^",
+    )
+    stamp.write_text(wanted)
+    say(f"Python packages ready ({time.monotonic() - started:.0f} s)")
+
+
+def set_up_web() -> None:
+    """Fetch the locked npm packages, and build from them what the pages load."""
+    node_stamp = ROOT / "node_modules" / ".ready"
+    locked = digest(ROOT / "package.json", ROOT / "package-lock.json")
+    npm = str(BIN / "npm")
+    if not node_stamp.is_file() or node_stamp.read_text() != locked:
+        say("fetching the web packages of package-lock.json")
+        # `npm ci` begins by deleting node_modules, so an interrupted one leaves nothing behind.
+        run_shown([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "npm ci", r"added \d")
+        node_stamp.write_text(locked)
+    sources = sorted(path for path in (ROOT / "book" / "web").rglob("*") if path.is_file())
+    built = digest(locked, ROOT / "tools" / "build_web.mjs", *sources)
+    vendor_stamp = VENDOR / ".ready"
+    if not vendor_stamp.is_file() or vendor_stamp.read_text() != built:
+        say("building the web assets of the pages")
+        run_shown([str(BIN / "node"), "tools/build_web.mjs"], "Building the web assets", r".*kB")
+        vendor_stamp.write_text(built)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--web", action="store_true", help="set up the web assets too")
+    arguments = parser.parse_args()
+    try:
+        set_up_python()
+        if arguments.web:
+            set_up_web()
+    except KeyboardInterrupt:
+        fail("Interrupted: run the same command again, it goes on where it can.")
+    except OSError as error:
+        if error.errno == 28:
+            fail("The disk is full: free about 3 GB, then run the same command again.")
+        raise

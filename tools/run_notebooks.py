@@ -1,0 +1,85 @@
+"""Execute notebooks in place, with widget state, so that a second run changes nothing.
+
+    python tools/run_notebooks.py                                  # every notebook of the book
+    python tools/run_notebooks.py notebooks/en/03_masks.ipynb      # only these
+
+What differs from run to run is made canonical: the ids of widget models are random and are numbered
+by order of creation; versions and times leave the metadata. A notebook is replaced only once it has
+run to its end, by renaming a finished file: an interruption leaves the old one whole.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+ROOT = Path(__file__).resolve().parent.parent
+CELL_TIMEOUT = 300  # seconds
+
+
+def with_numbered_models(notebook: nbformat.NotebookNode) -> str:
+    """Write the notebook with its widget models numbered by order of creation."""
+    states = notebook.metadata.get("widgets", {}).values()
+    model_ids = [model_id for state in states for model_id in state["state"]]
+    text = nbformat.writes(notebook)
+    for order, model_id in enumerate(model_ids):
+        text = text.replace(model_id, f"{order:032x}")
+    return nbformat.writes(nbformat.reads(text, as_version=4)) + "\n"  # keys sorted anew
+
+
+def execute(path: Path) -> str:
+    """Run the notebook at `path` in its own folder; return its canonical JSON."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=True,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    notebook.metadata.pop("widgets", None)
+    client.execute()
+    notebook.metadata["kernelspec"] = {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    }
+    notebook.metadata["language_info"] = {"name": "python"}
+    nbformat.validate(notebook)
+    return with_numbered_models(notebook)
+
+
+def main() -> int:
+    """Run the notebooks named on the command line, or all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", type=Path)
+    paths = parser.parse_args().notebooks or sorted(ROOT.glob("notebooks/*/*.ipynb"))
+    # The reader's own IPython start-up files must not leak into what is published.
+    with tempfile.TemporaryDirectory() as ipython_dir:
+        os.environ.update(IPYTHONDIR=ipython_dir, OMP_NUM_THREADS="1", PYTHONHASHSEED="0")
+        for path in paths:
+            started = time.monotonic()
+            try:
+                text = execute(path.resolve())
+            except CellExecutionError as error:
+                print(f"✗ {path}: a cell failed; the file is left as it was.\n{error}")
+                return 1
+            changed = text != path.read_text(encoding="utf-8")
+            if changed:
+                unfinished = path.with_suffix(".ipynb.unfinished")
+                unfinished.write_text(text, encoding="utf-8")
+                unfinished.replace(path)
+            verdict = "updated" if changed else "unchanged"
+            print(f"▸ {path.name}: {verdict} ({time.monotonic() - started:.0f} s)", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
