@@ -111,7 +111,7 @@ def set_up_python() -> None:
     """Make `.venv` with exactly the pins of requirements.txt, and `attnlib` importable in it."""
     stamp = VENV / ".ready"
     wanted = digest(
-        ROOT / "requirements.txt", ROOT / "pyproject.toml", sys.version, sys.executable, str(ROOT)
+        ROOT / "requirements.txt", ROOT / "pyproject.toml", sys.version, sys.base_prefix, str(ROOT)
     )
     if stamp.is_file() and stamp.read_text() == wanted:
         return
@@ -140,7 +140,7 @@ def set_up_python() -> None:
         say(f"making .venv with Python {sys.version.split()[0]}")
     # The environment is laid anew even when it exists: that is cheap, and mends a moved folder.
     try:
-        venv.create(VENV, with_pip=True, clear=False, upgrade_deps=False)
+        venv.create(VENV, with_pip=True, symlinks=os.name != "nt")
     except (OSError, subprocess.CalledProcessError) as error:
         fail(f"The virtual environment .venv could not be made: {error}.")
     pip = [str(BIN / "python"), "-m", "pip", "--disable-pip-version-check"]
@@ -182,6 +182,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--web", action="store_true", help="set up the web assets too")
     arguments = parser.parse_args()
+    if Path(sys.prefix).resolve() == VENV:  # a .venv on PATH must not be asked to rebuild itself
+        base = str(sys._base_executable)  # type: ignore[attr-defined]
+        os.execv(base, [base, *sys.argv])
     try:
         set_up_python()
         if arguments.web:

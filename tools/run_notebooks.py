@@ -40,6 +40,7 @@ def execute(path: Path) -> str:
         notebook,
         timeout=CELL_TIMEOUT,
         kernel_name="python3",
+        extra_arguments=["--IPKernelApp.log_level=40"],  # errors only
         record_timing=False,
         store_widget_state=True,
         resources={"metadata": {"path": str(path.parent)}},

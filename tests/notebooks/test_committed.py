@@ -121,21 +121,6 @@ def test_widgets_carry_state_and_a_still(notebook, code_cells):
         assert "0x" not in data["text/plain"]
 
 
-def test_live_figures_carry_the_current_script(notebook):
-    """The page runs the JavaScript that was stored with the notebook."""
-    from attnlib import widgets
-
-    state = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
-    stored = [model["state"]["_esm"] for model in state.values() if "_esm" in model["state"]]
-    current = {
-        str(drawing._esm)
-        for drawing in vars(widgets).values()
-        if isinstance(drawing, type) and hasattr(drawing, "_esm")
-    }
-    for text in stored:
-        assert text in current, "the stored script is stale: run `make notebooks`"
-
-
 def test_code_prints_no_prose(code_cells):
     """A Chinese edition shares the code cells byte for byte, so that nothing in them is English."""
     for cell in code_cells[1:]:

@@ -1,0 +1,37 @@
+"""attnlib: attention, small enough to read.
+
+Importing it loads torch, but neither matplotlib nor ipywidgets: pictures are in
+`attnlib.plotting`, live figures in `attnlib.widgets`, checks of answers in `attnlib.checks`.
+"""
+
+from attnlib.chunked import chunked_attention
+from attnlib.functional import attention_weights, masked_softmax, scaled_dot_product_attention
+from attnlib.masks import causal_mask, padding_mask, sliding_window_mask
+from attnlib.multihead import MultiHeadAttention, merge_heads, split_heads
+from attnlib.positional import (
+    LearnedPositionalEncoding,
+    RotaryPositionalEncoding,
+    SinusoidalPositionalEncoding,
+    alibi_bias,
+    alibi_slopes,
+    sinusoidal_encoding,
+)
+
+__all__ = [
+    "LearnedPositionalEncoding",
+    "MultiHeadAttention",
+    "RotaryPositionalEncoding",
+    "SinusoidalPositionalEncoding",
+    "alibi_bias",
+    "alibi_slopes",
+    "attention_weights",
+    "causal_mask",
+    "chunked_attention",
+    "masked_softmax",
+    "merge_heads",
+    "padding_mask",
+    "scaled_dot_product_attention",
+    "sinusoidal_encoding",
+    "sliding_window_mask",
+    "split_heads",
+]

@@ -1,0 +1,96 @@
+"""What fits together: how queries meet keys, and the errors for what does not fit.
+
+Each error names its argument and the shapes or values.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+
+def aligned_positions(
+    q_len: int, k_len: int | None, device: torch.device | str | None
+) -> tuple[Int[Tensor, "{q_len} 1"], Int[Tensor, "k_len"]]:
+    """Place queries (a column) and keys (a row) so that both end at the same position."""
+    k_len = q_len if k_len is None else k_len
+    if q_len < 0 or k_len < 0:
+        raise ValueError(f"q_len and k_len must not be negative, got {q_len} and {k_len}")
+    q_position = torch.arange(k_len - q_len, k_len, device=device)
+    return q_position.unsqueeze(1), torch.arange(k_len, device=device)
+
+
+def check_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor | None = None,
+    *,
+    mask: Tensor | None = None,
+    attn_bias: Tensor | None = None,
+) -> None:
+    """Refuse what cannot be attended with: wrong axes, widths, lengths or dtypes."""
+    q_shape, k_shape = tuple(query.shape), tuple(key.shape)
+    if len(q_shape) < 2 or len(q_shape) != len(k_shape):
+        raise ValueError(
+            "query and key must be (..., length, head_dim), with as many axes as each other; "
+            f"got query {q_shape} and key {k_shape}"
+        )
+    if q_shape[-1] != k_shape[-1] or q_shape[-1] == 0:
+        raise ValueError(
+            "query and key must have the same head_dim, their last axis, and at least 1; "
+            f"got query {q_shape} and key {k_shape}"
+        )
+    if q_shape[:-2] != k_shape[:-2]:
+        raise ValueError(
+            "query and key must agree in their leading axes (batch, heads); "
+            f"got query {q_shape} and key {k_shape}"
+        )
+    if query.dtype != key.dtype or not query.is_floating_point():
+        raise ValueError(
+            "query and key must have the same floating-point dtype; "
+            f"got query {query.dtype} and key {key.dtype}"
+        )
+    if value is not None:
+        if value.shape[:-1] != k_shape[:-1]:
+            raise ValueError(
+                "value must hold one row for each key, (..., k_len, value_dim); "
+                f"got value {tuple(value.shape)} and key {k_shape}"
+            )
+        if value.dtype != key.dtype:
+            raise ValueError(
+                f"value and key must have the same dtype; got {value.dtype} and {key.dtype}"
+            )
+    scores_shape = (*q_shape[:-1], k_shape[-2])
+    if mask is not None:
+        check_mask(mask, scores_shape)
+    if attn_bias is not None:
+        if attn_bias.dtype != query.dtype:
+            raise ValueError(
+                f"attn_bias must have the dtype of the query, {query.dtype}, "
+                f"got {attn_bias.dtype}; a boolean mask goes to `mask`"
+            )
+        check_broadcast("attn_bias", attn_bias, scores_shape)
+
+
+def check_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
+    """Refuse a mask that is not boolean or does not broadcast to the scores."""
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
+        raise ValueError(
+            f"mask must be a boolean tensor (True = may attend), got {kind}; "
+            "additive scores go to `attn_bias`"
+        )
+    check_broadcast("mask", mask, scores_shape)
+
+
+def check_broadcast(name: str, x: Tensor, scores_shape: Sequence[int]) -> None:
+    """Refuse what does not broadcast to the scores, or has no axis for either side of them."""
+    # One axis alone would leave open whether it counts queries, keys or the batch.
+    enough_axes = min(2, len(scores_shape)) <= x.ndim <= len(scores_shape)
+    aligned = zip(reversed(x.shape), reversed(scores_shape), strict=False)
+    if not enough_axes or any(length not in (1, full) for length, full in aligned):
+        raise ValueError(
+            f"{name} of shape {tuple(x.shape)} does not broadcast to the scores, "
+            f"(..., q_len, k_len) = {tuple(scores_shape)}"
+        )

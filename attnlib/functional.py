@@ -1,0 +1,196 @@
+"""Attention as functions: scores, weights, output.
+
+Axes are (..., length, features), with any number of leading axes: none, (batch,), or
+(batch, num_heads). Query, key and value agree in the leading axes; a mask or a bias broadcasts.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from attnlib._shapes import check_attention, check_mask
+from attnlib.masks import causal_mask
+
+
+def masked_softmax(
+    scores: Float[Tensor, "*queries k_len"],
+    mask: Bool[Tensor, "*#queries #k_len"] | None = None,
+) -> Float[Tensor, "*queries k_len"]:
+    """Turn each row of scores into weights; a forbidden key gets exactly 0.
+
+        weights[i, j] = exp(scores[i, j]) / Σ exp(scores[i, j'])    over the allowed j'
+
+    A row with nothing to attend to is all zeros, and so are its gradients.
+
+    Args:
+        scores: Scores of shape (..., q_len, k_len), or (k_len,) for a single query.
+        mask: Boolean, True = may attend; broadcasts to the shape of `scores`.
+
+    Returns:
+        Weights in the shape of `scores`; every row sums to 1, or to 0.
+
+    Raises:
+        ValueError: If `mask` is not boolean or does not broadcast to the shape of `scores`.
+
+    Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.2.3 (mask before softmax).
+
+    >>> scores = torch.tensor([[2.0, 1.0, 0.0], [2.0, 1.0, 0.0]])
+    >>> mask = torch.tensor([[True, True, False], [False, False, False]])
+    >>> masked_softmax(scores, mask)
+    tensor([[0.7311, 0.2689, 0.0000],
+            [0.0000, 0.0000, 0.0000]])
+    """
+    if mask is None:
+        return scores.softmax(dim=-1)
+    check_mask(mask, scores.shape)
+    return _biased_softmax(scores, _as_bias(mask, scores.dtype))
+
+
+def attention_weights(
+    query: Float[Tensor, "*batch q_len head_dim"],
+    key: Float[Tensor, "*batch k_len head_dim"],
+    mask: Bool[Tensor, "*#batch #q_len #k_len"] | None = None,
+    *,
+    attn_bias: Float[Tensor, "*#batch #q_len #k_len"] | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Float[Tensor, "*batch q_len k_len"]:
+    """Say how much each query attends to each key.
+
+        weights = softmax(scale · query @ keyᵀ + attn_bias)    over the allowed keys
+
+    Args:
+        query: Queries of shape (..., q_len, head_dim).
+        key: Keys of shape (..., k_len, head_dim).
+        mask: Boolean, True = may attend; broadcasts to (..., q_len, k_len).
+        attn_bias: Added to the scores after scaling; broadcasts like `mask`. A bias of -inf
+            forbids the key.
+        is_causal: Hide the future, too, by `causal_mask(q_len, k_len)`.
+        scale: Factor of the scores; 1 / sqrt(head_dim) unless given.
+
+    Returns:
+        Weights of shape (..., q_len, k_len); a row with nothing to attend to is all zeros.
+
+    Raises:
+        ValueError: If shapes or dtypes do not fit; the message names the argument and both.
+
+    Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.2.1, equation 1.
+
+    >>> query = torch.tensor([[1.0, 1.0]])  # 上 asks 早, 上 and 好
+    >>> key = torch.tensor([[1.0, 1.0], [2.0, -1.0], [1.0, -1.0]])
+    >>> attention_weights(query, key, scale=1.0)
+    tensor([[0.6652, 0.2447, 0.0900]])
+    """
+    check_attention(query, key, mask=mask, attn_bias=attn_bias)
+    if is_causal:
+        mask = _and_causal(mask, query, key)
+    # Scaling the queries is the same as scaling the scores, but cheaper, and it cannot overflow
+    # half precision on the way.
+    scores = (query * _scale(query, scale)) @ key.mT
+    if mask is not None:
+        attn_bias = _as_bias(mask, query.dtype, attn_bias)
+    return scores.softmax(dim=-1) if attn_bias is None else _biased_softmax(scores, attn_bias)
+
+
+def scaled_dot_product_attention(
+    query: Float[Tensor, "*batch q_len head_dim"],
+    key: Float[Tensor, "*batch k_len head_dim"],
+    value: Float[Tensor, "*batch k_len value_dim"],
+    mask: Bool[Tensor, "*#batch #q_len #k_len"] | None = None,
+    *,
+    attn_bias: Float[Tensor, "*#batch #q_len #k_len"] | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+    dropout_p: float = 0.0,
+    need_weights: bool = False,
+) -> tuple[Float[Tensor, "*batch q_len value_dim"], Float[Tensor, "*batch q_len k_len"] | None]:
+    """Mix the values, each weighted by how well its key answers the query.
+
+        output = softmax(scale · query @ keyᵀ + attn_bias) @ value
+
+    Without weights to return, torch's fused kernel computes the same and never holds all scores
+    in memory.
+
+    Args:
+        query: Queries of shape (..., q_len, head_dim).
+        key: Keys of shape (..., k_len, head_dim).
+        value: Values of shape (..., k_len, value_dim).
+        mask: Boolean, True = may attend; broadcasts to (..., q_len, k_len).
+        attn_bias: Added to the scores after scaling; broadcasts like `mask`. A bias of -inf
+            forbids the key.
+        is_causal: Hide the future, too, by `causal_mask(q_len, k_len)`.
+        scale: Factor of the scores; 1 / sqrt(head_dim) unless given.
+        dropout_p: Probability of dropping a weight, always active: pass 0 when evaluating.
+        need_weights: Return the weights as well.
+
+    Returns:
+        Output of shape (..., q_len, value_dim), and the weights of shape (..., q_len, k_len)
+        before dropout, or None. A query with nothing to attend to gets zeros.
+
+    Raises:
+        ValueError: If shapes or dtypes do not fit; the message names the argument and both.
+
+    Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.2.1, equation 1.
+
+    >>> query = torch.tensor([[1.0, 1.0]])  # 上 asks 早, 上 and 好
+    >>> key = torch.tensor([[1.0, 1.0], [2.0, -1.0], [1.0, -1.0]])
+    >>> value = torch.tensor([[1.0, 3.0], [-1.0, 3.0], [-1.0, 1.0]])
+    >>> scaled_dot_product_attention(query, key, value, scale=1.0, need_weights=True)
+    (tensor([[0.3305, 2.8199]]), tensor([[0.6652, 0.2447, 0.0900]]))
+    """
+    check_attention(query, key, value, mask=mask, attn_bias=attn_bias)
+    if not 0.0 <= dropout_p <= 1.0:
+        raise ValueError(f"dropout_p must lie between 0 and 1, got {dropout_p}")
+
+    if need_weights:
+        weights = attention_weights(
+            query, key, mask, attn_bias=attn_bias, is_causal=is_causal, scale=scale
+        )
+        kept = F.dropout(weights, dropout_p) if dropout_p > 0.0 else weights
+        return kept @ value, weights
+
+    # torch's own flag skips the future for free, but aligns upper-left and takes no mask beside it.
+    unmasked_square = mask is None and attn_bias is None and query.shape[-2] == key.shape[-2]
+    if is_causal and not unmasked_square:
+        mask, is_causal = _and_causal(mask, query, key), False
+    attn_mask = mask if attn_bias is None else attn_bias
+    if mask is not None and attn_bias is not None:
+        attn_mask = _as_bias(mask, query.dtype, attn_bias)
+    output = F.scaled_dot_product_attention(
+        _four_axes(query),
+        _four_axes(key),
+        _four_axes(value),
+        attn_mask=None if attn_mask is None else _four_axes(attn_mask),
+        dropout_p=dropout_p,
+        is_causal=is_causal,
+        scale=_scale(query, scale),
+    )
+    return output.reshape(*query.shape[:-1], value.shape[-1]), None
+
+
+def _biased_softmax(scores: Tensor, bias: Tensor) -> Tensor:
+    # The softmax of an empty row is 0/0. It is computed as if the row saw everything and set to
+    # zero afterwards: so NaN arises nowhere, neither here nor on the way back.
+    empty = (bias == -torch.inf).all(dim=-1, keepdim=True)
+    return (scores + bias.masked_fill(empty, 0.0)).softmax(dim=-1) * ~empty
+
+
+def _as_bias(mask: Tensor, dtype: torch.dtype, attn_bias: Tensor | None = None) -> Tensor:
+    """Write a mask as what is added to the scores: -inf where it forbids, 0 or a bias elsewhere."""
+    bias = torch.zeros_like(mask, dtype=dtype) if attn_bias is None else attn_bias
+    return bias.masked_fill(~mask, -torch.inf)
+
+
+def _scale(query: Tensor, scale: float | None) -> float:
+    return query.shape[-1] ** -0.5 if scale is None else scale
+
+
+def _and_causal(mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor:
+    causal = causal_mask(query.shape[-2], key.shape[-2], device=query.device)
+    return causal if mask is None else mask & causal
+
+
+def _four_axes(x: Tensor) -> Tensor:
+    """Put axes of length 1 in front: torch's fused kernel takes four axes and no fewer."""
+    return x if x.ndim >= 4 else x[(None,) * (4 - x.ndim)]

@@ -1,0 +1,214 @@
+"""Several attentions side by side, each in its own slice of the features."""
+
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from attnlib._shapes import check_mask
+from attnlib.functional import scaled_dot_product_attention
+from attnlib.positional import RotaryPositionalEncoding
+
+
+def split_heads(
+    x: Shaped[Tensor, "batch length embed_dim"], num_heads: int
+) -> Shaped[Tensor, "batch {num_heads} length head_dim"]:
+    """Give each head its slice of the features, and a batch axis of its own.
+
+        heads[b, h, i, :] = x[b, i, h · head_dim : (h + 1) · head_dim]
+
+    Args:
+        x: Input of shape (batch, length, embed_dim).
+        num_heads: Number of heads; divides `embed_dim`.
+
+    Returns:
+        View of shape (batch, num_heads, length, head_dim), with head_dim = embed_dim / num_heads.
+
+    Raises:
+        ValueError: If `x` has not three axes or `num_heads` does not divide `embed_dim`.
+
+    Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.2.2.
+
+    >>> x = torch.tensor([[[1, 2, 3, 4], [5, 6, 7, 8]]])
+    >>> split_heads(x, 2).tolist()
+    [[[[1, 2], [5, 6]], [[3, 4], [7, 8]]]]
+    """
+    if x.ndim != 3:
+        raise ValueError(f"x must have shape (batch, length, embed_dim), got {tuple(x.shape)}")
+    batch, length, embed_dim = x.shape
+    _check_heads(embed_dim, num_heads)
+    # `view` straight to (batch, num_heads, length, head_dim) would mix tokens with features.
+    return x.reshape(batch, length, num_heads, embed_dim // num_heads).transpose(1, 2)
+
+
+def merge_heads(
+    heads: Shaped[Tensor, "batch num_heads length head_dim"],
+) -> Shaped[Tensor, "batch length {heads.shape[1]*heads.shape[3]}"]:
+    """Put the heads' features side by side again: the inverse of `split_heads`.
+
+        x[b, i, h · head_dim : (h + 1) · head_dim] = heads[b, h, i, :]
+
+    Args:
+        heads: Input of shape (batch, num_heads, length, head_dim).
+
+    Returns:
+        Tensor of shape (batch, length, num_heads · head_dim).
+
+    Raises:
+        ValueError: If `heads` has not four axes.
+
+    Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.2.2 (Concat).
+
+    >>> x = torch.randn(2, 3, 10)
+    >>> torch.equal(merge_heads(split_heads(x, 5)), x)
+    True
+    """
+    if heads.ndim != 4:
+        raise ValueError(
+            f"heads must have shape (batch, num_heads, length, head_dim), got {tuple(heads.shape)}"
+        )
+    batch, num_heads, length, head_dim = heads.shape
+    return heads.transpose(1, 2).reshape(batch, length, num_heads * head_dim)
+
+
+class MultiHeadAttention(nn.Module):
+    """Attend with several heads and mix what they found.
+
+        head[h] = softmax(query W_q[h] (key W_k[h])ᵀ / sqrt(head_dim)) · value W_v[h]
+        output  = concat(head[0], …, head[num_heads - 1]) W_o
+
+    `in_proj` holds W_q, W_k and W_v side by side, and within each the heads side by side: one
+    large product instead of 3 · num_heads small ones.
+
+    Args:
+        embed_dim: Width of queries, keys, values and output.
+        num_heads: Number of heads; divides `embed_dim`.
+        bias: Whether the projections add a bias.
+        dropout: Probability of dropping a weight while training.
+        rotary: Turns queries and keys of each head by their position.
+
+    Raises:
+        ValueError: If `num_heads` does not divide `embed_dim`, `dropout` is no probability, or
+            `rotary` has not the width of a head.
+
+    Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.2.2.
+
+    >>> attention = MultiHeadAttention(embed_dim=100, num_heads=5)
+    >>> output, weights = attention(torch.randn(2, 4, 100), is_causal=True, need_weights=True)
+    >>> output.shape, weights.shape
+    (torch.Size([2, 4, 100]), torch.Size([2, 5, 4, 4]))
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        *,
+        bias: bool = False,
+        dropout: float = 0.0,
+        rotary: RotaryPositionalEncoding | None = None,
+    ) -> None:
+        super().__init__()
+        _check_heads(embed_dim, num_heads)
+        if not 0.0 <= dropout <= 1.0:
+            raise ValueError(f"dropout must lie between 0 and 1, got {dropout}")
+        if rotary is not None and rotary.head_dim != embed_dim // num_heads:
+            raise ValueError(
+                f"rotary must have head_dim = embed_dim / num_heads = {embed_dim // num_heads}, "
+                f"got {rotary.head_dim}"
+            )
+        self.embed_dim = embed_dim
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.rotary = rotary
+        self.in_proj = nn.Linear(embed_dim, 3 * embed_dim, bias=bias)
+        self.out_proj = nn.Linear(embed_dim, embed_dim, bias=bias)
+
+    def forward(
+        self,
+        query: Float[Tensor, "batch q_len embed_dim"],
+        key: Float[Tensor, "batch k_len embed_dim"] | None = None,
+        value: Float[Tensor, "batch k_len embed_dim"] | None = None,
+        mask: Bool[Tensor, "#batch #q_len #k_len"] | Bool[Tensor, "#q_len #k_len"] | None = None,
+        *,
+        attn_bias: Float[Tensor, "*#batch_heads #q_len #k_len"] | None = None,
+        is_causal: bool = False,
+        need_weights: bool = False,
+    ) -> tuple[
+        Float[Tensor, "batch q_len embed_dim"],
+        Float[Tensor, "batch {self.num_heads} q_len k_len"] | None,
+    ]:
+        """Attend from `query` to `key` and `value`; to itself if there is no `key`.
+
+        Args:
+            query: Queries of shape (batch, q_len, embed_dim).
+            key: Keys of shape (batch, k_len, embed_dim); the queries unless given.
+            value: Values of shape (batch, k_len, embed_dim); the keys unless given.
+            mask: Boolean, True = may attend, the same for all heads; broadcasts to
+                (batch, q_len, k_len).
+            attn_bias: Added to the scores; broadcasts to (batch, num_heads, q_len, k_len).
+            is_causal: Hide the future, too, by `causal_mask(q_len, k_len)`.
+            need_weights: Return the weights as well.
+
+        Returns:
+            Output of shape (batch, q_len, embed_dim), and the weights of shape (batch, num_heads,
+            q_len, k_len) before dropout, or None.
+
+        Raises:
+            ValueError: If shapes or dtypes do not fit; the message names the argument and both.
+        """
+        key = query if key is None and value is None else key
+        if key is None:
+            raise ValueError("value was given without key")
+        value = key if value is None else value
+        self._check(query, key, value)
+        if mask is not None:
+            check_mask(mask, (*query.shape[:2], key.shape[1]))
+            mask = mask if mask.ndim == 2 else mask.unsqueeze(1)  # (batch, 1, q_len, k_len)
+
+        q, k, v = self._project(query, key, value)
+        if self.rotary is not None:
+            q = self.rotary(q, offset=key.shape[1] - query.shape[1])  # both end at one position
+            k = self.rotary(k)
+        heads, weights = scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            mask,
+            attn_bias=attn_bias,
+            is_causal=is_causal,
+            dropout_p=self.dropout if self.training else 0.0,
+            need_weights=need_weights,
+        )
+        return self.out_proj(merge_heads(heads)), weights
+
+    def _project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
+        """Project to queries, keys and values, each (batch, num_heads, length, head_dim)."""
+        if query is key and key is value:
+            return split_heads(self.in_proj(query), 3 * self.num_heads).chunk(3, dim=1)
+        weights = self.in_proj.weight.chunk(3)
+        biases = (None,) * 3 if self.in_proj.bias is None else self.in_proj.bias.chunk(3)
+        return tuple(
+            split_heads(F.linear(x, weight, bias), self.num_heads)
+            for x, weight, bias in zip((query, key, value), weights, biases, strict=True)
+        )
+
+    def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
+        for name, x in (("query", query), ("key", key), ("value", value)):
+            if x.ndim != 3 or x.shape[-1] != self.embed_dim:
+                raise ValueError(
+                    f"{name} must have shape (batch, length, embed_dim = {self.embed_dim}), "
+                    f"got {tuple(x.shape)}"
+                )
+        if query.shape[0] != key.shape[0] or key.shape[:2] != value.shape[:2]:
+            raise ValueError(
+                "query, key and value must agree in batch, key and value in length too; got "
+                f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
+            )
+
+
+def _check_heads(embed_dim: int, num_heads: int) -> None:
+    if num_heads < 1 or embed_dim < 1 or embed_dim % num_heads != 0:
+        raise ValueError(
+            f"num_heads must divide embed_dim, got num_heads = {num_heads} "
+            f"and embed_dim = {embed_dim}"
+        )

@@ -1,0 +1,134 @@
+"""What every live figure shares on the Python side.
+
+A live figure is a box: a drawing (an anywidget whose JavaScript draws and computes) and standard
+controls, joined in the browser by `jslink`. It moves without a kernel. For places that cannot show
+widgets (GitHub, print, JavaScript off), its output carries a still picture and a line of text too.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import ipywidgets
+import numpy as np
+
+from attnlib.plotting import BookFigure
+
+STATIC = Path(__file__).parent / "static"
+FONT_FILE = Path(__file__).parent.parent / "fonts" / "NotoSansSC-attnlib.woff2"
+_IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+[\'"]\./([\w.]+)[\'"];\n', re.MULTILINE)
+
+
+def module(name: str) -> str:
+    """Return the text of the JavaScript file `name` with the files it imports in front of it.
+
+    A widget carries one module, in which relative imports mean nothing; as separate files they can
+    be imported by tests. No file is put in twice.
+    """
+    texts: dict[str, str] = {}
+
+    def add(file: str) -> None:
+        if file in texts:
+            return
+        source = (STATIC / file).read_text(encoding="utf-8")
+        for imported in _IMPORT.findall(source):
+            add(imported)
+        texts[file] = _IMPORT.sub("", source)
+
+    add(name)
+    return "\n".join(texts.values())
+
+
+@cache
+def style(name: str) -> str:
+    """Return the stylesheet of a figure: the Chinese font, common.css and the file `name`."""
+    font = base64.b64encode(FONT_FILE.read_bytes()).decode()
+    face = (
+        '@font-face { font-family: "attnlib CJK"; font-display: block; '
+        "unicode-range: U+2E80-9FFF, U+F900-FAFF, U+FE30-FE4F, U+FF00-FFEF; "
+        f'src: url("data:font/woff2;base64,{font}") format("woff2"); }}'
+    )
+    return "\n".join(
+        [face, *((STATIC / n).read_text(encoding="utf-8") for n in ("common.css", name))]
+    )
+
+
+class LiveFigure(ipywidgets.VBox):
+    """A drawing with its controls below it, that also shows as a still picture and as text.
+
+    A subclass makes the drawing and the controls, joins them by `self.link`, and defines `still`
+    and `__repr__`.
+    """
+
+    def __init__(self, drawing: anywidget.AnyWidget, controls: Sequence[ipywidgets.Widget]) -> None:
+        self.drawing = drawing
+        self.controls = tuple(controls)
+        layout = ipywidgets.Layout(width="100%", max_width="760px")
+        super().__init__([drawing, *controls], layout=layout)
+
+    def still(self) -> BookFigure:
+        """Draw the figure as it stands."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        if hasattr(self, "_handle_displayed"):  # ipywidgets 7
+            self._handle_displayed()
+        png, size = self.still().png()
+        # The drawing knows what a front end wants to be told beside the model (Colab does).
+        _, metadata = self.drawing._repr_mimebundle_()
+        data = {
+            "text/plain": repr(self),
+            "image/png": base64.b64encode(png).decode(),
+            "application/vnd.jupyter.widget-view+json": {
+                "version_major": 2,
+                "version_minor": 0,
+                "model_id": self.model_id,
+            },
+        }
+        return data, {**metadata, "image/png": size}
+
+    def _ipython_display_(self, **_: object) -> None:
+        # ipywidgets 7 would display itself here, without the picture: IPython takes this for "use
+        # the mime bundle". Newer ones have no such method, and nothing changes for them.
+        raise NotImplementedError
+
+
+def texts(words: Mapping[str, str], changed: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the words of a figure, with those of another language in place of the English ones.
+
+    Raises:
+        ValueError: If `changed` has a word that the figure does not use.
+    """
+    unknown = sorted(set(changed or {}) - set(words))
+    if unknown:
+        raise ValueError(f"words must be among {sorted(words)}, got {unknown}")
+    return {**words, **(changed or {})}
+
+
+def numbers(name: str, values: Any, shape: tuple[int, ...]) -> Any:
+    """Return finite numbers of the given shape as (lists of) floats; tensors are welcome, too.
+
+    Raises:
+        ValueError: If there are others.
+    """
+    wanted = f"numbers of shape {shape}" if shape else "a number"
+    try:
+        if hasattr(values, "detach"):
+            values = values.detach().cpu().double().numpy()
+        array = np.array(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be {wanted}, got {values!r}") from error
+    if array.shape != shape:
+        raise ValueError(f"{name} must be {wanted}, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {array.tolist()}")
+    return array.tolist()

@@ -1,0 +1,170 @@
+"""The layers that are compared: one class each, all with self-attention, no bias, batch first."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+import attnlib
+
+
+class Attnlib(nn.Module):
+    """`attnlib.MultiHeadAttention`."""
+
+    def __init__(self, embed_dim: int, num_heads: int) -> None:
+        super().__init__()
+        self.layer = attnlib.MultiHeadAttention(embed_dim, num_heads)
+
+    def forward(
+        self,
+        x: Tensor,
+        valid_lens: Tensor | None = None,
+        is_causal: bool = False,
+        need_weights: bool = False,
+    ) -> Tensor:
+        mask = None if valid_lens is None else attnlib.padding_mask(valid_lens, x.shape[1])
+        return self.layer(x, mask=mask, is_causal=is_causal, need_weights=need_weights)[0]
+
+
+class RawTorch(nn.Module):
+    """The floor: torch's fused attention between two Linears, and nothing else."""
+
+    def __init__(self, embed_dim: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.in_proj = nn.Linear(embed_dim, 3 * embed_dim, bias=False)
+        self.out_proj = nn.Linear(embed_dim, embed_dim, bias=False)
+
+    def forward(
+        self, x: Tensor, valid_lens: Tensor | None = None, is_causal: bool = False
+    ) -> Tensor:
+        batch, length, embed_dim = x.shape
+        mask = None
+        if valid_lens is not None:
+            mask = (torch.arange(length) < valid_lens[:, None])[:, None, None]
+        heads = self.in_proj(x).view(batch, length, 3 * self.num_heads, -1).transpose(1, 2)
+        mixed = F.scaled_dot_product_attention(
+            *heads.chunk(3, dim=1), attn_mask=mask, is_causal=is_causal
+        )
+        return self.out_proj(mixed.transpose(1, 2).reshape(batch, length, embed_dim))
+
+
+class RawTorchThreeLinears(RawTorch):
+    """The floor again, with queries, keys and values from a Linear each."""
+
+    def __init__(self, embed_dim: int, num_heads: int) -> None:
+        super().__init__(embed_dim, num_heads)
+        del self.in_proj
+        self.projections = nn.ModuleList(
+            nn.Linear(embed_dim, embed_dim, bias=False) for _ in range(3)
+        )
+
+    def forward(
+        self, x: Tensor, valid_lens: Tensor | None = None, is_causal: bool = False
+    ) -> Tensor:
+        assert valid_lens is None
+        batch, length, embed_dim = x.shape
+        heads = (
+            projection(x).view(batch, length, self.num_heads, -1).transpose(1, 2)
+            for projection in self.projections
+        )
+        mixed = F.scaled_dot_product_attention(*heads, is_causal=is_causal)
+        return self.out_proj(mixed.transpose(1, 2).reshape(batch, length, embed_dim))
+
+
+class TorchLayer(nn.Module):
+    """`nn.MultiheadAttention`, called as its documentation advises for each case."""
+
+    def __init__(self, embed_dim: int, num_heads: int) -> None:
+        super().__init__()
+        self.layer = nn.MultiheadAttention(embed_dim, num_heads, bias=False, batch_first=True)
+
+    def forward(
+        self,
+        x: Tensor,
+        valid_lens: Tensor | None = None,
+        is_causal: bool = False,
+        need_weights: bool = False,
+    ) -> Tensor:
+        length = x.shape[1]
+        causal = padding = None
+        if is_causal:
+            causal = nn.Transformer.generate_square_subsequent_mask(length)
+        if valid_lens is not None:
+            padding = torch.arange(length) >= valid_lens[:, None]
+        return self.layer(
+            x,
+            x,
+            x,
+            key_padding_mask=padding,
+            attn_mask=causal,
+            is_causal=is_causal,
+            need_weights=need_weights,
+            average_attn_weights=False,
+        )[0]
+
+
+class Textbook(nn.Module):
+    """The form of d2l's chapter 11, which Post B uses.
+
+    Four Linears; heads are moved into the batch by transposing copies; scores by `bmm`; a row is
+    told how many keys are valid, and the others are overwritten with -1e6 before the softmax.
+    A causal mask is the case that query i has i + 1 valid keys.
+    """
+
+    def __init__(self, embed_dim: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.w_q, self.w_k, self.w_v, self.w_o = (
+            nn.Linear(embed_dim, embed_dim, bias=False) for _ in range(4)
+        )
+        self.dropout = nn.Dropout(0.0)
+
+    def forward(
+        self, x: Tensor, valid_lens: Tensor | None = None, is_causal: bool = False
+    ) -> Tensor:
+        batch, length, _ = x.shape
+        if is_causal:
+            valid_lens = torch.arange(1, length + 1).repeat(batch, 1)
+        if valid_lens is not None:
+            valid_lens = valid_lens.repeat_interleave(self.num_heads, dim=0)
+        query, key, value = (self.into_batch(w(x)) for w in (self.w_q, self.w_k, self.w_v))
+        scores = torch.bmm(query, key.transpose(1, 2)) / math.sqrt(query.shape[-1])
+        weights = self.dropout(self.masked_softmax(scores, valid_lens))
+        return self.w_o(self.out_of_batch(torch.bmm(weights, value)))
+
+    def into_batch(self, x: Tensor) -> Tensor:
+        x = x.reshape(x.shape[0], x.shape[1], self.num_heads, -1).permute(0, 2, 1, 3)
+        return x.reshape(-1, x.shape[2], x.shape[3])
+
+    def out_of_batch(self, x: Tensor) -> Tensor:
+        x = x.reshape(-1, self.num_heads, x.shape[1], x.shape[2]).permute(0, 2, 1, 3)
+        return x.reshape(x.shape[0], x.shape[1], -1)
+
+    def masked_softmax(self, scores: Tensor, valid_lens: Tensor | None) -> Tensor:
+        if valid_lens is None:
+            return scores.softmax(dim=-1)
+        shape = scores.shape
+        if valid_lens.dim() == 1:
+            valid_lens = valid_lens.repeat_interleave(shape[1])
+        rows = scores.reshape(-1, shape[-1])
+        valid = torch.arange(shape[-1], dtype=torch.float32)[None] < valid_lens.reshape(-1)[:, None]
+        rows[~valid] = -1e6
+        return rows.reshape(shape).softmax(dim=-1)
+
+
+class TablePositionalEncoding(nn.Module):
+    """Sinusoids for 10 000 positions, all made at construction, as most tutorials do."""
+
+    def __init__(self, embed_dim: int, max_len: int = 10_000) -> None:
+        super().__init__()
+        angle = torch.arange(max_len, dtype=torch.float32).reshape(-1, 1) / torch.pow(
+            10_000, torch.arange(0, embed_dim, 2, dtype=torch.float32) / embed_dim
+        )
+        self.table = torch.zeros(1, max_len, embed_dim)
+        self.table[:, :, 0::2] = torch.sin(angle)
+        self.table[:, :, 1::2] = torch.cos(angle)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.table[:, : x.shape[1]]

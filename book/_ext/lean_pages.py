@@ -1,0 +1,132 @@
+"""Keep the pages light and steady: space reserved for pictures, fonts cut to what is shown.
+
+The theme's icon font (156 kB) holds some 1400 icons, of which the pages show about twenty; its
+JavaScript twin (540 kB) is replaced by an empty file, ``_static/scripts/fontawesome.js``. Of the
+text face's part for Latin letters with rare marks (60 kB), pinyin needs a dozen letters. What
+nearly every page needs at once travels inside the stylesheet.
+"""
+
+import base64
+import logging
+import re
+from html import escape, unescape
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from fontTools import subset
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util.typing import ExtensionMetadata
+
+IMAGE = re.compile(r'<img (?=[^>]*src="(?:[^"]*/)?([^"/]+\.png)")')
+RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
+GLYPH = re.compile(r"\\([ef][0-9a-f]{3})\b|([\ue000-\uf8ff])")
+
+# Files next to book.css. Loaded after it, they would break lines anew in front of the reader.
+INSIDE_THE_STYLE = (
+    "vendor/fonts/source-sans-3-latin-wght-normal.woff2",
+    "vendor/fonts/source-sans-3-latin-wght-italic.woff2",
+    "vendor/fonts/source-sans-3-latin-ext-wght-normal.woff2",
+    "vendor/fonts/source-sans-3-latin-ext-wght-italic.woff2",
+    "fonts/NotoSansSC-400.woff2",
+)
+
+FIRST_PAGE = """<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="0; url={page}">
+<link rel="canonical" href="{page}">
+<link rel="icon" href="_static/favicon.svg">
+<title>{title}</title>
+</head>
+<body><main><h1>{title}</h1><p><a href="{page}">Open the book</a></p></main></body>
+</html>
+"""
+
+
+def png_size(path: Path) -> tuple[int, int]:
+    """Read width and height from a PNG's header."""
+    header = path.open("rb").read(24)
+    if header[:8] != b"\x89PNG\r\n\x1a\n":
+        raise ValueError(f"path must name a PNG, {path.name} starts with {header[:8]!r}")
+    return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")
+
+
+def reserve_space(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Write width and height into each ``<img>``, so that the text does not jump when it loads."""
+    files = {name: Path(app.srcdir, uri) for uri, name in app.builder.images.items()}
+
+    def with_size(match: re.Match[str]) -> str:
+        if match[1] not in files:
+            return match[0]
+        width, height = png_size(files[match[1]])
+        return f'<img width="{width}" height="{height}" '
+
+    if "body" in context:
+        context["body"] = IMAGE.sub(with_size, context["body"])
+
+
+def icons_in_use(site: Path, pages: str) -> set[int]:
+    """Collect the code points of the icons that a page, a script or a bare style rule names."""
+    scripts = "".join(each.read_text("utf-8") for each in site.glob("_static/**/*.js"))
+    used = set(ICON_NAME.findall(pages + scripts))
+    codes: set[int] = set()
+    for style in site.glob("_static/**/*.css"):
+        for selector, body in RULE.findall(style.read_text("utf-8")):
+            names = set(ICON_NAME.findall(selector))
+            if not names or names & used:
+                codes.update(int(code, 16) if code else ord(c) for code, c in GLYPH.findall(body))
+    return codes
+
+
+def cut(path: Path, codes: set[int]) -> None:
+    """Rewrite the font at `path` with the characters `codes` alone."""
+    options = subset.Options(flavor="woff2", recalc_timestamp=False, name_IDs=["*"])
+    font = subset.load_font(path, options)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=codes)
+    subsetter.subset(font)
+    subset.save_font(font, path, options)
+
+
+def put_fonts_inside(style: Path) -> None:
+    """Replace addresses of fonts in the stylesheet by the fonts themselves."""
+    css = style.read_text("utf-8")
+    for name in INSIDE_THE_STYLE:
+        address = f'url("{name}")'
+        if address not in css:
+            raise ExtensionError(f"{style.name} must name {address}")
+        font = base64.b64encode((style.parent / name).read_bytes()).decode()
+        css = css.replace(address, f'url("data:font/woff2;base64,{font}")')
+    style.write_text(css, "utf-8")
+
+
+def finish(app: Sphinx, exception: Exception | None) -> None:
+    """Cut the fonts, put some into the style, and a first page at the site's root."""
+    if exception or app.builder.format != "html":
+        return
+    site = Path(app.outdir)
+    pages = "".join(each.read_text("utf-8") for each in sorted(site.rglob("*.html")))
+    icons, letters = icons_in_use(site, pages), set(map(ord, unescape(pages)))
+    for path in site.glob("_static/vendor/fontawesome/webfonts/*.woff2"):
+        cut(path, icons)
+    for path in site.glob("_static/vendor/fonts/*-latin-ext-*.woff2"):
+        cut(path, letters)
+    put_fonts_inside(site / "_static/book.css")
+    first = {"language": app.config.language, "title": escape(app.config.html_title)}
+    page = f"{app.config.root_doc}.html"
+    (site / "index.html").write_text(FIRST_PAGE.format(page=page, **first), "utf-8")
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the two steps."""
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
+    app.connect("html-page-context", reserve_space)
+    app.connect("build-finished", finish, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

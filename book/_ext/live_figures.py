@@ -1,0 +1,63 @@
+"""Let a live figure show its still picture until (and unless) it comes alive in the reader's page.
+
+A figure's output holds a widget view and a PNG of the same thing. MyST-NB would keep the view
+alone, which leaves a hole where JavaScript is off, fails or is still loading. Here both go into
+one ``<div class="live-figure">``; ``book/web/main.js`` swaps them, ``book.css`` lays them out.
+"""
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.typing import ExtensionMetadata
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+PICTURES = ("image/png", "image/svg+xml")
+WITHOUT_SCRIPT = (
+    '<noscript><p class="live-figure-note">This is the still picture of a live figure: '
+    "it moves where JavaScript is on.</p></noscript>"
+)
+
+logger = logging.getLogger(__name__)
+
+
+def still_with(view: nodes.container, picture: nodes.container) -> nodes.container:
+    """Return the figure's box: picture, note for pages without scripts, widget view."""
+    still = nodes.container("", *(c.deepcopy() for c in picture.children), classes=["still"])
+    note = nodes.raw("", WITHOUT_SCRIPT, format="html")
+    return nodes.container("", still, note, *view.children, classes=["live-figure"])
+
+
+class LiveFigures(SphinxPostTransform):
+    """Runs before MyST-NB reduces each output to one of its representations (priority 4)."""
+
+    default_priority = 3
+    formats = ("html",)
+
+    def run(self, **kwargs: object) -> None:
+        """Run over one document; anything that would be a hole in the page is a warning."""
+        for bundle in list(self.document.findall(nodes.container)):
+            if bundle.get("nb_element") != "mime_bundle":
+                continue
+            outputs = {each["mime_type"]: each for each in bundle.children}
+            picture = next((outputs[kind] for kind in PICTURES if kind in outputs), None)
+            if picture is not None and any("alt" not in i for i in picture.findall(nodes.image)):
+                logger.warning(
+                    "a picture without alt text: say what it shows in the cell's metadata, "
+                    "as mystnb.image.alt",
+                    location=bundle,
+                )
+            if VIEW not in outputs:
+                continue
+            if picture is None:
+                logger.warning("a live figure without a still picture", location=bundle)
+                continue
+            figure = still_with(outputs[VIEW], picture)
+            outputs[VIEW].clear()
+            outputs[VIEW].append(figure)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the transform."""
+    app.add_post_transform(LiveFigures)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,141 @@
+"""The notebooks in a real JupyterLab: every cell runs, nothing warns, figures move with sliders."""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import torch
+
+import attnlib
+
+ROOT = Path(__file__).parent.parent.parent
+NOTEBOOKS = sorted(ROOT.glob("notebooks/*/*.ipynb"))
+RUN_ALL = """async () => {
+  const app = window.jupyterapp;
+  await app.restored;
+  const panel = app.shell.currentWidget;
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  await panel.sessionContext.session.kernel.info;
+  await app.commands.execute('notebook:run-all-cells');
+  return panel.content.widgets.filter((cell) => cell.model.type === 'code').map((cell) => ({
+    id: cell.model.id,
+    count: cell.model.executionCount,
+    outputs: cell.outputArea.model.toJSON(),
+  }));
+}"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """JupyterLab on copies of the notebooks, without the settings of whoever runs the tests."""
+    folder = tmp_path_factory.mktemp("lab")
+    for path in NOTEBOOKS:
+        shutil.copy(path, folder)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    private = {
+        name: str(folder / name.lower())
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    }
+    log = (folder / "lab.log").open("w")
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
+            *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
+            *("--expose-app-in-browser", "--LabApp.news_url=None"),
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            "--LabApp.extension_manager=readonly",
+        ],
+        env=os.environ | private,
+        stdout=log,
+        stderr=log,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            assert process.poll() is None, (folder / "lab.log").read_text()
+            try:
+                urllib.request.urlopen(f"{url}/api/status?token={token}", timeout=2).close()
+                break
+            except OSError:
+                time.sleep(0.25)
+        yield lambda name: f"{url}/lab/tree/{name}?token={token}&reset"
+    finally:
+        process.terminate()
+        process.wait(30)
+        log.close()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_run_all(lab, browser, path):
+    page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    foreign, errors = [], []
+    page.on(
+        "request",
+        lambda request: foreign.append(request.url)
+        if not request.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:"))
+        else None,
+    )
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    try:
+        page.goto(lab(path.name))
+        page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=90_000)
+        cells = page.evaluate(RUN_ALL)
+        assert [cell["count"] for cell in cells] == list(range(1, len(cells) + 1))
+        for cell in cells:
+            for output in cell["outputs"]:
+                assert output["output_type"] != "error", (cell["id"], output)
+                assert output.get("name") != "stderr", (cell["id"], output)
+
+        for figure in page.locator(".attn-figure").all():
+            figure.scroll_into_view_if_needed()
+        if path.stem == "01_query_key_value":
+            move_the_query(page)
+        assert not foreign
+        assert not errors
+    finally:
+        page.close()
+
+
+def move_the_query(page):
+    """Push the slider of the first live figure; its numbers must be attnlib's for the new query."""
+    figure = page.locator(".attn-figure").first
+    figure.wait_for(timeout=30_000)
+    before = figure.get_attribute("data-output-x")
+    handle = page.locator(".widget-slider .noUi-handle").first
+    handle.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "before => document.querySelector('.attn-figure').dataset.outputX !== before", arg=before
+    )
+    page.wait_for_timeout(300)
+    shown = json.loads(
+        page.evaluate(
+            """() => JSON.stringify({
+              query: +document.querySelector('.widget-slider .noUi-handle').ariaValueNow,
+              output: [...'XY'].map(
+                (axis) => +document.querySelector('.attn-figure').dataset['output' + axis]),
+            })"""
+        )
+    )
+    assert shown["query"] > 1
+    query = torch.tensor([[shown["query"], 1.0]], dtype=torch.float64)
+    keys = torch.tensor([[1.0, 1.0], [2.0, -1.0], [1.0, -1.0]], dtype=torch.float64)
+    values = torch.tensor([[1.0, 3.0], [-1.0, 3.0], [-1.0, 1.0]], dtype=torch.float64)
+    output, _ = attnlib.scaled_dot_product_attention(query, keys, values, scale=1.0)
+    torch.testing.assert_close(
+        torch.tensor(shown["output"], dtype=torch.float64), output[0], atol=1e-5, rtol=0
+    )

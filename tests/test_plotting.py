@@ -1,0 +1,298 @@
+"""attnlib.plotting: what is drawn, that it is the same each time, and what bad input gets."""
+
+import base64
+import io
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from attnlib import plotting
+
+mpl.use("agg")
+from matplotlib import pyplot as plt
+
+ROOT = Path(__file__).resolve().parent.parent
+WEIGHTS = [[0.017, 0.867, 0.116], [0.665, 0.245, 0.090], [0.787, 0.106, 0.107]]
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_left_open() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+def png(ax: Axes) -> bytes:
+    figure = ax.figure
+    assert isinstance(figure, plotting.BookFigure)
+    return figure.png()[0]
+
+
+def numbers(ax: Axes) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
+def contrast(first: object, second: object) -> float:
+    """Contrast as WCAG 2 defines it."""
+
+    def luminance(color: object) -> float:
+        linear = [
+            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+            for c in to_rgb(color)  # type: ignore[arg-type]
+        ]
+        return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+    dark, light = sorted((luminance(first), luminance(second)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+# --- what is drawn
+
+
+def test_every_cell_has_its_number_and_every_row_and_column_its_name():
+    ax = plotting.plot_attention(WEIGHTS, query_labels="早上好", key_labels="abc", title="t")
+    expected = [f"{w:.2f}" for row in WEIGHTS for w in row]
+    assert numbers(ax) == expected
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["早", "上", "好"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b", "c"]
+    assert (ax.get_ylabel(), ax.get_xlabel(), ax.get_title(loc="left")) == ("← query", "key →", "t")
+
+
+def test_the_first_query_is_at_the_top_left_and_cells_have_the_color_of_their_weight():
+    ax = plotting.plot_attention([[1.0, 0.0], [0.25, 0.75]])
+    ax.figure.canvas.draw()
+    text = {t.get_text(): t.get_position() for t in ax.texts}
+    assert text["1.00"] == (0.5, 0.5)
+    assert text["0.75"] == (1.5, 1.5)
+    assert ax.yaxis_inverted()
+    assert [to_hex(c) for c in ax.collections[0].get_facecolors()[[0, 1]]] == [
+        plotting.QUERY.lower(),
+        "#ffffff",
+    ]
+
+
+def test_other_words_take_the_place_of_query_and_key():
+    ax = plotting.plot_attention(WEIGHTS, query_title="q", key_title="k", number_format=".3f")
+    assert (ax.get_ylabel(), ax.get_xlabel()) == ("← q", "k →")
+    assert numbers(ax)[0] == "0.017"
+
+
+def test_key_labels_are_the_query_labels_only_where_these_fit():
+    square = plotting.plot_attention(WEIGHTS, query_labels="早上好")
+    assert [label.get_text() for label in square.get_xticklabels()] == ["早", "上", "好"]
+    wide = plotting.plot_attention(np.ones((2, 3)) / 3, query_labels="早上")
+    assert [label.get_text() for label in wide.get_xticklabels()] == ["0", "1", "2"]
+
+
+def test_masked_cells_are_hatched_and_only_these():
+    mask = torch.ones(3, 3).tril().bool()
+    ax = plotting.plot_attention(torch.eye(3), mask=mask)
+    hatched = [p for p in ax.patches if isinstance(p, Rectangle) and p.get_hatch()]
+    assert [p.get_xy() for p in hatched] == [(1, 0), (2, 0), (2, 1)]
+    assert {to_hex(p.get_edgecolor()) for p in hatched} == {plotting.MASKED.lower()}
+    assert len(numbers(ax)) == 9
+
+
+def test_negative_scores_have_a_real_minus_sign():
+    ax = plotting.plot_attention([[-1.0, 5.0]], vmin=-1, vmax=5, number_format=".0f")
+    assert numbers(ax) == ["−1", "5"]
+
+
+def test_numbers_are_legible_on_every_shade():
+    ax = plotting.plot_attention(np.linspace(0, 1, 144).reshape(12, 12))
+    ax.figure.canvas.draw()
+    cells = ax.collections[0].get_facecolors()
+    assert len(cells) == len(ax.texts) == 144
+    for text, cell in zip(ax.texts, cells, strict=True):
+        assert contrast(text.get_color(), cell[:3]) >= 4.5, text.get_text()
+
+
+@pytest.mark.parametrize("name", ["QUERY", "KEY", "VALUE", "OUTPUT", "MASKED", "INK", "QUIET"])
+def test_the_palette_is_legible_on_paper(name):
+    assert contrast(getattr(plotting, name), plotting.PAPER) >= 4.5
+
+
+def test_a_large_matrix_gets_a_color_bar_instead_of_numbers():
+    ax = plotting.plot_attention(np.full((13, 29), 1 / 29))
+    assert numbers(ax) == []
+    assert len(ax.figure.axes) == 2
+    assert len(ax.get_xticklabels()) <= 16
+    assert numbers(plotting.plot_attention(np.full((13, 2), 0.5), show_numbers=True)) != []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 12), (12, 1), (12, 12), (64, 64), (3, 200)])
+def test_no_figure_is_wider_than_the_page(shape):
+    ax = plotting.plot_attention(np.zeros(shape), title="t")
+    _, size = ax.figure.png()
+    assert size["width"] <= 640
+    assert size["height"] <= 900
+
+
+def test_drawing_into_the_callers_axes():
+    figure, (left, right) = plotting.subplots(1, 2)
+    assert plotting.plot_attention(WEIGHTS, ax=right) is right
+    assert not left.texts
+    assert figure.axes == [left, right]
+    _, plain = plt.subplots()  # any figure will do
+    assert plotting.plot_attention(WEIGHTS, ax=plain) is plain
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        WEIGHTS,
+        np.array(WEIGHTS, dtype=np.float32),
+        torch.tensor(WEIGHTS, dtype=torch.bfloat16),
+        torch.tensor(WEIGHTS, requires_grad=True),
+    ],
+    ids=["lists", "float32", "bfloat16", "with gradient"],
+)
+def test_lists_arrays_and_tensors_are_drawn_alike(weights):
+    shown = [float(n) for n in numbers(plotting.plot_attention(weights))]
+    assert shown == pytest.approx(np.ravel(WEIGHTS), abs=0.011)
+
+
+def test_inputs_are_not_changed():
+    weights, mask = torch.tensor(WEIGHTS), torch.ones(3, 3).tril().bool()
+    before, mask_before = weights.clone(), mask.clone()
+    labels = ["早", "上", "好"]
+    png(plotting.plot_attention(weights, mask=mask, query_labels=labels))
+    assert torch.equal(weights, before)
+    assert torch.equal(mask, mask_before)
+    assert labels == ["早", "上", "好"]
+
+
+# --- font, style, bytes
+
+
+def test_chinese_is_drawn_without_a_glyph_warning():
+    text = "早上好,注意力!「爱好」hǎo → ×√∞ ² 0.67"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ax = plotting.plot_attention(WEIGHTS, query_labels="早上好", title=text)
+        picture = png(ax)
+        figure, axes = plotting.subplots()
+        with plotting.style():
+            axes.plot([1, 2], label=text)
+            axes.set(title=text, xlabel=text, ylabel=text)
+            axes.legend()
+        figure.png()
+    other = png(plotting.plot_attention(WEIGHTS, query_labels="早上上", title=text))
+    assert picture != other, "every character was drawn as the same box"
+
+
+def test_a_character_that_no_font_has_does_warn():
+    # Proves that the test above can fail: U+9F98 is in no font of the package.
+    ax = plotting.plot_attention([[1.0]], query_labels=["\u9f98"])
+    with pytest.warns(UserWarning, match="missing from"):
+        png(ax)
+
+
+def test_fonts_have_every_character_of_the_committed_text():
+    check = subprocess.run(
+        [sys.executable, ROOT / "tools" / "build_fonts.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert check.returncode == 0, check.stderr
+
+
+def test_the_licence_stands_beside_the_font():
+    for folder in ("attnlib/fonts", "book/_static/fonts"):
+        licence = (ROOT / folder / "OFL.txt").read_text()
+        assert licence.startswith("Copyright 2014-2021 Adobe")
+        assert "SIL OPEN FONT LICENSE Version 1.1" in licence
+
+
+def test_a_second_run_gives_the_same_bytes():
+    def draw() -> bytes:
+        mask = np.tri(3, dtype=bool)
+        return png(
+            plotting.plot_attention(WEIGHTS, mask=mask, query_labels="早上好", title="早上好")
+        )
+
+    first = draw()
+    with mpl.rc_context({"font.size": 30, "savefig.dpi": 50, "hatch.linewidth": 9}):
+        assert draw() == first, "the caller's settings leaked in"
+    assert b"Software" not in first
+    assert draw() == first
+
+
+def test_the_callers_settings_stay_as_they_were():
+    before = dict(mpl.rcParams)
+    png(plotting.plot_attention(WEIGHTS))
+    plotting.subplots()
+    with plotting.style():
+        assert mpl.rcParams["font.family"] == plotting.FONT
+    assert dict(mpl.rcParams) == before
+
+
+def test_the_callers_settings_come_back_after_an_error():
+    before = dict(mpl.rcParams)
+    with pytest.raises(ZeroDivisionError), plotting.style():
+        raise ZeroDivisionError
+    assert dict(mpl.rcParams) == before
+
+
+def test_settings_made_inside_the_block_stay():
+    # The inline backend of notebooks switches "interactive" on when the first figure is made.
+    with mpl.rc_context({"interactive": False}):
+        with plotting.style():
+            mpl.rcParams["interactive"] = True
+        assert mpl.rcParams["interactive"]
+
+
+def test_a_notebook_gets_a_sharp_picture_with_its_size_and_a_constant_text():
+    ax = plotting.plot_attention(WEIGHTS, query_labels="早上好")
+    data, metadata = ax.figure._repr_mimebundle_()
+    size = metadata["image/png"]
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert picture.size == (2 * size["width"], 2 * size["height"])
+    assert data["text/plain"] == f"<Figure {size['width']}×{size['height']} with 1 axes>"
+
+
+# --- bad input
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([0.2, 0.8], r"weights must be a matrix .* got shape \(2,\)"),
+        (np.zeros((2, 3, 3)), r"got shape \(2, 3, 3\)"),
+        (np.zeros((0, 3)), r"not empty, got shape \(0, 3\)"),
+        ([[0.5, float("nan")]], r"weights must be finite, got nan at \(0, 1\)"),
+        ([[0.5], [float("-inf")]], r"weights must be finite, got -inf at \(1, 0\)"),
+        ([[0.5, 0.5], [1.0]], "weights must not be ragged"),
+        ([["a"]], "weights must hold numbers"),
+    ],
+)
+def test_weights_that_are_no_matrix(weights, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.plot_attention(weights)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"query_labels": "早上"}, "query_labels must have 3 entries, got 2"),
+        ({"key_labels": "早上好好"}, "key_labels must have 3 entries, got 4"),
+        ({"mask": np.ones((3, 2), dtype=bool)}, r"mask must have the shape .*\(3, 3\).*\(3, 2\)"),
+        ({"mask": np.ones((3, 3))}, "mask must be boolean .* got float64"),
+        ({"vmin": 1.0}, "vmin must be below vmax, got 1.0 and 1.0"),
+    ],
+)
+def test_options_that_do_not_fit(options, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.plot_attention(WEIGHTS, **options)
+    assert not plt.get_fignums(), "a figure was left behind"
