@@ -120,6 +120,14 @@ class BookFigure(Figure):
         data = {"text/plain": repr(self), "image/png": base64.b64encode(png).decode()}
         return data, {"image/png": size}
 
+    def _ipython_display_(self) -> None:
+        # Notebooks register a PNG printer for all figures, which crops them and draws them at one
+        # pixel per CSS pixel. It would win over the mime bundle; this hook comes before it.
+        from IPython.display import display  # a notebook has it; attnlib does not require it
+
+        data, metadata = self._repr_mimebundle_()
+        display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+
 
 def subplots(
     nrows: int = 1, ncols: int = 1, *, width: float = 6.4, height: float = 3.0, **options: Any

@@ -93,6 +93,7 @@ def run_shown(command: list[str], what: str, interesting: str) -> None:
     except FileNotFoundError:
         fail(f"{what} failed: `{command[0]}` was not found.")
     with process:
+        assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
             if re.match(interesting, line.strip()):

@@ -84,9 +84,11 @@ def test_run_all(lab, browser, path):
     foreign, errors = [], []
     page.on(
         "request",
-        lambda request: foreign.append(request.url)
-        if not request.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:"))
-        else None,
+        lambda request: (
+            foreign.append(request.url)
+            if not request.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:"))
+            else None
+        ),
     )
     page.on("pageerror", lambda error: errors.append(str(error)))
     try:
