@@ -20,13 +20,13 @@ export OMP_NUM_THREADS := 1
 export PYTHONHASHSEED := 0
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help book serve test lab notebooks lint bench fonts lock clean environment web
+.PHONY: help book serve test lab notebooks lint bench fonts lock clean environment web python
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 book: web ## set everything up and build the book
-	@$(MAKE) --no-print-directory $(HTML)/.complete
+	@$(MAKE) --no-print-directory --silent $(HTML)/.complete
 	@echo "✓ the book is at $(HTML)/index.html; \`make serve\` opens it at http://127.0.0.1:$(PORT)"
 
 $(HTML)/.complete: $(BOOK_INPUTS)
@@ -66,8 +66,11 @@ lock: ## resolve requirements.in into requirements.txt (maintainers; needs uv)
 clean: ## remove what was built, but not what was installed
 	@rm -rf book/_build book/_static/vendor .cache .mypy_cache .pytest_cache .ruff_cache
 
-environment:
+environment: python
 	@$(PYTHON) tools/environment.py
 
-web:
+web: python
 	@$(PYTHON) tools/environment.py --web
+
+python:
+	@$(PYTHON) -c '' 2>/dev/null || { echo "✗ No Python was found as \`$(PYTHON)\`: install Python 3.11 or newer, or name yours: make book PYTHON=/path/to/python3"; exit 1; }

@@ -1,4 +1,4 @@
-"""The layers that are compared: one class each, all with self-attention, no bias, batch first."""
+"""The layers that are compared, a class each: self-attention, batch first, without bias but one."""
 
 import math
 
@@ -76,9 +76,11 @@ class RawTorchThreeLinears(RawTorch):
 class TorchLayer(nn.Module):
     """`nn.MultiheadAttention`, called as its documentation advises for each case."""
 
+    bias = False
+
     def __init__(self, embed_dim: int, num_heads: int) -> None:
         super().__init__()
-        self.layer = nn.MultiheadAttention(embed_dim, num_heads, bias=False, batch_first=True)
+        self.layer = nn.MultiheadAttention(embed_dim, num_heads, bias=self.bias, batch_first=True)
 
     def forward(
         self,
@@ -103,6 +105,12 @@ class TorchLayer(nn.Module):
             need_weights=need_weights,
             average_attn_weights=False,
         )[0]
+
+
+class TorchLayerWithBias(TorchLayer):
+    """The same with biases: for these alone torch has a native layer, if no gradient is needed."""
+
+    bias = True
 
 
 class Textbook(nn.Module):

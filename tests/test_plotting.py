@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from IPython.core.formatters import DisplayFormatter
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Rectangle
@@ -226,6 +227,7 @@ def test_a_second_run_gives_the_same_bytes():
     with mpl.rc_context({"font.size": 30, "savefig.dpi": 50, "hatch.linewidth": 9}):
         assert draw() == first, "the caller's settings leaked in"
     assert b"Software" not in first
+    assert b"matplotlib" not in first
     assert draw() == first
 
 
@@ -260,6 +262,35 @@ def test_a_notebook_gets_a_sharp_picture_with_its_size_and_a_constant_text():
     picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
     assert picture.size == (2 * size["width"], 2 * size["height"])
     assert data["text/plain"] == f"<Figure {size['width']}×{size['height']} with 1 axes>"
+
+
+def test_the_picture_of_a_notebook_is_the_sharp_one(monkeypatch):
+    published = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda data, **options: published.append((data, options))
+    )
+    formatter = DisplayFormatter()
+    # What %matplotlib inline does: its printer would win over a mime bundle.
+    formatter.formatters["image/png"].for_type(mpl.figure.Figure, lambda _: b"crude")
+    figure = plotting.plot_attention(WEIGHTS).figure
+    assert formatter.format(figure) == ({}, {}), "the notebook's own printer ran"
+    ((data, options),) = published
+    width, height = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size
+    assert options["raw"]
+    assert options["metadata"]["image/png"] == {"width": width // 2, "height": height // 2}
+
+
+def test_the_small_picture_looks_like_the_drawn_one():
+    ax = plotting.plot_attention(np.random.default_rng(0).random((29, 31)), title="早上好")
+    ax.figure.draw_without_rendering()
+    ax.figure.set_layout_engine("none")  # each layout moves things by a fraction of a pixel
+    drawn = io.BytesIO()
+    with plotting.style():
+        ax.figure.savefig(drawn, format="png")
+    pictures = (Image.open(drawn), Image.open(io.BytesIO(png(ax))))
+    before, after = (np.asarray(picture.convert("RGB"), dtype=int) for picture in pictures)
+    assert np.abs(before - after).max() <= 8
+    assert len(png(ax)) < 0.6 * len(drawn.getvalue())
 
 
 # --- bad input

@@ -28,6 +28,7 @@ run_notebooks = load("run_notebooks")
         ("ERROR: [Errno 28] No space left on device", "disk is full"),
         ("npm error code ENOTFOUND", "network"),
         ("Failed to establish a new connection: [Errno -3] Temporary failure", "network"),
+        ("ERROR: Could not find a version that satisfies x==1 (from versions: none)", "network"),
         ("ERROR: No matching distribution found for torch==2.13.0", "no build for this Python"),
         ("OSError: [Errno 13] Permission denied: '.venv'", "cannot be written"),
         ("something else entirely", "last lines above"),

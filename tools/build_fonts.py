@@ -54,10 +54,13 @@ CHINESE = re.compile(
 PUNCTUATION = "、。〈〉《》「」『』【】〔〕!(),:;?~"
 # What a reader or a coming chapter is likely to put on a label.
 COMMON = "早上好爱好你我他今天气很注意力晚安中文字词的是不了"
-LATIN = "".join(map(chr, [*range(0x20, 0x7F), *range(0xA0, 0x100)])) + (
-    "āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜü"  # pinyin
-    "ΓΔΘΛΠΣΦΨΩαβγδεζηθικλμνξπρστυφχψω"
-    "–—‘’“”…·×÷±−√∞≈≠≤≥∈→←↑↓°′″"
+# Signs that Chinese fonts make a full square wide (· ’ × → ≤ …) are left to matplotlib's own font.
+LATIN = (
+    "".join(map(chr, range(0x20, 0x7F)))
+    + "".join(map(chr, [*range(0xC0, 0xD7), *range(0xD8, 0xF7), *range(0xF8, 0x100)]))
+    + "āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜü"  # pinyin
+    + "ΓΔΘΛΠΣΦΨΩαβγδεζηθικλμνξπρστυφχψω"
+    + "–−°²³"
 )
 
 

@@ -43,7 +43,8 @@ CAUSES = [
         r"Temporary failure in name resolution|Name or service not known|NewConnectionError"
         r"|Failed to establish a new connection|Max retries exceeded|Network is unreachable"
         r"|ConnectTimeout|ReadTimeout|ProxyError|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET"
-        r"|ENETUNREACH|ETIMEDOUT|nodename nor servname|Connection refused",
+        r"|ENETUNREACH|ETIMEDOUT|nodename nor servname|Connection refused"
+        r"|\(from versions: none\)",  # what pip says when no index has answered at all
         "The package index cannot be reached: connect to the network (or set your proxy), then "
         "run the same command again; what is already there is kept.",
     ),
@@ -191,7 +192,7 @@ if __name__ == "__main__":
         if arguments.web:
             set_up_web()
     except KeyboardInterrupt:
-        fail("Interrupted: run the same command again, it goes on where it can.")
+        fail("Interrupted: run the same command again, it picks up from there.")
     except OSError as error:
         if error.errno == 28:
             fail("The disk is full: free about 3 GB, then run the same command again.")

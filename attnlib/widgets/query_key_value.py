@@ -105,17 +105,18 @@ class QueryKeyValueExplorer(LiveFigure):
         query_token: str | None = None,
         words: Mapping[str, str] | None = None,
     ) -> None:
-        if query_token is None:
-            example = tokens is TOKENS and keys is KEYS and query is QUERY
-            query_token = "上" if example else ""
         tokens = [str(token) for token in tokens]
         if not 1 <= len(tokens) <= MOST_TOKENS:
             raise ValueError(f"tokens must be 1 to {MOST_TOKENS} names, got {len(tokens)}")
-        if query_token not in ("", *tokens):
-            raise ValueError(f"query_token must be one of {tokens}, or '', got {query_token!r}")
         key_vectors = numbers("keys", keys, (len(tokens), 2))
         value_vectors = numbers("values", values, (len(tokens), 2))
         start = numbers("query", query, (2,))
+        if query_token is None:
+            same_keys = key_vectors == [[*key] for key in KEYS]
+            example = same_keys and (tokens, start) == ([*TOKENS], [*QUERY])
+            query_token = "上" if example else ""
+        if query_token not in ("", *tokens):
+            raise ValueError(f"query_token must be one of {tokens}, or '', got {query_token!r}")
         if numbers("scale", scale, ()) <= 0:
             raise ValueError(f"scale must be above 0, got {scale}")
         reach, step = _reach(max(abs(x) for row in [*key_vectors, start] for x in row))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -50,14 +51,18 @@ def draw_still(
         The figure; pyplot does not know of it, so no notebook shows it a second time.
     """
     with plotting.style():
-        table_height = 0.3 * (len(tokens) + 1)
-        figure = BookFigure(figsize=(6.4, 3.5 + table_height), layout="constrained")
-        grid = figure.add_gridspec(2, 2, height_ratios=[3.3, table_height])
-        _keys(
-            figure.add_subplot(grid[0, 0]), tokens, keys, query, scores, reach, query_token, words
+        rows = 0.3 * (len(tokens) + 2.2)
+        figure = BookFigure(figsize=(6.4, 3.75 + rows), layout="constrained")
+        grid = figure.add_gridspec(2, 2, height_ratios=[3.6, rows])
+        left, right, below = (
+            figure.add_subplot(grid[at]) for at in ((0, 0), (0, 1), (1, slice(2)))
         )
-        _values(figure.add_subplot(grid[0, 1]), tokens, values, weights, output, words)
-        _table(figure.add_subplot(grid[1, :]), tokens, keys, values, scores, weights, words)
+        _keys(left, tokens, keys, query, scores, reach, query_token, words)
+        _values(right, tokens, values, weights, output, words)
+        _table(below, tokens, keys, values, scores, weights, output, words)
+        for ax in (left, right, below):
+            for text in ax.texts:  # a long name must not squeeze the planes
+                text.set_in_layout(False)
     return figure
 
 
@@ -72,8 +77,9 @@ def pair(point: Array) -> str:
     return f"({', '.join(number(x, 0 if float(x).is_integer() else 2) for x in point)})"
 
 
-def _plane(ax: Axes, title: str, left: float, bottom: float, size: float) -> None:
+def _plane(ax: Axes, title: str, note: str, left: float, bottom: float, size: float) -> None:
     ax.set(xlim=(left, left + size), ylim=(bottom, bottom + size), aspect="equal", title=title)
+    ax.set_xlabel(fill(note, 48), loc="left", fontsize=9.5, color=QUIET, labelpad=6)
     ax.locator_params(nbins=7, steps=[1, 2, 5, 10])
     for spine in ax.spines.values():
         spine.set(visible=True, color=LINE)
@@ -110,7 +116,7 @@ def _keys(
     query_token: str,
     words: Mapping[str, str],
 ) -> None:
-    _plane(ax, words["keys_plane"], -reach, -reach, 2 * reach)
+    _plane(ax, words["keys_plane"], words["keys_note"], -reach, -reach, 2 * reach)
     origin = np.zeros(2)
     length = query @ query
     if length:
@@ -155,7 +161,7 @@ def _values(
     low, high = points.min(axis=0), points.max(axis=0)
     size = (float((high - low).max()) or 1.0) / 0.72
     left, bottom = (low + high - size) / 2
-    _plane(ax, words["values_plane"], left, bottom, size)
+    _plane(ax, words["values_plane"], words["values_note"], left, bottom, size)
     centre = values.mean(axis=0)
     ax.add_patch(
         Polygon(_hull(values), fc=to_rgba(VALUE, 0.1), ec=to_rgba(VALUE, 0.5), ls=(0, (3, 3)))
@@ -202,11 +208,12 @@ def _table(
     values: Array,
     scores: Array,
     weights: Array,
+    output: Array,
     words: Mapping[str, str],
 ) -> None:
-    ax.set(xlim=(0, 1), ylim=(len(tokens) + 0.5, -0.5))
+    ax.set(xlim=(0, 1), ylim=(len(tokens) + 1.7, -0.5))
     ax.set_axis_off()
-    columns = {"token": 0.01, "key": 0.14, "score": 0.31, "weight": 0.45, "value": 0.87}
+    columns = {"token": 0.01, "key": 0.12, "score": 0.3, "weight": 0.42, "value": 0.83}
     colors = {"key": KEY, "value": VALUE}
     for name, x in columns.items():
         ax.text(x, 0.15, words[name], color=colors.get(name, QUIET))
@@ -216,7 +223,12 @@ def _table(
         ax.text(columns["token"], row + 0.18, token, color=INK, fontsize=14)
         ax.text(columns["key"], row + 0.15, pair(keys[i]), color=KEY)
         ax.text(columns["score"], row + 0.15, number(scores[i]))
-        ax.barh(row, 0.3, left=columns["weight"], height=0.36, color=FAINT)
-        ax.barh(row, 0.3 * weights[i], left=columns["weight"], height=0.36, color=QUERY)
-        ax.text(columns["weight"] + 0.32, row + 0.15, number(weights[i], 3))
+        ax.barh(row, 0.28, left=columns["weight"], height=0.36, color=FAINT)
+        ax.barh(row, 0.28 * weights[i], left=columns["weight"], height=0.36, color=QUERY)
+        ax.text(columns["weight"] + 0.3, row + 0.15, number(weights[i], 3))
         ax.text(columns["value"], row + 0.15, pair(values[i]), color=VALUE)
+    terms = [f"{number(w, 3)} · {pair(v)}" for w, v in zip(weights, values, strict=True)]
+    if len(terms) > 4:  # more than a line holds; the table has them all
+        terms = [terms[0], "…", terms[-1]]
+    total = f"{words['output']} = {' + '.join(terms)} = {pair(output)}"
+    ax.text(columns["token"], len(tokens) + 1.3, total)

@@ -29,5 +29,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Tell sphinxcontrib.katex which node to start, and to wait for it on a busy machine."""
     katex.NODEJS_BINARY = node()
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0
+    # Over a Unix socket it connects as soon as the socket's file is there, which may be a moment
+    # before node listens: "connection refused", now and then. Over a local port it tries again.
+    katex.KaTeXServer.start_server_process = katex.KaTeXServer.start_network_socket
     app.setup_extension("sphinxcontrib.katex")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -20,6 +20,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util.typing import ExtensionMetadata
 
 IMAGE = re.compile(r'<img (?=[^>]*src="(?:[^"]*/)?([^"/]+\.png)")')
+EMPTY_HEADING = re.compile(r'<th class="[^"]*">(<p></p>)?</th>')
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
 GLYPH = re.compile(r"\\([ef][0-9a-f]{3})\b|([\ue000-\uf8ff])")
@@ -56,10 +57,13 @@ def png_size(path: Path) -> tuple[int, int]:
     return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")
 
 
-def reserve_space(
+def mend(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Write width and height into each ``<img>``, so that the text does not jump when it loads."""
+    """Give each ``<img>`` its width and height, so that the text does not jump when it loads.
+
+    And make an empty corner of a table a plain cell: a heading has to say something.
+    """
     files = {name: Path(app.srcdir, uri) for uri, name in app.builder.images.items()}
 
     def with_size(match: re.Match[str]) -> str:
@@ -69,7 +73,8 @@ def reserve_space(
         return f'<img width="{width}" height="{height}" '
 
     if "body" in context:
-        context["body"] = IMAGE.sub(with_size, context["body"])
+        body = IMAGE.sub(with_size, context["body"])
+        context["body"] = EMPTY_HEADING.sub("<td></td>", body)
 
 
 def icons_in_use(site: Path, pages: str) -> set[int]:
@@ -95,16 +100,16 @@ def cut(path: Path, codes: set[int]) -> None:
     subset.save_font(font, path, options)
 
 
-def put_fonts_inside(style: Path) -> None:
-    """Replace addresses of fonts in the stylesheet by the fonts themselves."""
-    css = style.read_text("utf-8")
+def put_fonts_inside(source: Path, static: Path) -> None:
+    """Write the stylesheet anew, with fonts themselves in place of their addresses."""
+    css = source.read_text("utf-8")
     for name in INSIDE_THE_STYLE:
         address = f'url("{name}")'
         if address not in css:
-            raise ExtensionError(f"{style.name} must name {address}")
-        font = base64.b64encode((style.parent / name).read_bytes()).decode()
+            raise ExtensionError(f"{source.name} must name {address}")
+        font = base64.b64encode((static / name).read_bytes()).decode()
         css = css.replace(address, f'url("data:font/woff2;base64,{font}")')
-    style.write_text(css, "utf-8")
+    (static / source.name).write_text(css, "utf-8")
 
 
 def finish(app: Sphinx, exception: Exception | None) -> None:
@@ -118,7 +123,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         cut(path, icons)
     for path in site.glob("_static/vendor/fonts/*-latin-ext-*.woff2"):
         cut(path, letters)
-    put_fonts_inside(site / "_static/book.css")
+    put_fonts_inside(Path(app.confdir, "book/_static/book.css"), site / "_static")
     first = {"language": app.config.language, "title": escape(app.config.html_title)}
     page = f"{app.config.root_doc}.html"
     (site / "index.html").write_text(FIRST_PAGE.format(page=page, **first), "utf-8")
@@ -127,6 +132,6 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the two steps."""
     logging.getLogger("fontTools").setLevel(logging.WARNING)
-    app.connect("html-page-context", reserve_space)
+    app.connect("html-page-context", mend)
     app.connect("build-finished", finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

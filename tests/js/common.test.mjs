@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import {
-  dot, fixed, pair, readNumber, readRows, readTokens, softmax, weightedSum,
+  dot, fixed, pair, readNumber, readRow, readRows, readTokens, softmax, weightedSum,
 } from '../../attnlib/widgets/static/common.js';
 
 const close = (actual, expected, message) => {
@@ -43,6 +43,7 @@ test('readers accept what is right', () => {
   const traits = { x: -2.5, tokens: ['早', '<b>'], keys: [[1, 2], [3, 4]] };
   assert.equal(readNumber(model(traits), 'x'), -2.5);
   assert.deepEqual(readTokens(model(traits), 'tokens', 2), ['早', '<b>']);
+  assert.deepEqual(readRow(model({ start: [1, -0.5] }), 'start', 2), [1, -0.5]);
   assert.deepEqual(readRows(model(traits), 'keys', 2, 2), [[1, 2], [3, 4]]);
 });
 
@@ -65,6 +66,7 @@ test('readers name what is wrong', () => {
   assert.match(message(tokens, [1]), /got \[1\]/);
   assert.match(message(tokens, '早上好'), /must be a list/);
   assert.match(message(tokens, Array(200).fill('a')), /at most 12 .* got 200/);
+  assert.equal(message((m) => readRow(m, 'it', 2), [1]), 'it must be 2 finite numbers, got [1]');
   assert.match(message(rows, [[1, 2]]), /must have 2 rows, one for each token, got 1/);
   assert.match(message(rows, null), /got null/);
   assert.match(message(rows, [[1, 2], [3]]), /^it\[1\] must be 2 finite numbers, got \[3\]/);

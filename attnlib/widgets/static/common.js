@@ -90,17 +90,25 @@ export function readTokens(model, name, most) {
   return tokens;
 }
 
+const isRow = (row, width) => Array.isArray(row) && row.length === width && row.every(Number.isFinite);
+
+/** `width` finite numbers. */
+export function readRow(model, name, width) {
+  const row = model.get(name);
+  if (!isRow(row, width)) throw new Error(`${name} must be ${width} finite numbers, got ${shown(row)}`);
+  return row;
+}
+
 /** `count` rows of `width` finite numbers. */
 export function readRows(model, name, count, width) {
   const rows = model.get(name);
   if (!Array.isArray(rows) || rows.length !== count) {
     throw new Error(`${name} must have ${count} rows, one for each token, got ${rows?.length ?? shown(rows)}`);
   }
-  rows.forEach((row, i) => {
-    if (!Array.isArray(row) || row.length !== width || !row.every(Number.isFinite)) {
-      throw new Error(`${name}[${i}] must be ${width} finite numbers, got ${shown(row)}`);
-    }
-  });
+  const wrong = rows.findIndex((row) => !isRow(row, width));
+  if (wrong >= 0) {
+    throw new Error(`${name}[${wrong}] must be ${width} finite numbers, got ${shown(rows[wrong])}`);
+  }
   return rows;
 }
 

@@ -1,8 +1,8 @@
 // QueryKeyValueExplorer: keys as arrows, values as points, a query to drag; see query_key_value.py.
 
 import {
-  dot, fixed, html, liveFigure, liveRegion, pair, readNumber, readRows, readTokens, set, softmax, svg,
-  weightedSum, write,
+  dot, fixed, html, liveFigure, liveRegion, pair, readNumber, readRow, readRows, readTokens, set, softmax,
+  svg, weightedSum, write,
 } from './common.js';
 import { arrow, away, convexHull, label, labelPlaces, plane, project, SIDE, squareAround } from './plane.js';
 
@@ -19,30 +19,34 @@ function read(model) {
   const tokens = readTokens(model, 'tokens', MOST_TOKENS);
   const [keys, values] = ['key_vectors', 'value_vectors'].map((name) => readRows(model, name, tokens.length, 2));
   const query = [readNumber(model, 'query_x'), readNumber(model, 'query_y')];
-  const scale = readNumber(model, 'scale');
-  return { tokens, keys, values, query, scale, ...attend(query, keys, values, scale) };
+  const [scale, reach, step] = ['scale', 'reach', 'step'].map((name) => readNumber(model, name));
+  if (!(reach > 0 && step > 0)) throw new Error(`reach and step must be above 0, got ${reach} and ${step}`);
+  const start = readRow(model, 'start', 2);
+  return { tokens, keys, values, query, scale, reach, step, start, ...attend(query, keys, values, scale) };
 }
 
 function draw(root, state, model, signal) {
   const words = model.get('words');
-  const [reach, step, start] = ['reach', 'step', 'start'].map((name) => model.get(name));
-  const snap = (value) => Math.round(Math.min(Math.max(value, -reach), reach) / step) * step;
+  const { reach, step, start } = state;
   // Asked of the model, not of what is painted: two keys may be pressed within one frame.
   const here = () => [model.get('query_x'), model.get('query_y')];
-  const move = ([x, y]) => {
-    // toFixed: 3 * 0.05 is 0.15000000000000002, which nobody wants to see in a slider
-    model.set('query_x', Number(snap(x).toFixed(6)));
-    model.set('query_y', Number(snap(y).toFixed(6)));
+  const put = ([x, y]) => {
+    model.set('query_x', x);
+    model.set('query_y', y);
     model.save_changes();
   };
+  // toFixed: 3 * 0.05 is 0.15000000000000002, which nobody wants to see beside a slider.
+  const snap = (value) =>
+    Number((Math.round(Math.min(Math.max(value, -reach), reach) / step) * step).toFixed(9));
+  const move = (point) => put(point.map(snap));
 
   set(root, { role: 'group', 'aria-label': words.figure });
   const bar = html('div', { class: 'attn-bar' }, root);
   html('p', { class: 'attn-hint' }, bar, words.hint);
-  html('button', { class: 'attn-button', type: 'button' }, bar, words.reset).addEventListener('click', () => move(start));
+  html('button', { class: 'attn-button', type: 'button' }, bar, words.reset).addEventListener('click', () => put(start));
   const planes = html('div', { class: 'attn-planes' }, root);
   const updates = [
-    drawKeys(planes, state, words, { reach, step, start, token: model.get('query_token'), here, move }),
+    drawKeys(planes, state, words, { token: model.get('query_token'), here, move }),
     drawValues(planes, state, words),
     drawTable(root, state, words),
   ];
@@ -70,7 +74,7 @@ function panel(parent, title, note, draw) {
   return drawn;
 }
 
-function drawKeys(parent, { keys, tokens }, words, { reach, step, start, token, here, move }) {
+function drawKeys(parent, { keys, tokens, reach, step, start }, words, { token, here, move }) {
   const title = words.keys_plane;
   const edge = 1.13 * reach; // room for the ring at the utmost
   const { root, at, from } = panel(parent, title, words.keys_note, (place) =>

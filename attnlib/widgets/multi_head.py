@@ -1,0 +1,282 @@
+"""The figure of chapter 4: what several heads look at, side by side."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import anywidget
+import ipywidgets
+import numpy as np
+import torch
+import traitlets
+from torch.nn import functional as F  # noqa: N812
+
+from attnlib.multihead import MultiHeadAttention
+from attnlib.plotting import BookFigure
+from attnlib.widgets.live_figure import LiveFigure, module, style, texts
+from attnlib.widgets.multi_head_still import draw_still
+
+MOST_HEADS = 12  # multi_head.js has the same numbers
+MOST_TOKENS = 64
+
+WORDS = {
+    "figure": "Weights of several heads, side by side",
+    "hint": "Choose a query: a token or a row. Untick a head to hide its lines.",
+    "reset": "Reset",
+    "head": "head",
+    "mean": "mean",
+    "query": "query",
+    "key": "key",
+    "map": "heat map of the weights of {q} queries on {k} keys",
+    "note": "A row for each query ↓, a column for each key →; the fuller the colour, the larger the "
+    "weight. The mean is what nn.MultiheadAttention returns by default.",
+    "table": "Weight of each key in each head, and their mean, for the query shown",
+    "masked": "masked",
+    "off": "hidden",
+    "before": "before",
+    "after": "after",
+    "same": "same",
+    "first": "first",
+}
+
+
+def example() -> tuple[torch.Tensor, list[str]]:
+    """The weights of a layer whose four heads are set by hand, and the tokens they look at.
+
+    Heads 0 and 1 match positions (the one before, the one after), head 2 matches characters, and
+    in head 3 everybody asks for the first position.
+    """
+    tokens = [*"我爱你,你爱我"]
+    length, width, strength = len(tokens), 8, 4.0  # e⁴ to 1 against each token that does not match
+    kinds = sorted(set(tokens))
+    character = F.one_hot(torch.tensor([kinds.index(token) for token in tokens])).float()
+    position = torch.eye(length)
+    x = torch.cat([character, position], dim=1)
+    x = F.pad(x, (0, 4 * width - x.shape[1]))
+    is_kind, is_at = slice(0, len(kinds)), slice(len(kinds), len(kinds) + length)
+
+    with torch.random.fork_rng(devices=[]), torch.no_grad():  # the reader's seed stays as it is
+        layer = MultiHeadAttention(4 * width, num_heads=4)
+        query, key, _ = layer.in_proj.weight.zero_().view(3, 4, width, 4 * width)
+        query[0, :length, is_at] = torch.eye(length).roll(-1, dims=0).triu()  # at i: asks for i − 1
+        query[1, :length, is_at] = torch.eye(length).roll(1, dims=0).tril()  # at i: asks for i + 1
+        query[2, : len(kinds), is_kind] = torch.eye(len(kinds))
+        query[3, 0, is_at] = 1.0
+        query *= strength * width**0.5
+        key[:2, :length, is_at] = position
+        key[2, : len(kinds), is_kind] = torch.eye(len(kinds))
+        key[3, 0, is_at.start] = 1.0
+        _, weights = layer(x[None], need_weights=True)
+    assert weights is not None
+    return weights[0], tokens
+
+
+class MultiHeadDrawing(anywidget.AnyWidget):
+    """The drawing, from weights that were computed in Python; the browser takes their mean."""
+
+    _esm = module("multi_head.js")
+    _css = style("multi_head.css")
+
+    # float32, little endian, in base64: 5.4 bytes a number and plain JSON, so that it works in the
+    # saved state of a page as well. Head after head, row after row.
+    weights = traitlets.Unicode().tag(sync=True)
+    head_names = traitlets.List(traitlets.Unicode()).tag(sync=True)  # "": only its number
+    query_tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    key_tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    mask = traitlets.List(traitlets.Unicode()).tag(sync=True)  # "0110" for each query; or empty
+    query = traitlets.Int().tag(sync=True)
+    start = traitlets.Int().tag(sync=True)
+    shown = traitlets.List(traitlets.Bool()).tag(sync=True)  # each head, then the mean
+    words = traitlets.Dict().tag(sync=True)
+
+    @traitlets.validate("weights")
+    def _weights(self, proposal: Any) -> Any:
+        _check_range(decode(proposal["value"]))
+        return proposal["value"]
+
+    @traitlets.validate("query", "start")
+    def _query(self, proposal: Any) -> Any:
+        name, value = proposal["trait"].name, proposal["value"]
+        if not 0 <= value < len(self.query_tokens):
+            raise ValueError(f"{name} must be from 0 to {len(self.query_tokens) - 1}, got {value}")
+        return value
+
+
+class MultiHeadView(LiveFigure):
+    """Weights of several heads: a heat map each, and lines from one query to the keys.
+
+        mean = weights.mean(dim=0)   (what nn.MultiheadAttention returns by default)
+
+    Args:
+        weights: Shape `(num_heads, q_len, k_len)`, at most 12 heads and 64 tokens; a tensor, an
+            array or lists. A batch axis of length 1 in front may stay. If left out: four heads,
+            built by hand, on 我爱你,你爱我.
+        query_tokens: `q_len` names; their numbers if left out.
+        key_tokens: `k_len` names; the query tokens if these fit, else numbers.
+        mask: Boolean, broadcasts to `(q_len, k_len)`, True = may attend; the other cells are
+            hatched. If left out: hatched where the weight is exactly 0 in every head.
+        query: Which query is chosen at the start, and by "reset"; negative numbers count from the
+            end. The last one if left out.
+        head_names: `num_heads` names; their numbers if left out.
+        words: Replacements for the English words in the figure; `WORDS` lists them.
+
+    Attributes:
+        drawing: The drawing; its traits `query` and `shown` follow the reader.
+        controls: The slider of the query; none if there is a single query.
+
+    Raises:
+        ValueError: If shapes do not fit, a number is no weight, or a masked key has a weight.
+    """
+
+    def __init__(
+        self,
+        weights: Any = None,
+        query_tokens: Sequence[str] | None = None,
+        key_tokens: Sequence[str] | None = None,
+        *,
+        mask: Any = None,
+        query: int | None = None,
+        head_names: Sequence[str] | None = None,
+        words: Mapping[str, str] | None = None,
+    ) -> None:
+        all_words = texts(WORDS, words)
+        if weights is None:
+            weights, tokens = example()
+            query_tokens = tokens if query_tokens is None else query_tokens
+            query = 4 if query is None else query
+            if head_names is None:
+                head_names = [all_words[name] for name in ("before", "after", "same", "first")]
+        array = _array(weights)
+        heads, q_len, k_len = array.shape
+        if key_tokens is None and query_tokens is not None and q_len == k_len:
+            key_tokens = query_tokens
+        query = -1 if query is None else query
+        if not -q_len <= query < q_len:
+            raise ValueError(f"query must be from {-q_len} to {q_len - 1}, got {query}")
+        start = query % q_len
+        drawing = MultiHeadDrawing(
+            weights=encode(array),
+            head_names=_names("head_names", head_names, [""] * heads),
+            query_tokens=_names("query_tokens", query_tokens, range(q_len)),
+            key_tokens=_names("key_tokens", key_tokens, range(k_len)),
+            mask=_mask(mask, array),
+            query=start,
+            start=start,
+            shown=[True] * (heads + 1),
+            words=all_words,
+        )
+        slider = ipywidgets.IntSlider(
+            value=start,
+            min=0,
+            max=q_len - 1,
+            description=all_words["query"],
+            layout=ipywidgets.Layout(width="auto"),
+        )
+        super().__init__(drawing, [slider] if q_len > 1 else [])
+        ipywidgets.jslink((slider, "value"), (drawing, "query"))
+
+    @property
+    def weights(self) -> np.ndarray[Any, Any]:
+        """The weights as they are drawn, of shape `(num_heads, q_len, k_len)`."""
+        d = self.drawing
+        shape = (len(d.head_names), len(d.query_tokens), len(d.key_tokens))
+        return decode(d.weights).reshape(shape)
+
+    def still(self) -> BookFigure:
+        """Draw the figure as it stands."""
+        d = self.drawing
+        allowed = np.array([[c == "1" for c in row] for row in d.mask], dtype=bool)
+        return draw_still(
+            self.weights,
+            d.head_names,
+            d.query_tokens,
+            d.key_tokens,
+            masked=~allowed if d.mask else np.zeros(self.weights.shape[1:], dtype=bool),
+            query=d.query,
+            shown=d.shown,
+            words=d.words,
+        )
+
+    def __repr__(self) -> str:
+        return f"MultiHeadView(weights of shape {self.weights.shape}, query={self.drawing.start})"
+
+
+def encode(weights: np.ndarray[Any, Any]) -> str:
+    """Weights as the text that the browser gets."""
+    # Six decimals: what one processor computes in another order than the next shall not show.
+    return base64.b64encode(np.round(weights, 6).astype("<f4").tobytes()).decode()
+
+
+def decode(text: str) -> np.ndarray[Any, Any]:
+    """The numbers of such a text, one after the other.
+
+    Raises:
+        ValueError: If it is no such text.
+    """
+    try:
+        return np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(float)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"weights must be float32 numbers in base64, got {text[:20]!r}") from error
+
+
+def _array(weights: Any) -> np.ndarray[Any, Any]:
+    wanted = "weights must have the shape (num_heads, q_len, k_len)"
+    try:
+        array = torch.as_tensor(weights, dtype=torch.float64).detach().cpu().numpy()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{wanted}, got {type(weights).__name__}: {error}") from error
+    if array.ndim == 4 and len(array) == 1:
+        array = array[0]
+    if array.ndim == 2:
+        raise ValueError(f"{wanted}, got {array.shape}: a mean over the heads?")
+    if array.ndim != 3 or array.size == 0:
+        raise ValueError(f"{wanted}, and none of them 0, got {array.shape}")
+    if len(array) > MOST_HEADS or max(array.shape[1:]) > MOST_TOKENS:
+        most = f"at most {MOST_HEADS} heads and {MOST_TOKENS} tokens"
+        raise ValueError(f"weights must have {most}, got the shape {array.shape}")
+    _check_range(array)
+    return array
+
+
+def _check_range(weights: np.ndarray[Any, Any]) -> None:
+    wrong = np.argwhere(~((weights >= 0) & (weights <= 1.001)))  # NaN is wrong, too
+    if len(wrong):
+        at = tuple(wrong[0].tolist())
+        raise ValueError(f"weights must lie between 0 and 1, got {weights[at]:g} at {at}")
+
+
+def _names(name: str, given: Sequence[str] | None, default: Sequence[Any]) -> list[str]:
+    names = [str(each) for each in (default if given is None else given)]
+    if len(names) != len(default):
+        raise ValueError(f"{name} must have {len(default)} entries, got {len(names)}")
+    return names
+
+
+def _mask(mask: Any, weights: np.ndarray[Any, Any]) -> list[str]:
+    """For each query a digit for each key, 1 = may attend; empty if nothing is masked."""
+    shape = weights.shape[1:]
+    largest = weights.max(axis=0)
+    if mask is None:
+        allowed = largest > 0
+    else:
+        allowed = torch.as_tensor(mask).cpu().numpy()
+        if allowed.dtype != bool:
+            raise ValueError(f"mask must be boolean (True = may attend), got {allowed.dtype}")
+        while allowed.ndim > 2 and len(allowed) == 1:
+            allowed = allowed[0]
+        try:
+            allowed = np.broadcast_to(allowed, shape)
+        except ValueError as error:
+            raise ValueError(f"mask must broadcast to {shape}, got {allowed.shape}") from error
+        wrong = np.argwhere(~allowed & (largest > 0))
+        if len(wrong):
+            at = tuple(wrong[0].tolist())
+            raise ValueError(
+                f"mask is False at {at}, where a weight is {largest[at]:g}: True = may attend"
+            )
+    if allowed.all():
+        return []
+    return ["".join("01"[int(cell)] for cell in row) for row in allowed]

@@ -1,0 +1,204 @@
+"""The figure of chapter 2: what dividing the scores does to the softmax, for any width."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import anywidget
+import ipywidgets
+import numpy as np
+import torch
+import traitlets
+from torch import Tensor
+
+from attnlib.functional import masked_softmax
+from attnlib.plotting import BookFigure
+from attnlib.widgets.live_figure import LiveFigure, module, style, texts
+from attnlib.widgets.scaling_still import draw_still
+
+WIDTHS = tuple(2**exponent for exponent in range(11))
+QUERIES, KEYS = 64, 10  # scaling.js has the same numbers
+DIVISORS = {"1": 0.0, "√d": 0.5, "d": 1.0}  # powers of d
+
+WORDS = {
+    "figure": "The width of queries and keys, and what the scores are divided by",
+    "hint": "Pull d up and watch. Then divide by √d and pull again.",
+    "scores": "Scores",
+    "one": "Weights of query {query}, sorted",
+    "mean": "mean of all 64",
+    "largest": "Largest weight",
+    "entropy": "Entropy",
+    "slope": "Slope of the softmax",
+    "gradient": "Gradient at a query",
+    "equal": "all equal",
+    "one_takes_all": "one takes all",
+    "saturated": "saturated",
+    "vanishes": "vanishes",
+    "explodes": "explodes",
+    "note": "Means over 64 queries with 10 keys each, all entries of variance 1. Gradient: of the "
+    "middle query, and from the shortest tenth to the longest.",
+    "reset": "Reset",
+    "divide": "divide by",
+    "query": "query",
+}
+
+
+@cache
+def dot_products() -> Tensor:
+    """Dot products of random queries and keys, cut to their first d entries for each width d.
+
+        scores[e, i, j] = Σ query[i, c] · key[i, j, c]    over c < d = 2ᵉ
+
+    The entries of queries and keys are independent, of mean 0 and variance 1.
+
+    Returns:
+        Scores of shape (11, 64, 10): widths 1, 2, 4, …, 1024; queries; keys of that query. They
+        are rounded to hundredths, so that the browser can be given the very same numbers in 31 kB.
+    """
+    random = np.random.default_rng(5)
+    query = random.standard_normal((QUERIES, 1, WIDTHS[-1]))
+    key = random.standard_normal((QUERIES, KEYS, WIDTHS[-1]))
+    sums = (query * key).cumsum(axis=-1)[..., [d - 1 for d in WIDTHS]]
+    return torch.from_numpy(np.moveaxis(sums, -1, 0).round(2))
+
+
+def measure(exponent: int, divisor: float, query: int) -> dict[str, Any]:
+    """Compute what the figure shows, in the words of torch.
+
+    Args:
+        exponent: The width d is 2 to this power.
+        divisor: What the dot products are divided by.
+        query: Whose weights are wanted, counted from 1.
+
+    Returns:
+        `d`, `divisor`, `query`, its `weights`, and over all queries: `std` of the scores; the
+        `mean` of the sorted weights, of the `entropy` and of the `slope` w(1 − w); and of the
+        lengths of the `gradient` the 10 % quantile, the median and the 90 % quantile.
+    """
+    d = WIDTHS[exponent]
+    scores = dot_products()[exponent] / divisor
+    weights = masked_softmax(scores)
+    jacobian = torch.diag_embed(weights) - weights[:, :, None] * weights[:, None, :]
+    # On its way to the query the gradient passes the keys, which are about √d long and stand
+    # nearly at right angles to each other, and the divisor.
+    gradient = torch.linalg.matrix_norm(jacobian) * d**0.5 / divisor
+    parts = torch.tensor([0.1, 0.5, 0.9], dtype=gradient.dtype)
+    return {
+        "d": d,
+        "divisor": divisor,
+        "query": query,
+        "weights": weights[query - 1].tolist(),
+        "std": scores.std().item(),
+        "mean": weights.sort(dim=-1, descending=True).values.mean(dim=0).tolist(),
+        "entropy": torch.special.entr(weights).sum(dim=-1).mean().item(),
+        "slope": (weights * (1 - weights)).mean().item(),
+        "gradient": gradient.quantile(parts).tolist(),
+    }
+
+
+class ScalingDrawing(anywidget.AnyWidget):
+    """The drawing: its numbers are computed in the browser, from these traits."""
+
+    _esm = module("scaling.js")
+    _css = style("scaling.css")
+
+    # All of `dot_products()` in hundredths. A text: a notebook file gives each number of a list a
+    # line of its own.
+    hundredths = traitlets.Unicode().tag(sync=True)
+    exponent = traitlets.Int(min=0, max=len(WIDTHS) - 1).tag(sync=True)
+    divisor = traitlets.Int(min=0, max=len(DIVISORS) - 1).tag(sync=True)
+    query = traitlets.Int(min=1, max=QUERIES).tag(sync=True)
+    start = traitlets.List(traitlets.Int()).tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
+
+
+class ScalingExplorer(LiveFigure):
+    """The width d and the divisor to choose: spread of the scores, weights and gradients follow.
+
+        weights = softmax(query @ keyᵀ / divisor)
+
+    Args:
+        head_dim: The width d of queries and keys at the start: 1, 2, 4, …, 1024.
+        divisor: What the scores are divided by at the start: "1", "√d" or "d".
+        query: Whose weights are shown at the start, counted from 1 to 64.
+        words: Replacements for the English words in the figure; `WORDS` lists them.
+
+    Attributes:
+        drawing: The drawing; its traits `exponent` (d is 2 to that power), `divisor` (its place in
+            `DIVISORS`) and `query` follow the reader.
+        controls: A slider, the buttons of the divisor, and another slider.
+
+    Raises:
+        ValueError: If one of them is not among these.
+    """
+
+    def __init__(
+        self,
+        head_dim: int = 64,
+        divisor: str = "1",
+        query: int = 1,
+        *,
+        words: Mapping[str, str] | None = None,
+    ) -> None:
+        if head_dim not in WIDTHS:
+            raise ValueError(f"head_dim must be one of {WIDTHS}, got {head_dim!r}")
+        if divisor not in DIVISORS:
+            raise ValueError(f"divisor must be one of {tuple(DIVISORS)}, got {divisor!r}")
+        if query not in range(1, QUERIES + 1):
+            raise ValueError(f"query must be one of 1 to {QUERIES}, got {query!r}")
+        start = [WIDTHS.index(head_dim), list(DIVISORS).index(divisor), int(query)]
+        drawing = ScalingDrawing(
+            hundredths=" ".join(str(round(100 * s)) for s in dot_products().flatten().tolist()),
+            exponent=start[0],
+            divisor=start[1],
+            query=start[2],
+            start=start,
+            words=texts(WORDS, words),
+        )
+        controls = [
+            ipywidgets.IntSlider(
+                value=start[0],
+                min=0,
+                max=len(WIDTHS) - 1,
+                description="log₂ d",
+                layout=ipywidgets.Layout(width="auto"),
+            ),
+            ipywidgets.ToggleButtons(
+                options=list(DIVISORS),
+                index=start[1],
+                description=drawing.words["divide"],
+                style={"button_width": "72px", "description_width": "84px"},
+                layout=ipywidgets.Layout(width="auto", display="flex", align_items="baseline"),
+            ),
+            ipywidgets.IntSlider(
+                value=start[2],
+                min=1,
+                max=QUERIES,
+                description=drawing.words["query"],
+                layout=ipywidgets.Layout(width="auto"),
+            ),
+        ]
+        super().__init__(drawing, controls)
+        ipywidgets.jslink((controls[0], "value"), (drawing, "exponent"))
+        ipywidgets.jslink((controls[1], "index"), (drawing, "divisor"))
+        ipywidgets.jslink((controls[2], "value"), (drawing, "query"))
+
+    def still(self) -> BookFigure:
+        """Draw the figure as it stands, with the weights of `attnlib`."""
+        drawing = self.drawing
+        d = WIDTHS[drawing.exponent]
+        sign, power = list(DIVISORS.items())[drawing.divisor]
+        by = "" if sign == "1" else f" / {sign.replace('d', str(d))}"
+        return draw_still(
+            f"d = {d}, w = softmax(q · k{by})",
+            dot_products()[drawing.exponent] / d**power,
+            measure(drawing.exponent, d**power, drawing.query),
+            drawing.words,
+        )
+
+    def __repr__(self) -> str:
+        exponent, divisor, query = self.drawing.start
+        name = list(DIVISORS)[divisor]
+        return f"ScalingExplorer(head_dim={WIDTHS[exponent]}, divisor={name!r}, query={query})"

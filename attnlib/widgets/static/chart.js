@@ -1,0 +1,89 @@
+// A rectangle with a grid, for curves over whole numbers (positions, distances): what the figures about
+// positions share.
+
+import { fixed, html, readNumber, set, svg } from './common.js';
+import { gridStep, SIDE } from './plane.js';
+
+export function readWhole(model, name, least, most) {
+  const value = readNumber(model, name);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new Error(`${name} must be a whole number from ${least} to ${most}, got ${value}`);
+  }
+  return value;
+}
+
+/** A titled place for a drawing; `draw(place)` fills it, and a note goes below. */
+export function panel(parent, title, note, draw) {
+  const place = html('div', { class: 'attn-panel' }, parent);
+  html('p', { class: 'attn-title' }, place, title);
+  const drawn = draw(place);
+  html('p', { class: 'attn-note' }, place, note);
+  return drawn;
+}
+
+/** The frame of a drawing that is `SIDE` wide. */
+export const frame = (parent, height, attributes) =>
+  svg('svg', {
+    class: 'attn-plane', viewBox: `0 0 ${SIDE} ${height}`, style: `aspect-ratio: ${SIDE} / ${height}`, ...attributes,
+  }, parent);
+
+/**
+ * Draw an empty chart.
+ *
+ * @param {Element} parent
+ * @param {number} height in SVG units; about one unit is one CSS pixel
+ * @param {string} name of the horizontal axis
+ * @param {object} attributes of the svg element
+ * @returns {{root, range, at}} `range([left, right], [bottom, top])` draws the grid, `at(point)` gives SVG
+ *   units
+ */
+export function chart(parent, height, name, attributes) {
+  const root = frame(parent, height, attributes);
+  const grid = svg('g', { 'aria-hidden': 'true' }, root);
+  const halo = 'stroke: var(--attn-paper); stroke-width: 3px; stroke-linejoin: round; paint-order: stroke';
+  const ticks = svg('g', { 'aria-hidden': 'true', style: halo }, root);
+  let [left, right, bottom, top] = [0, 1, 0, 1];
+  const at = ([x, y]) => [((x - left) / (right - left)) * SIDE, ((top - y) / (top - bottom)) * height];
+  const range = (horizontal, vertical) => {
+    [left, right, bottom, top] = [...horizontal, ...vertical];
+    grid.replaceChildren();
+    ticks.replaceChildren();
+    root.append(ticks); // numbers lie on the curves, which the caller has drawn meanwhile
+    const [across, up] = [gridStep(right - left, 6), gridStep(top - bottom, 5)];
+    for (let i = Math.ceil(left / across); i * across <= right; i += 1) {
+      const x = at([i * across, 0])[0];
+      svg('line', { class: i ? 'attn-grid' : 'attn-axis', x1: x, x2: x, y1: 0, y2: height }, grid);
+      if (x > 16 && x < SIDE - 44) {
+        svg('text', { class: 'attn-tick', x, y: height - 6, 'text-anchor': 'middle' }, ticks, fixed(i * across, 0));
+      }
+    }
+    const digits = Math.max(0, -Math.floor(Math.log10(up)));
+    for (let i = Math.ceil(bottom / up); i * up <= top; i += 1) {
+      const y = at([0, i * up])[1];
+      svg('line', { class: i ? 'attn-grid' : 'attn-axis', x1: 0, x2: SIDE, y1: y, y2: y }, grid);
+      if (y > 12 && y < height - 22) svg('text', { class: 'attn-tick', x: 6, y: y + 4 }, ticks, fixed(i * up, digits));
+    }
+    svg('text', { class: 'attn-tick', x: SIDE - 6, y: height - 6, 'text-anchor': 'end' }, ticks, name);
+  };
+  return { root, range, at };
+}
+
+/** Points as the path of a line through all of them. */
+export const through = (points) =>
+  `M${points.map(([x, y]) => `${x.toFixed(2)},${y.toFixed(2)}`).join('L')}`;
+
+/** Points as the path of dots: lines of no length, which a round line cap makes visible. */
+export const dots = (points) => points.map(([x, y]) => `M${x.toFixed(2)},${y.toFixed(2)}h0`).join('');
+
+/** A number at a point of a chart, above it or below, inside the frame; returns a function that moves it. */
+export function numberAt(parent, name, height) {
+  const text = svg('text', { class: `attn-label ${name}`, 'text-anchor': 'middle' }, parent);
+  return ([x, y], number, below = false) => {
+    const half = 4 * number.length;
+    set(text, {
+      x: Math.min(Math.max(x, half), SIDE - half),
+      y: Math.min(Math.max(y + (below ? 24 : -12), 16), height - 22),
+    });
+    text.textContent = number;
+  };
+}

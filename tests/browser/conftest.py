@@ -1,0 +1,100 @@
+"""A real Chromium, the built book over http and as files, and a record of all that goes wrong."""
+
+import functools
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.site.built import SITE
+from tools.find_browser import find_browser
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def server():
+    """Serve the built book on this machine only; the address ends with a slash."""
+    handler = functools.partial(Quiet, directory=SITE)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        httpd.daemon_threads = True
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_address[1]}/"
+        httpd.shutdown()
+
+
+class Visit:
+    """One reader's window, in a browser without a past, that remembers what went wrong."""
+
+    def __init__(self, browser, root, **options):
+        self.root = root
+        self.context = browser.new_context(**{"viewport": {"width": 1300, "height": 900}} | options)
+        self.page = self.context.new_page()
+        self.problems = []
+        self.page.on("request", self._request)
+        self.page.on("requestfailed", lambda r: self._note("failed", r.url, r.failure))
+        self.page.on("response", lambda r: r.status < 400 or self._note("status", r.url, r.status))
+        self.page.on("pageerror", lambda error: self._note("error", error))
+        self.page.on("console", self._console)
+
+    def _note(self, *problem):
+        self.problems.append(" ".join(map(str, problem)))
+
+    def _request(self, request):
+        if not request.url.startswith((self.root, "data:", "blob:")):
+            self._note("foreign", request.url)
+
+    def _console(self, message):
+        if message.type in ("error", "warning", "assert"):
+            self._note("console", message.type, message.text)
+
+    def open(self, path):
+        self.page.goto(self.root + path, wait_until="load")
+        return self.page
+
+    def come_near_all_figures(self):
+        """Scroll to each live figure and wait until it is alive or has failed."""
+        for figure in self.page.locator(".live-figure").all():
+            figure.scroll_into_view_if_needed()
+            figure.locator("xpath=self::*[@data-state='alive' or @data-state='failed']").wait_for()
+
+    def states(self):
+        figures = self.page.locator(".live-figure").all()
+        return [figure.get_attribute("data-state") for figure in figures]
+
+
+@pytest.fixture
+def visit(browser, server):
+    """Return a function that opens a window: `visit()`, `visit("file", color_scheme="dark")`."""
+    visits = []
+
+    def opened(origin="http", **options):
+        root = server if origin == "http" else f"{Path(SITE).as_uri()}/"
+        visits.append(Visit(browser, root, **options))
+        return visits[-1]
+
+    yield opened
+    for each in visits:
+        each.context.close()

@@ -1,0 +1,30 @@
+"""axe-core finds nothing on any page, light or dark, on a desk and on a phone."""
+
+import pytest
+
+from tests.site.built import ROOT, pages
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def violations(page):
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    result = page.evaluate("axe.run()")
+    assert result["passes"], "axe has looked at nothing"
+    return [
+        f"{rule['id']}: {rule['help']} -- {node['html'][:200]} -- {node['failureSummary'][:300]}"
+        for rule in result["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("width", [1300, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", [page for page in pages() if page != "index.html"])
+def test_axe(visit, path, scheme, width):
+    window = visit(color_scheme=scheme, viewport={"width": width, "height": 900})
+    page = window.open(path)
+    window.come_near_all_figures()
+    for box in page.locator("details").all():
+        box.evaluate("box => box.open = true")
+    assert not violations(page)

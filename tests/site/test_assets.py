@@ -1,0 +1,105 @@
+"""Fonts, widgets and packages: what the pages rely on is there, and fits together."""
+
+import json
+import re
+
+import pytest
+from fontTools.ttLib import TTFont
+from sphinxcontrib import katex
+
+from tests.site.built import ROOT, SITE, pages, soup
+
+PAGES = pages()
+CHINESE = re.compile(r"[\u2e80-\u2fdf\u3001-\u9fff\uf900-\ufaff\uff00-\uffef]")
+PINYIN = re.compile(r"[\u0100-\u02ba\u1e00-\u1eff]")
+KNOWN = json.loads((ROOT / "book/web/known_widgets.json").read_text(encoding="utf-8"))
+NOTEBOOKS = sorted(ROOT.glob("notebooks/*/*.ipynb"))
+
+
+def characters(pattern):
+    """Return all characters of this kind that some page shows, in text, code or alt text."""
+    text = ""
+    for page in PAGES:
+        parsed = soup(page)
+        text += parsed.get_text() + "".join(each["alt"] for each in parsed.select("[alt]"))
+    return set(pattern.findall(text))
+
+
+def glyphs(path):
+    return {chr(code) for code in TTFont(SITE / "_static" / path).getBestCmap()}
+
+
+@pytest.mark.parametrize("weight", [400, 700])
+def test_chinese_font_has_every_character_of_the_book(weight):
+    wanted = characters(CHINESE)
+    assert set("早上好") <= wanted
+    missing = wanted - glyphs(f"fonts/NotoSansSC-{weight}.woff2")
+    assert not missing, f"cut the fonts anew (make fonts), they lack {''.join(sorted(missing))}"
+
+
+@pytest.mark.parametrize("style", ["normal", "italic"])
+def test_text_face_has_the_letters_of_pinyin(style):
+    wanted = characters(PINYIN)
+    assert wanted
+    assert wanted <= glyphs(f"vendor/fonts/source-sans-3-latin-ext-wght-{style}.woff2")
+
+
+def test_icons_in_use_are_left_in_their_font():
+    css = (SITE / "_static/styles/pydata-sphinx-theme.css").read_text(encoding="utf-8")
+    font = glyphs("vendor/fontawesome/webfonts/fa-solid-900.woff2")
+    assert len(font) < 100, "the icon font has not been cut"
+    used = {
+        name
+        for page in PAGES
+        for icon in soup(page).select(".fa-solid, .fas")
+        for name in icon["class"]
+        if name.startswith("fa-") and name not in ("fa-solid", "fa-lg", "fa-fw")
+    }
+    assert {"fa-bars", "fa-moon", "fa-sun"} <= used
+    for name in used:
+        code = re.search(rf"\.{name}:before[^{{]*{{content:\"\\([0-9a-f]+)\"", css)
+        assert code, name
+        assert chr(int(code[1], 16)) in font, name
+
+
+def test_chapters_with_figures_are_found():
+    assert any("widgets" in json.loads(path.read_text("utf-8"))["metadata"] for path in NOTEBOOKS)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_widget_of_the_notebooks_is_known_to_the_pages(path):
+    metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
+    mime = "application/vnd.jupyter.widget-state+json"
+    saved = metadata.get("widgets", {}).get(mime, {}).get("state", {})
+    for model in saved.values():
+        assert model["model_name"] in KNOWN.get(model["model_module"], []), model["model_name"]
+        state = model["state"]
+        if state.get("_view_name"):
+            assert state["_view_name"] in KNOWN.get(state["_view_module"], []), state["_view_name"]
+        assert not model.get("buffers"), f"{model['model_name']} has binary traits"
+
+
+def test_formulas_and_their_style_come_from_one_version_of_katex():
+    package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
+    assert package["devDependencies"]["katex"] == katex.katex_version
+
+
+def test_packages_are_pinned_with_integrity_and_without_a_registry():
+    package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
+    assert "type" not in package, "it would turn scripts below .venv into ES modules"
+    lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))
+    for name, version in package["devDependencies"].items():
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version), name
+        assert lock["packages"][f"node_modules/{name}"]["version"] == version
+    for name, entry in lock["packages"].items():
+        if name:
+            assert entry["integrity"].startswith("sha512-"), name
+            assert "resolved" not in entry, name
+
+
+def test_licences_of_bundled_packages_are_there():
+    text = (SITE / "_static/vendor/LICENSES.txt").read_text(encoding="utf-8")
+    for name in ("@jupyter-widgets/base", "@jupyter-widgets/controls", "katex", "source-sans-3"):
+        assert name in text
+    assert "Licence:" not in text
+    assert "<author>" not in text

@@ -1,0 +1,113 @@
+"""Every link inside the book leads somewhere, and nothing a page loads lies outside it."""
+
+import re
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tests.site.built import SITE, pages, soup
+
+PAGES = pages()
+LOADS = {  # what a browser fetches by itself, with the attribute that says from where
+    "script": ["src"],
+    "link": ["href"],
+    "img": ["src", "srcset"],
+    "source": ["src", "srcset"],
+    "video": ["src", "poster"],
+    "audio": ["src"],
+    "iframe": ["src"],
+    "embed": ["src"],
+    "object": ["data"],
+    "input": ["src"],
+    "form": ["action"],
+}
+CSS_ADDRESS = re.compile(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^)]*?))\s*\)""")
+CSS_IMPORT = re.compile(r"""@import\s+(?:url\()?\s*["']?([^"';)\s]+)""")
+
+
+def is_local(address: str) -> bool:
+    parts = urlsplit(address)
+    return (not parts.scheme and not parts.netloc) or parts.scheme in ("data", "blob")
+
+
+def test_is_local():
+    for address in ("a.css", "../b/c.js?v=1", "#d", "data:font/woff2;base64,AA=="):
+        assert is_local(address)
+    for address in ("https://x.org/a.js", "//x.org/a.js", "http://localhost/", "HTTP://x.org"):
+        assert not is_local(address)
+
+
+def addresses_in_css(css: str) -> list[str]:
+    css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    found = ["".join(groups) for groups in CSS_ADDRESS.findall(css)]
+    return found + CSS_IMPORT.findall(css)
+
+
+def test_addresses_in_css():
+    css = """@import "a.css"; @import url(b.css); /* url(c) */
+    p { background: url( "d.png" ) } q { background: url(e.svg), url('f') }"""
+    assert sorted(set(addresses_in_css(css))) == ["a.css", "b.css", "d.png", "e.svg", "f"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    parsed = soup(page)
+    broken = []
+    for element in parsed.select("[href], [src]"):
+        address = element.get("href") or element.get("src")
+        parts = urlsplit(address)
+        if parts.scheme or parts.netloc:
+            continue
+        target = (SITE / page).parent / unquote(parts.path) if parts.path else SITE / page
+        if not target.is_file():
+            broken.append(address)
+        elif parts.fragment and target.suffix == ".html":
+            there = soup(target.resolve().relative_to(SITE).as_posix())
+            if there.find(id=unquote(parts.fragment)) is None:
+                broken.append(address)
+    assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_load_nothing_foreign(page):
+    parsed = soup(page)
+    loads = [
+        element[attribute]
+        for name, attributes in LOADS.items()
+        for element in parsed.find_all(name)
+        for attribute in attributes
+        if element.has_attr(attribute)
+    ]
+    for element in parsed.find_all(style=True):
+        loads += addresses_in_css(element["style"])
+    for element in parsed.find_all("style"):
+        loads += addresses_in_css(element.get_text())
+    assert not [address for address in loads if not is_local(address)]
+
+
+STYLES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.css"))
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_styles_load_nothing_foreign_and_nothing_missing(style):
+    for address in addresses_in_css((SITE / style).read_text(encoding="utf-8")):
+        assert is_local(address), address
+        parts = urlsplit(address)
+        if not parts.scheme and parts.path:
+            assert ((SITE / style).parent / unquote(parts.path)).is_file(), address
+
+
+def test_the_first_page_leads_into_the_book():
+    parsed = soup("index.html")
+    link = parsed.select_one("main a")["href"]
+    refresh = parsed.select_one('meta[http-equiv="refresh"]')["content"]
+    assert refresh.endswith(f"url={link}")
+    assert (SITE / link).is_file()
+
+
+def test_chapters_can_be_downloaded():
+    for page in PAGES:
+        if page.startswith("notebooks/"):
+            notebook = page.replace(".html", ".ipynb")
+            assert soup(page).select_one(f'a[href$="_sources/{notebook}"]'), page
+            assert (SITE / "_sources" / notebook).is_file()

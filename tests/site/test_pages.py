@@ -1,0 +1,98 @@
+"""Each page of the built book: its structure, its pictures, its formulas."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.site.built import ROOT, SITE, pages, prose, soup
+
+PAGES = pages()
+NO_TEXT_NEEDED = ".navbar-brand img"  # the book's name stands beside it
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_one_language_title_and_heading(page):
+    parsed = soup(page)
+    assert parsed.html.get("lang"), "a page must name its language"
+    assert parsed.title.get_text().strip()
+    assert len(parsed.find_all("h1")) == 1
+
+
+def test_titles_differ():
+    titles = [soup(page).title.get_text() for page in PAGES if page != "index.html"]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_picture_says_what_it_shows(page):
+    parsed = soup(page)
+    for picture in parsed.find_all("img"):
+        if picture in parsed.select(NO_TEXT_NEEDED):
+            assert picture.get("alt") == ""
+            continue
+        text = picture.get("alt", "").strip()
+        assert text, picture
+        assert not re.search(r"\.(png|svg|jpe?g)$", text), f"a file name is no alt text: {text}"
+        assert len(text.split()) >= 3, f"say what the picture shows: {text!r}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pictures_have_their_space_before_they_load(page):
+    for picture in soup(page).select("article img"):
+        assert picture.get("width"), picture
+        assert picture.get("height"), picture
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_formulas_are_rendered(page):
+    parsed = soup(page)
+    assert not parsed.select(".katex-error"), parsed.select(".katex-error")
+    for formula in parsed.select(".math"):
+        assert formula.select(".katex"), formula
+    raw = re.findall(r"\$\$|\\\(|\\\[|\$[^\s$][^$\n]*\$", prose(page))
+    assert not raw, f"formulas that nobody rendered: {raw}"
+
+
+def test_formulas_exist():
+    chapters = [page for page in PAGES if page.startswith("notebooks/")]
+    assert all(soup(page).select(".katex") for page in chapters)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_captions_are_captions(page):
+    for paragraph in soup(page).select("article p"):
+        if re.match(r"(Figure |图 ?)\d+\.\d+", paragraph.get_text()) and paragraph.find("strong"):
+            starts_bold = paragraph.get_text().startswith(paragraph.find("strong").get_text())
+            assert not starts_bold or "figure-caption" in paragraph.get("class", []), paragraph
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_live_figures_have_a_still_picture(page):
+    parsed = soup(page)
+    views = parsed.select('script[type="application/vnd.jupyter.widget-view+json"]')
+    figures = parsed.select(".live-figure")
+    assert [view.find_parent(class_="live-figure") for view in views] == figures
+    for figure in figures:
+        assert figure.select(".still img[alt]")
+        assert figure.find("noscript")
+
+
+def test_the_first_chapter_has_a_live_figure():
+    assert soup("notebooks/en/01_query_key_value.html").select(".live-figure")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_bootstrap_cell_is_hidden(page):
+    assert "find_spec" not in soup(page).get_text()
+
+
+TEXT_FILES = {".html", ".css", ".js", ".ipynb", ".md", ".inv", ".json", ".txt"}
+
+
+def test_nothing_names_a_folder_of_this_machine():
+    private = (str(ROOT), str(Path.home()), "/site-packages/", "ipykernel_")
+    for path in SITE.rglob("*"):
+        if path.is_file() and path.suffix in TEXT_FILES:
+            text = path.read_text(encoding="utf-8", errors="replace")
+            assert not [each for each in private if each in text], path
