@@ -44,7 +44,7 @@ def masked_softmax(
     if mask is None:
         return scores.softmax(dim=-1)
     check_mask(mask, scores.shape)
-    return _biased_softmax(scores, _as_bias(mask, scores.dtype))
+    return _biased_softmax(scores, _as_bias(mask, scores.new_zeros(())))
 
 
 def attention_weights(
@@ -83,13 +83,17 @@ def attention_weights(
     tensor([[0.6652, 0.2447, 0.0900]])
     """
     check_attention(query, key, mask=mask, attn_bias=attn_bias)
-    if is_causal:
-        mask = _and_causal(mask, query, key)
     # Scaling the queries is the same as scaling the scores, but cheaper, and it cannot overflow
     # half precision on the way.
     scores = (query * _scale(query, scale)) @ key.mT
+    if is_causal and mask is None and attn_bias is None and query.shape[-2] <= key.shape[-2]:
+        # The usual case in short: with no more queries than keys, each of them sees a key.
+        scores += _as_bias(_and_causal(None, query, key), scores.new_zeros(()))
+        return scores.softmax(dim=-1)
+    if is_causal:
+        mask = _and_causal(mask, query, key)
     if mask is not None:
-        attn_bias = _as_bias(mask, query.dtype, attn_bias)
+        attn_bias = _as_bias(mask, scores.new_zeros(()) if attn_bias is None else attn_bias)
     return scores.softmax(dim=-1) if attn_bias is None else _biased_softmax(scores, attn_bias)
 
 
@@ -156,7 +160,7 @@ def scaled_dot_product_attention(
         mask, is_causal = _and_causal(mask, query, key), False
     attn_mask = mask if attn_bias is None else attn_bias
     if mask is not None and attn_bias is not None:
-        attn_mask = _as_bias(mask, query.dtype, attn_bias)
+        attn_mask = _as_bias(mask, attn_bias)
     output = F.scaled_dot_product_attention(
         _four_axes(query),
         _four_axes(key),
@@ -166,7 +170,7 @@ def scaled_dot_product_attention(
         is_causal=is_causal,
         scale=_scale(query, scale),
     )
-    return output.reshape(*query.shape[:-1], value.shape[-1]), None
+    return output if query.ndim >= 4 else output.reshape(*query.shape[:-1], value.shape[-1]), None
 
 
 def _biased_softmax(scores: Tensor, bias: Tensor) -> Tensor:
@@ -176,10 +180,9 @@ def _biased_softmax(scores: Tensor, bias: Tensor) -> Tensor:
     return (scores + bias.masked_fill(empty, 0.0)).softmax(dim=-1) * ~empty
 
 
-def _as_bias(mask: Tensor, dtype: torch.dtype, attn_bias: Tensor | None = None) -> Tensor:
-    """Write a mask as what is added to the scores: -inf where it forbids, 0 or a bias elsewhere."""
-    bias = torch.zeros_like(mask, dtype=dtype) if attn_bias is None else attn_bias
-    return bias.masked_fill(~mask, -torch.inf)
+def _as_bias(mask: Tensor, attn_bias: Tensor) -> Tensor:
+    """Write a mask as what is added to the scores: -inf where it forbids, the bias elsewhere."""
+    return torch.where(mask, attn_bias, -torch.inf)
 
 
 def _scale(query: Tensor, scale: float | None) -> float:

@@ -49,15 +49,15 @@ def sinusoidal_encoding(
             [ 0.8415,  0.5403,  0.0100,  0.9999],
             [ 0.9093, -0.4161,  0.0200,  0.9998]])
     """
-    if length < 0 or embed_dim < 1:
-        raise ValueError(
-            f"length must not be negative and embed_dim at least 1, got {length} and {embed_dim}"
-        )
-    _check_base(base)
+    if length < 0:
+        raise ValueError(f"length must not be negative, got {length}")
+    _check_clocks(embed_dim, base)
     position = torch.arange(offset, offset + length, dtype=torch.float64)
     angle = _angles(position, embed_dim, base)  # (length, ⌈embed_dim / 2⌉)
-    encoding = torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(-2)[:, :embed_dim]
-    return encoding.to(device=device, dtype=dtype or torch.get_default_dtype())
+    encoding = torch.empty(length, embed_dim, dtype=dtype)
+    encoding[:, 0::2] = angle.sin()
+    encoding[:, 1::2] = angle[:, : embed_dim // 2].cos()
+    return encoding.to(device)
 
 
 class SinusoidalPositionalEncoding(nn.Module):
@@ -88,12 +88,11 @@ class SinusoidalPositionalEncoding(nn.Module):
 
     def __init__(self, embed_dim: int, *, dropout: float = 0.0, base: float = 10_000.0) -> None:
         super().__init__()
+        _check_clocks(embed_dim, base)
         self.embed_dim = embed_dim
         self.base = base
         self.dropout = nn.Dropout(dropout)
-        self.register_buffer(
-            "table", sinusoidal_encoding(0, embed_dim, base=base), persistent=False
-        )
+        self.register_buffer("table", torch.empty(0, embed_dim), persistent=False)
 
     def forward(
         self, x: Float[Tensor, "*batch length embed_dim"], offset: int = 0
@@ -174,7 +173,7 @@ class RotaryPositionalEncoding(nn.Module):
         interleaved: Whether neighbouring columns make a pair, or columns half the width apart.
 
     Raises:
-        ValueError: If `head_dim` is odd or smaller than 2, or `base` not positive; when called, if
+        ValueError: If `head_dim` is odd or not positive, or `base` not positive; when called, if
             the input has another width.
 
     Source: Su et al. 2021, "RoFormer", section 3.2.2 and equation 34.
@@ -186,9 +185,9 @@ class RotaryPositionalEncoding(nn.Module):
 
     def __init__(self, head_dim: int, *, base: float = 10_000.0, interleaved: bool = True) -> None:
         super().__init__()
-        if head_dim < 2 or head_dim % 2:
-            raise ValueError(f"head_dim must be even and at least 2, got {head_dim}")
-        _check_base(base)
+        if head_dim % 2:
+            raise ValueError(f"head_dim must be even, got {head_dim}")
+        _check_clocks(head_dim, base)
         self.head_dim = head_dim
         self.base = base
         self.interleaved = interleaved
@@ -288,9 +287,12 @@ def _angles(position: Tensor, width: int, base: float) -> Tensor:
     return position.unsqueeze(-1) / base ** (even / width)
 
 
-def _check_base(base: float) -> None:
-    if not base > 0.0:
-        raise ValueError(f"base must be positive, got {base}")
+def _check_clocks(width: int, base: float) -> None:
+    if width < 1 or not base > 0.0:
+        raise ValueError(
+            f"the width (embed_dim, head_dim) must be at least 1 and base positive, "
+            f"got width {width} and base {base}"
+        )
 
 
 def _check_input(name: str, x: Tensor, width: int) -> None:

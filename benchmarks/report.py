@@ -208,7 +208,7 @@ def markdown(results: Results) -> str:
     return "\n".join(
         [
             f"torch {machine['torch']}, python {machine['python']}, {machine['processor']}, "
-            f"{machine['threads']} thread; ratios of median process CPU times, contenders taking turns.",
+            f"{machine['threads']} thread; ratios of median CPU times, in turns.",
             "",
             *as_table(["batch,length,embed_dim,heads", *shapes], speed_rows(results)),
             "",

@@ -19,11 +19,10 @@ class Attnlib(nn.Module):
     def forward(
         self,
         x: Tensor,
-        valid_lens: Tensor | None = None,
+        mask: Tensor | None = None,
         is_causal: bool = False,
         need_weights: bool = False,
     ) -> Tensor:
-        mask = None if valid_lens is None else attnlib.padding_mask(valid_lens, x.shape[1])
         return self.layer(x, mask=mask, is_causal=is_causal, need_weights=need_weights)[0]
 
 
@@ -36,13 +35,9 @@ class RawTorch(nn.Module):
         self.in_proj = nn.Linear(embed_dim, 3 * embed_dim, bias=False)
         self.out_proj = nn.Linear(embed_dim, embed_dim, bias=False)
 
-    def forward(
-        self, x: Tensor, valid_lens: Tensor | None = None, is_causal: bool = False
-    ) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
         batch, length, embed_dim = x.shape
-        mask = None
-        if valid_lens is not None:
-            mask = (torch.arange(length) < valid_lens[:, None])[:, None, None]
+        mask = None if mask is None else mask.unsqueeze(1)
         heads = self.in_proj(x).view(batch, length, 3 * self.num_heads, -1).transpose(1, 2)
         mixed = F.scaled_dot_product_attention(
             *heads.chunk(3, dim=1), attn_mask=mask, is_causal=is_causal
@@ -60,10 +55,7 @@ class RawTorchThreeLinears(RawTorch):
             nn.Linear(embed_dim, embed_dim, bias=False) for _ in range(3)
         )
 
-    def forward(
-        self, x: Tensor, valid_lens: Tensor | None = None, is_causal: bool = False
-    ) -> Tensor:
-        assert valid_lens is None
+    def forward(self, x: Tensor, is_causal: bool = False) -> Tensor:
         batch, length, embed_dim = x.shape
         heads = (
             projection(x).view(batch, length, self.num_heads, -1).transpose(1, 2)
@@ -85,16 +77,14 @@ class TorchLayer(nn.Module):
     def forward(
         self,
         x: Tensor,
-        valid_lens: Tensor | None = None,
+        mask: Tensor | None = None,
         is_causal: bool = False,
         need_weights: bool = False,
     ) -> Tensor:
-        length = x.shape[1]
-        causal = padding = None
+        causal = None
         if is_causal:
-            causal = nn.Transformer.generate_square_subsequent_mask(length)
-        if valid_lens is not None:
-            padding = torch.arange(length) >= valid_lens[:, None]
+            causal = nn.Transformer.generate_square_subsequent_mask(x.shape[1])
+        padding = None if mask is None else ~mask[:, 0]  # True = must not attend
         return self.layer(
             x,
             x,

@@ -391,17 +391,19 @@ def test_learned_positions_end() -> None:
 
 @pytest.mark.usefixtures("as_users_call")
 def test_encodings_that_cannot_be_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"^length must not be negative .*, got -1 and 6$"):
+    with pytest.raises(ValueError, match=r"^length must not be negative, got -1$"):
         sinusoidal_encoding(-1, 6)
     for make in (lambda d: sinusoidal_encoding(5, d), SinusoidalPositionalEncoding):
-        with pytest.raises(ValueError, match=r"embed_dim at least 1, got [05] and 0$"):
+        with pytest.raises(ValueError, match=r"embed_dim, .* at least 1 .*, got width 0 and"):
             make(0)
-    for head_dim in (0, -2, 3):
-        with pytest.raises(ValueError, match=rf"^head_dim must be even .*, got {head_dim}$"):
+    with pytest.raises(ValueError, match=r"^head_dim must be even, got 3$"):
+        RotaryPositionalEncoding(3)
+    for head_dim in (0, -2):
+        with pytest.raises(ValueError, match=rf"head_dim\) must .* 1 .*, got width {head_dim} and"):
             RotaryPositionalEncoding(head_dim)
     for base in (0.0, -1.0, math.nan):
         for make in (SinusoidalPositionalEncoding, RotaryPositionalEncoding):
-            with pytest.raises(ValueError, match=rf"^base must be positive, got {base}$"):
+            with pytest.raises(ValueError, match=rf"base positive, got width 6 and base {base}$"):
                 make(6, base=base)
     for make in (alibi_slopes, lambda heads: alibi_bias(heads, 5)):
         with pytest.raises(ValueError, match=r"^num_heads must be at least 1, got 0$"):

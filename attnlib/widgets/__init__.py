@@ -1,7 +1,19 @@
 """Live figures: they move in JupyterLab, in Colab and in a page without a kernel."""
 
 from attnlib.widgets.live_figure import LiveFigure
+from attnlib.widgets.mask_lab import MaskLab
 from attnlib.widgets.multi_head import MultiHeadView
+from attnlib.widgets.positional_encoding import PositionalEncodingExplorer
 from attnlib.widgets.query_key_value import QueryKeyValueExplorer
+from attnlib.widgets.rotary import RotaryExplorer
+from attnlib.widgets.scaling import ScalingExplorer
 
-__all__ = ["LiveFigure", "MultiHeadView", "QueryKeyValueExplorer"]
+__all__ = [
+    "LiveFigure",
+    "MaskLab",
+    "MultiHeadView",
+    "PositionalEncodingExplorer",
+    "QueryKeyValueExplorer",
+    "RotaryExplorer",
+    "ScalingExplorer",
+]

@@ -31,8 +31,8 @@ WORDS = {
     "query": "query",
     "key": "key",
     "map": "heat map of the weights of {q} queries on {k} keys",
-    "note": "A row for each query ↓, a column for each key →; the fuller the colour, the larger the "
-    "weight. The mean is what nn.MultiheadAttention returns by default.",
+    "note": "A row for each query ↓, a column for each key →; the fuller the colour, the larger "
+    "the weight. The mean is what nn.MultiheadAttention returns by default.",
     "table": "Weight of each key in each head, and their mean, for the query shown",
     "masked": "masked",
     "off": "hidden",
@@ -46,29 +46,22 @@ WORDS = {
 def example() -> tuple[torch.Tensor, list[str]]:
     """The weights of a layer whose four heads are set by hand, and the tokens they look at.
 
-    Heads 0 and 1 match positions (the one before, the one after), head 2 matches characters, and
-    in head 3 everybody asks for the first position.
+    A token is known by its position (features 0 to 6) and its character (7 to 10). Heads 0 and 1
+    ask for the position before and after, head 2 for the character, head 3 for position 0.
     """
     tokens = [*"我爱你,你爱我"]
-    length, width, strength = len(tokens), 8, 4.0  # e⁴ to 1 against each token that does not match
     kinds = sorted(set(tokens))
     character = F.one_hot(torch.tensor([kinds.index(token) for token in tokens])).float()
-    position = torch.eye(length)
-    x = torch.cat([character, position], dim=1)
-    x = F.pad(x, (0, 4 * width - x.shape[1]))
-    is_kind, is_at = slice(0, len(kinds)), slice(len(kinds), len(kinds) + length)
-
+    x = F.pad(torch.cat([torch.eye(7), character], dim=1), (0, 21))
     with torch.random.fork_rng(devices=[]), torch.no_grad():  # the reader's seed stays as it is
-        layer = MultiHeadAttention(4 * width, num_heads=4)
-        query, key, _ = layer.in_proj.weight.zero_().view(3, 4, width, 4 * width)
-        query[0, :length, is_at] = torch.eye(length).roll(-1, dims=0).triu()  # at i: asks for i − 1
-        query[1, :length, is_at] = torch.eye(length).roll(1, dims=0).tril()  # at i: asks for i + 1
-        query[2, : len(kinds), is_kind] = torch.eye(len(kinds))
-        query[3, 0, is_at] = 1.0
-        query *= strength * width**0.5
-        key[:2, :length, is_at] = position
-        key[2, : len(kinds), is_kind] = torch.eye(len(kinds))
-        key[3, 0, is_at.start] = 1.0
+        layer = MultiHeadAttention(embed_dim=32, num_heads=4)
+        query, key, _ = layer.in_proj.weight.zero_().view(3, 4, 8, 32)
+        query[0, :7, :7] = torch.ones(6).diag(1)
+        query[1, :7, :7] = torch.ones(6).diag(-1)
+        key[:2, :7, :7] = torch.eye(7)
+        query[2, :4, 7:11] = key[2, :4, 7:11] = torch.eye(4)
+        query[3, 0, :7] = key[3, 0, 0] = 1.0
+        query *= 4 * 8**0.5  # a score of 4 where query and key fit, of 0 elsewhere
         _, weights = layer(x[None], need_weights=True)
     assert weights is not None
     return weights[0], tokens
@@ -149,7 +142,7 @@ class MultiHeadView(LiveFigure):
             query = 4 if query is None else query
             if head_names is None:
                 head_names = [all_words[name] for name in ("before", "after", "same", "first")]
-        array = _array(weights)
+        array = _weights(weights)
         heads, q_len, k_len = array.shape
         if key_tokens is None and query_tokens is not None and q_len == k_len:
             key_tokens = query_tokens
@@ -168,6 +161,9 @@ class MultiHeadView(LiveFigure):
             shown=[True] * (heads + 1),
             words=all_words,
         )
+        if q_len == 1:  # nothing to choose from
+            super().__init__(drawing, [])
+            return
         slider = ipywidgets.IntSlider(
             value=start,
             min=0,
@@ -175,7 +171,7 @@ class MultiHeadView(LiveFigure):
             description=all_words["query"],
             layout=ipywidgets.Layout(width="auto"),
         )
-        super().__init__(drawing, [slider] if q_len > 1 else [])
+        super().__init__(drawing, [slider])
         ipywidgets.jslink((slider, "value"), (drawing, "query"))
 
     @property
@@ -222,12 +218,18 @@ def decode(text: str) -> np.ndarray[Any, Any]:
         raise ValueError(f"weights must be float32 numbers in base64, got {text[:20]!r}") from error
 
 
-def _array(weights: Any) -> np.ndarray[Any, Any]:
-    wanted = "weights must have the shape (num_heads, q_len, k_len)"
+def _array(name: str, values: Any, dtype: torch.dtype | None = None) -> np.ndarray[Any, Any]:
     try:
-        array = torch.as_tensor(weights, dtype=torch.float64).detach().cpu().numpy()
+        return torch.as_tensor(values, dtype=dtype).detach().cpu().numpy()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{wanted}, got {type(weights).__name__}: {error}") from error
+        raise ValueError(
+            f"{name} must be a tensor, an array or lists of one length: {error}"
+        ) from error
+
+
+def _weights(weights: Any) -> np.ndarray[Any, Any]:
+    wanted = "weights must have the shape (num_heads, q_len, k_len)"
+    array = _array("weights", weights, torch.float64)
     if array.ndim == 4 and len(array) == 1:
         array = array[0]
     if array.ndim == 2:
@@ -252,7 +254,7 @@ def _names(name: str, given: Sequence[str] | None, default: Sequence[Any]) -> li
     names = [str(each) for each in (default if given is None else given)]
     if len(names) != len(default):
         raise ValueError(f"{name} must have {len(default)} entries, got {len(names)}")
-    return names
+    return ["␣" if text.isspace() else text for text in names]
 
 
 def _mask(mask: Any, weights: np.ndarray[Any, Any]) -> list[str]:
@@ -262,7 +264,7 @@ def _mask(mask: Any, weights: np.ndarray[Any, Any]) -> list[str]:
     if mask is None:
         allowed = largest > 0
     else:
-        allowed = torch.as_tensor(mask).cpu().numpy()
+        allowed = _array("mask", mask)
         if allowed.dtype != bool:
             raise ValueError(f"mask must be boolean (True = may attend), got {allowed.dtype}")
         while allowed.ndim > 2 and len(allowed) == 1:

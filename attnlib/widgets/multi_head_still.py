@@ -13,7 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
 from attnlib import plotting
-from attnlib.plotting import FAINT, INK, KEY, LINE, MASKED, PAPER, QUERY, QUIET, BookFigure
+from attnlib.plotting import INK, KEY, LINE, MASKED, PAPER, QUERY, QUIET, BookFigure
 
 Array = np.ndarray[Any, Any]
 
@@ -24,6 +24,7 @@ HEADS = (
 )
 DASHES = ((), (9, 4), (2, 3), (14, 4, 3, 4), (5, 5), (18, 5), (3, 6), (9, 3, 2, 3, 2, 3))
 MOST_LABELS = 12  # beside a heat map
+WIDTH = 6.4  # units of 100 CSS pixels
 
 
 def draw_still(
@@ -54,32 +55,42 @@ def draw_still(
     """
     count, q_len, k_len = weights.shape
     matrices = [*weights, weights.mean(axis=0)]
-    columns = min(count + 1, 5)
-    rows = ceil((count + 1) / columns)
-    side = 6.4 / columns
-    map_height = 0.35 + (side - 0.1) * min(max(q_len / k_len, 0.2), 2)
     longest = max(q_len, k_len)
-    row_height = 0.3 if longest <= MOST_LABELS else 0.2 if longest <= 24 else 0.12
-    maps, below = rows * map_height, (longest + 1.6) * row_height + 0.2
+    labelled = longest <= MOST_LABELS and max(map(len, [*query_tokens, *key_tokens])) <= 2
+    columns = count + 1 if count < 6 else 5
+    edge = 0.2 if labelled else 0.04  # all lengths in units of 100 CSS pixels
+    map_width = min(WIDTH / columns - edge - 0.1, 1.5)
+    map_height = map_width * min(max(q_len / k_len, 0.15), 2)
+    pitch = map_height + edge + 0.42
+    row, size = (0.3, 11) if longest <= MOST_LABELS else (0.2, 9) if longest <= 24 else (0.12, 7)
+    maps, lines = ceil((count + 1) / columns) * pitch, longest * row + 0.5
+    height = round(maps + 0.4 + lines, 2)  # whole pixels
     with plotting.style():
-        figure = BookFigure(figsize=(6.4, maps + below + 0.35), layout="constrained")
-        upper, lower = figure.subfigures(2, 1, height_ratios=[maps + 0.35, below])
-        grid = upper.add_gridspec(rows, columns)
+        figure = BookFigure(figsize=(WIDTH, height))
+
+        def place(left: float, top: float, width: float, tall: float) -> Axes:
+            box = (left / WIDTH, 1 - (top + tall) / height, width / WIDTH, tall / height)
+            return figure.add_axes(box)
+
         for head, matrix in enumerate(matrices):
-            ax = upper.add_subplot(grid[head // columns, head % columns])
-            mean = head == count
-            name = words["mean"] if mean else head_names[head]
-            title = name if mean else f"{head} {name}" if name else f"{words['head']} {head}"
+            left, top = head % columns * WIDTH / columns, head // columns * pitch
+            ax = place(left + edge + 0.04, top + edge + 0.28, map_width, map_height)
             _map(ax, matrix, masked, query, _color(head, count))
-            ax.set_title(title, fontsize=11, color=_color(head, count), pad=5)
-            if longest <= MOST_LABELS and max(map(len, [*query_tokens, *key_tokens])) <= 2:
+            if labelled:
                 ax.set_xticks(np.arange(k_len), key_tokens, color=KEY)
                 ax.set_yticks(np.arange(q_len), query_tokens, color=QUERY)
-        upper.supxlabel(fill(words["note"], 100), x=0.01, ha="left", fontsize=9.5, color=QUIET)
-        ax = lower.add_axes((0.01, 0.0, 0.98, 1.0))
-        rows_of_query = [matrix[query] for matrix in matrices]
-        size = {0.3: 11.0, 0.2: 9.0, 0.12: 7.0}[row_height]
-        _query(ax, rows_of_query, masked[query], query_tokens, key_tokens, query, shown, words, size)
+            name = head_names[head] if head < count else words["mean"]
+            title = (
+                name if head == count else f"{head} {name}" if name else f"{words['head']} {head}"
+            )
+            at = ((left + 0.06) / WIDTH, 1 - (top + 0.2) / height)
+            figure.text(*at, title, fontsize=11, color=_color(head, count))
+        at = (0.06 / WIDTH, 1 - (maps - 0.02) / height)
+        figure.text(*at, fill(words["note"], 100), fontsize=9.5, color=QUIET, va="top")
+        ax = place(0.06, maps + 0.4, WIDTH - 0.12, lines)
+        ax.set(xlim=(0, 1), ylim=(longest - 0.5, longest - 0.5 - lines / row))
+        rows = [matrix[query] for matrix in matrices]
+        _query(ax, rows, masked[query], query_tokens, key_tokens, query, shown, words, size)
     return figure
 
 
@@ -95,11 +106,9 @@ def _map(ax: Axes, matrix: Array, masked: Array, query: int, color: str) -> None
     borders: dict[str, Any] = {"edgecolors": LINE, "lw": 0.7} if max(matrix.shape) <= 24 else {}
     edges = [np.arange(length + 1) - 0.5 for length in matrix.shape]
     ax.pcolormesh(edges[1], edges[0], cells, cmap=shades, vmin=0, vmax=1, **borders)
-    ax.add_patch(
-        Rectangle((-0.5, query - 0.5), matrix.shape[1], 1, fill=False, ec=INK, lw=1.6, clip_on=False)
-    )
-    aspect = "equal" if 0.2 <= matrix.shape[0] / matrix.shape[1] <= 2 else "auto"
-    ax.set(xticks=[], yticks=[], aspect=aspect)
+    row = Rectangle((-0.5, query - 0.5), matrix.shape[1], 1, fill=False, ec=INK, lw=1.6)
+    ax.add_patch(row).set_clip_on(False)
+    ax.set(xticks=[], yticks=[])
     ax.invert_yaxis()
     ax.grid(False)
     ax.tick_params(labeltop=True, labelbottom=False, labelsize=9.5, pad=1)
@@ -120,36 +129,71 @@ def _query(
 ) -> None:
     count, q_len, k_len = len(weights) - 1, len(query_tokens), len(key_tokens)
     longest = max(q_len, k_len)
-    ax.set(xlim=(0, 1), ylim=(longest - 0.4, -2.2))
     ax.set_axis_off()
-    token: dict[str, Any] = {"va": "center", "fontsize": max(size, 7.5)}
-    start, end, columns = 0.1, 0.4, np.linspace(0.52, 0.98, count + 1)
+    title = f"{words['query']} {query}: {query_tokens[query]}"
+    ax.text(0, 1, title, fontsize=12, va="top", transform=ax.transAxes)
     q_top, k_top = (longest - q_len) / 2, (longest - k_len) / 2
-    ax.text(0, -1.7, f"{words['query']} {query}: {query_tokens[query]}", fontsize=12, va="center")
+    room = 0.03 + 0.016 * min(max(map(len, [*query_tokens, *key_tokens])), 7)
+    start, end = room + 0.03, 0.42
+    columns = np.linspace(end + room + 0.06, 0.965, count + 1)
+    lane = min(0.17, 0.8 / (count + 1))
+
+    def write(x: float, y: float, text: str, color: str, **options: Any) -> None:
+        ax.text(x, y, text, **{"va": "center", "fontsize": size, "color": color, **options})
+
     for i, name in enumerate(query_tokens):
         chosen = {"fc": QUERY, "ec": QUERY, "boxstyle": "round,pad=0.2"} if i == query else None
         color = PAPER if i == query else QUERY
-        ax.text(start - 0.03, q_top + i, name[:8], color=color, ha="right", bbox=chosen, **token)
+        write(start - 0.02, q_top + i, _short(name), color, ha="right", bbox=chosen)
+    write(end + 0.02, -0.8, words["key"], KEY)
     for j, name in enumerate(key_tokens):
-        ax.text(end + 0.03, k_top + j, name[:8], color=KEY, **token)
-    ax.text(end + 0.03, -0.8, words["key"], color=KEY, va="center", fontsize=size)
-
-    t = np.linspace(0, 1, 40)
-    bend = 3 * t**2 - 2 * t**3  # level at both ends
-    lane = min(0.17, 0.8 / (count + 1))
-    for head in (count, *range(count)):
-        mean, color = head == count, _color(head, count)
-        name = words["mean"] if mean else str(head)
-        ax.text(columns[head], -0.8, name, color=color, ha="center", va="center", fontsize=size)
+        write(end + 0.02, k_top + j, _short(name), KEY)
+    for head in (count, *range(count)):  # the mean lies below the heads
+        color, on = _color(head, count), shown[head]
+        name = words["mean"] if head == count else str(head)
+        write(columns[head], -0.8, name, color, ha="center")
         for j, weight in enumerate(weights[head]):
-            at = (columns[head], k_top + j)
-            text = "×" if masked[j] else f"{weight:.2f}" if shown[head] else "–"
-            ax.text(*at, text, ha="center", color=MASKED if masked[j] else color, **token | {"fontsize": size})
-            if not shown[head] or weight < 0.005:
-                continue
-            y = q_top + query, k_top + j + (head - count / 2) * lane
-            width = 0.5 + size / 2 * weight
-            dash = (1, 3) if mean else DASHES[head % len(DASHES)]
-            style: Any = (0, tuple(d / width for d in dash)) if dash else "-"
-            x, alpha = start + (end - start) * t, 0.25 + 0.75 * weight
-            ax.plot(x, y[0] + (y[1] - y[0]) * bend, color=color, lw=width, ls=style, alpha=alpha, solid_capstyle="butt")
+            number = "×" if masked[j] else f"{weight:.2f}" if on else "–"
+            ink = color if on and weight >= 0.05 else QUIET
+            write(columns[head], k_top + j, number, ink, ha="center")
+            if on and weight >= 0.005:
+                ends = q_top + query, k_top + j + (head - count / 2) * lane
+                dash = (1, 3) if head == count else DASHES[head % len(DASHES)]
+                _line(ax, (start, end), ends, weight, 0.6 + size / 2 * weight, dash, color)
+        best = int(np.argmax(weights[head]))
+        if on and head < count and weights[head][best] >= 0.2:
+            t = 0.4 + 0.4 * (head + 0.5) / count
+            y = q_top + query, k_top + best + (head - count / 2) * lane
+            at = (start + (end - start) * t, y[0] + (y[1] - y[0]) * _bend(t))
+            circle = {"boxstyle": "circle,pad=0.15", "fc": color, "ec": "none"}
+            write(*at, str(head), PAPER, ha="center", fontsize=8, bbox=circle, zorder=3)
+
+
+def _line(
+    ax: Axes,
+    x: tuple[float, float],
+    y: tuple[float, float],
+    weight: float,
+    width: float,
+    dash: tuple[int, ...],
+    color: str,
+) -> None:
+    """A line from the query on the left to a key on the right, level at both ends."""
+    t = np.linspace(0, 1, 32)
+    ax.plot(
+        x[0] + (x[1] - x[0]) * t,
+        y[0] + (y[1] - y[0]) * _bend(t),
+        color=color,
+        alpha=weight**0.5,
+        lw=width,
+        ls=(0, tuple(d / width for d in dash)) if dash else "-",  # matplotlib multiplies by it
+        solid_capstyle="butt",
+    )
+
+
+def _bend(t: Any) -> Any:
+    return 3 * t**2 - 2 * t**3
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 7 else f"{name[:6]}…"

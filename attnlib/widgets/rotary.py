@@ -106,7 +106,7 @@ class RotaryExplorer(LiveFigure):
         four_speeds: bool = False,
         words: Mapping[str, str] | None = None,
     ) -> None:
-        start = {
+        start: dict[str, Any] = {
             "query_position": whole("query_position", query_position, 0, LAST),
             "key_position": whole("key_position", key_position, 0, LAST),
             "shift": 0,
@@ -153,7 +153,9 @@ class RotaryExplorer(LiveFigure):
             vectors=np.array([query, key]),
             positions=(n, m),
             turned=np.stack([self._turned(query, n), self._turned(key, m)], axis=1),
-            speeds=[drawing.theta**power for power in ((0, 1, 2, 3) if drawing.four_speeds else (1,))],
+            speeds=[
+                drawing.theta**power for power in ((0, 1, 2, 3) if drawing.four_speeds else (1,))
+            ],
             distances=np.array(distances),
             # Below a distance of 0 it is the key that is ahead.
             scores=np.array(
@@ -171,7 +173,7 @@ class RotaryExplorer(LiveFigure):
         count = 4 if self.drawing.four_speeds else 2
         rotary = RotaryPositionalEncoding(2 * count, base=self.drawing.theta**-count)
         head = torch.tensor(vector, dtype=torch.float64).repeat(1, count)
-        pairs = rotary(head, offset=position).view(count, 2).numpy()
+        pairs: Array = rotary(head, offset=position).view(count, 2).numpy()
         return pairs if self.drawing.four_speeds else pairs[1:]
 
     def __repr__(self) -> str:

@@ -74,27 +74,31 @@ def _dials(
 ) -> None:
     """Draw query and key for each speed, faint before turning: one square, or two by two."""
     lengths = np.linalg.norm(vectors, axis=1)
-    side = 3 * (lengths.max() or 1.0)
-    squares = 2 if len(speeds) > 1 else 1
-    span = (0, squares * side)
+    alone = len(speeds) == 1
+    side = (2.55 if alone else 3.0) * (lengths.max() or 1.0)
+    span = (0, side if alone else 2 * side)
     ax.set(xlim=span, ylim=span, aspect="equal", anchor="N", xticks=[], yticks=[])
     for i, (pair, speed, name) in enumerate(zip(turned, speeds, names, strict=True)):
-        column, row = i % 2, squares - 1 - i // 2
-        centre = side * np.array([column + 0.5, row + (0.5 if squares == 1 else 0.54)])
+        x, y = (0.5 * side, 0.5 * side) if alone else ((i % 2 + 0.5) * side, (1.54 - i // 2) * side)
         for length in lengths:
-            ax.add_patch(Circle(tuple(centre), length, fc="none", ec=LINE))
+            ax.add_patch(Circle((x, y), length, facecolor="none", edgecolor=LINE))
         query, key = np.degrees(np.arctan2(pair[:, 1], pair[:, 0]))
-        ends = (key, query) if (query - key) % 360 < 180 else (query, key)
-        shade = {"fc": to_rgba(INK, 0.13), "ec": to_rgba(INK, 0.5)}
-        ax.add_patch(Wedge(tuple(centre), 0.16 * side, *ends, **shade))
+        start, end = (key, query) if (query - key) % 360 < 180 else (query, key)
+        angle = Wedge((x, y), 0.16 * side, start, end)
+        angle.set(facecolor=to_rgba(INK, 0.13), edgecolor=to_rgba(INK, 0.5))
+        ax.add_patch(angle)
         for letter, color, before, after in zip("qk", (QUERY, KEY), vectors, pair, strict=True):
-            ax.plot(*np.stack([centre, centre + before]).T, color=color, ls=":", lw=1.5, alpha=0.6)
-            ax.annotate("", centre + after, centre, arrowprops={**ARROW, "color": color})
-            place = centre + after * (1 + 0.045 * squares * side / (np.hypot(*after) or 1))
-            ax.text(*place, letter, color=color, ha="center", va="center", path_effects=HALO)
+            ax.plot([x, x + before[0]], [y, y + before[1]], color=color, ls=":", lw=1.5, alpha=0.6)
+            tip = (x + after[0], y + after[1])
+            ax.annotate("", tip, (x, y), arrowprops={**ARROW, "color": color})
+            gap = 0.045 * span[1] / (np.hypot(*after) or 1)
+            place = (tip[0] + gap * after[0], tip[1] + gap * after[1])
+            ax.annotate(letter, place, color=color, ha="center", va="center", path_effects=HALO)
         tag = name if name == "1" else f"{name} = {speed:.3g}"
-        place = (0.04 * side, 0.96 * side) if squares == 1 else centre - (0, 0.51 * side)
-        ax.text(*place, tag, ha="left" if squares == 1 else "center", va="top" if squares == 1 else "bottom")
+        if alone:
+            ax.text(0.04 * side, 0.96 * side, tag, va="top")
+        else:
+            ax.text(x, y - 0.51 * side, tag, ha="center")
     _frame(ax, words["arrows"], words["arrows_note"])
 
 
@@ -120,16 +124,10 @@ def _chart(
     score = scores[distances == distance].item()
     ax.plot([distance, distance], [0, score], color=INK)
     ax.plot(distance, score, "o", ms=9, color=INK, mec=PAPER, mew=1.5)
-    above = score >= 0
-    ax.annotate(
-        number(score),
-        (distance, score),
-        (0, 9 if above else -9),
-        textcoords="offset points",
-        ha="center",
-        va="bottom" if above else "top",
-        path_effects=HALO,
-    )
+    right = distance < 0.7 * distances[-1]
+    place = (distance + (1.5 if right else -1.5), score / 2)
+    side = "left" if right else "right"
+    ax.text(*place, number(score), ha=side, va="center", path_effects=HALO)
     ax.set(xlim=(distances[0] - 1, distances[-1] + 1), ylim=(-most, most))
     ax.text(0.98, 0.03, "n − m", transform=ax.transAxes, ha="right", fontsize=10, color=QUIET)
     _frame(ax, words["scores"], words["scores_note"])

@@ -170,7 +170,9 @@ class ScalingExplorer(LiveFigure):
                 index=start[1],
                 description=drawing.words["divide"],
                 style={"button_width": "72px", "description_width": "84px"},
-                layout=ipywidgets.Layout(width="auto", display="flex", align_items="baseline"),
+                layout=ipywidgets.Layout(
+                    width="auto", display="flex", flex_flow="row wrap", align_items="baseline"
+                ),
             ),
             ipywidgets.IntSlider(
                 value=start[2],

@@ -56,7 +56,7 @@ def _scores(ax: Axes, scores: np.ndarray[Any, Any], std: float, words: Mapping[s
 def _weights(ax: Axes, numbers: Mapping[str, Any], words: Mapping[str, str]) -> None:
     weights = sorted(numbers["weights"], reverse=True)
     places = range(1, len(weights) + 1)
-    dots: dict[str, Any] = {"color": PAPER, "mec": INK, "mew": 2, "clip_on": False}
+    dots: dict[str, Any] = {"color": PAPER, "mec": INK, "mew": 1.6, "ms": 5, "clip_on": False}
     ax.bar(places, weights, color=QUERY, width=0.84)
     ax.axhline(1 / len(weights), color=INK, lw=1.2, ls=(0, (4, 3)))
     ax.plot(places, numbers["mean"], "o", label=words["mean"], **dots)
@@ -64,6 +64,7 @@ def _weights(ax: Axes, numbers: Mapping[str, Any], words: Mapping[str, str]) -> 
     ax.legend(loc="upper right", fontsize=10)
     ax.set(ylim=(0, 1.05), yticks=(0, 0.5, 1), xticks=places)
     ax.set_title(words["one"].format(query=numbers["query"]))
+    ax.tick_params(axis="x", pad=6)
     ax.grid(axis="x", visible=False)
 
 

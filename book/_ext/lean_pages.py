@@ -1,9 +1,10 @@
 """Keep the pages light and steady: space reserved for pictures, fonts cut to what is shown.
 
-The theme's icon font (156 kB) holds some 1400 icons, of which the pages show about twenty; its
-JavaScript twin (540 kB) is replaced by an empty file, ``_static/scripts/fontawesome.js``. Of the
-text face's part for Latin letters with rare marks (60 kB), pinyin needs a dozen letters. What
-nearly every page needs at once travels inside the stylesheet.
+The theme's icon font (156 kB, and 20 kB of style) holds some 1400 icons, of which the pages show
+about twenty; its JavaScript twin (540 kB) is replaced by an empty file,
+``_static/scripts/fontawesome.js``. Of the text face's part for Latin letters with rare marks
+(60 kB), pinyin needs a dozen letters; the formulas need a third of their fonts. What nearly every
+page needs at once travels inside the stylesheet.
 """
 
 import base64
@@ -23,6 +24,7 @@ IMAGE = re.compile(r'<img (?=[^>]*src="(?:[^"]*/)?([^"/]+\.png)")')
 EMPTY_HEADING = re.compile(r'<th class="[^"]*">(<p></p>)?</th>')
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
+ICON_RULE = re.compile(r"(\.fa-[a-z0-9-]+:before,?)+")
 GLYPH = re.compile(r"\\([ef][0-9a-f]{3})\b|([\ue000-\uf8ff])")
 
 # Files next to book.css. Loaded after it, they would break lines anew in front of the reader.
@@ -77,17 +79,25 @@ def mend(
         context["body"] = EMPTY_HEADING.sub("<td></td>", body)
 
 
-def icons_in_use(site: Path, pages: str) -> set[int]:
-    """Collect the code points of the icons that a page, a script or a bare style rule names."""
+def cut_icons(site: Path, pages: str) -> None:
+    """Leave of the theme's icons, in style and font, those that a page or a script names."""
     scripts = "".join(each.read_text("utf-8") for each in site.glob("_static/**/*.js"))
     used = set(ICON_NAME.findall(pages + scripts))
     codes: set[int] = set()
-    for style in site.glob("_static/**/*.css"):
-        for selector, body in RULE.findall(style.read_text("utf-8")):
-            names = set(ICON_NAME.findall(selector))
-            if not names or names & used:
-                codes.update(int(code, 16) if code else ord(c) for code, c in GLYPH.findall(body))
-    return codes
+
+    def keep(rule: re.Match[str]) -> str:
+        selector, body = rule.groups()
+        if ICON_RULE.fullmatch(selector.strip()) and not used.intersection(
+            ICON_NAME.findall(selector)
+        ):
+            return ""
+        codes.update(int(code, 16) if code else ord(glyph) for code, glyph in GLYPH.findall(body))
+        return rule[0]
+
+    for style in site.glob("_static/styles/*.css"):
+        style.write_text(RULE.sub(keep, style.read_text("utf-8")), "utf-8")
+    for path in site.glob("_static/vendor/fontawesome/webfonts/*.woff2"):
+        cut(path, codes)
 
 
 def cut(path: Path, codes: set[int]) -> None:
@@ -118,11 +128,11 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         return
     site = Path(app.outdir)
     pages = "".join(each.read_text("utf-8") for each in sorted(site.rglob("*.html")))
-    icons, letters = icons_in_use(site, pages), set(map(ord, unescape(pages)))
-    for path in site.glob("_static/vendor/fontawesome/webfonts/*.woff2"):
-        cut(path, icons)
-    for path in site.glob("_static/vendor/fonts/*-latin-ext-*.woff2"):
-        cut(path, letters)
+    cut_icons(site, pages)
+    letters = set(map(ord, unescape(pages)))
+    for pattern in ("vendor/fonts/*-latin-ext-*.woff2", "vendor/katex/fonts/*.woff2"):
+        for path in site.glob(f"_static/{pattern}"):
+            cut(path, letters)
     put_fonts_inside(Path(app.confdir, "book/_static/book.css"), site / "_static")
     first = {"language": app.config.language, "title": escape(app.config.html_title)}
     page = f"{app.config.root_doc}.html"

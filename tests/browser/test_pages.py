@@ -1,4 +1,4 @@
-"""Every page, over http and from the disk: nothing foreign, nothing missing, nothing complained of."""
+"""Every page, over http and from the disk: nothing foreign, nothing missing, no complaint."""
 
 import pytest
 
@@ -27,7 +27,8 @@ def test_the_record_of_problems_works(visit, server):
         """() => {
           console.warn('a warning');
           setTimeout(() => { throw new Error('thrown'); });
-          for (const src of ['missing.png', 'http://127.0.0.1:9/foreign.png']) new Image().src = src;
+          new Image().src = 'missing.png';
+          new Image().src = 'http://127.0.0.1:9/foreign.png';
         }"""
     )
     page.wait_for_timeout(300)
@@ -126,7 +127,7 @@ def test_pictures_lie_on_a_white_card_in_the_dark(visit):
     page = visit(color_scheme="dark").open(FIGURES)
     for picture in page.locator(".cell_output img").all():
         style = picture.evaluate(
-            "e => { const s = getComputedStyle(e); return [s.backgroundColor, s.filter, s.padding] }"
+            "e => ['backgroundColor', 'filter', 'padding'].map((name) => getComputedStyle(e)[name])"
         )
         assert style == ["rgb(255, 255, 255)", "none", "10px"]
 

@@ -1,7 +1,7 @@
 // A rectangle with a grid, for curves over whole numbers (positions, distances): what the figures about
 // positions share.
 
-import { fixed, html, readNumber, set, svg } from './common.js';
+import { fixed, html, readNumber, set, svg, write } from './common.js';
 import { gridStep, SIDE } from './plane.js';
 
 export function readWhole(model, name, least, most) {
@@ -10,6 +10,18 @@ export function readWhole(model, name, least, most) {
     throw new Error(`${name} must be a whole number from ${least} to ${most}, got ${value}`);
   }
   return value;
+}
+
+/** The line on top of a figure: a hint, and a button that puts `traits` back to their values in `start`. */
+export function head(root, model, traits) {
+  const [words, start] = ['words', 'start'].map((name) => model.get(name));
+  set(root, { role: 'group', 'aria-label': words.figure });
+  const bar = html('div', { class: 'attn-bar' }, root);
+  html('p', { class: 'attn-hint' }, bar, words.hint);
+  html('button', { class: 'attn-button', type: 'button' }, bar, words.reset).addEventListener('click', () => {
+    for (const name of traits) model.set(name, start[name]);
+    model.save_changes();
+  });
 }
 
 /** A titled place for a drawing; `draw(place)` fills it, and a note goes below. */
@@ -53,7 +65,7 @@ export function chart(parent, height, name, attributes) {
     for (let i = Math.ceil(left / across); i * across <= right; i += 1) {
       const x = at([i * across, 0])[0];
       svg('line', { class: i ? 'attn-grid' : 'attn-axis', x1: x, x2: x, y1: 0, y2: height }, grid);
-      if (x > 16 && x < SIDE - 44) {
+      if (x > 16 && x < SIDE - 14 - 7 * name.length) {
         svg('text', { class: 'attn-tick', x, y: height - 6, 'text-anchor': 'middle' }, ticks, fixed(i * across, 0));
       }
     }
@@ -75,15 +87,20 @@ export const through = (points) =>
 /** Points as the path of dots: lines of no length, which a round line cap makes visible. */
 export const dots = (points) => points.map(([x, y]) => `M${x.toFixed(2)},${y.toFixed(2)}h0`).join('');
 
-/** A number at a point of a chart, above it or below, inside the frame; returns a function that moves it. */
-export function numberAt(parent, name, height) {
-  const text = svg('text', { class: `attn-label ${name}`, 'text-anchor': 'middle' }, parent);
-  return ([x, y], number, below = false) => {
-    const half = 4 * number.length;
-    set(text, {
-      x: Math.min(Math.max(x, half), SIDE - half),
-      y: Math.min(Math.max(y + (below ? 24 : -12), 16), height - 22),
-    });
-    text.textContent = number;
+/**
+ * Mark one point of a chart: a line up or down from the axis, a disc and a number.
+ * Returns a function that moves the three.
+ */
+export function marker(parent) {
+  const line = svg('line', { class: 'attn-marker-line' }, parent);
+  const disc = svg('circle', { class: 'attn-marker', r: 6 }, parent);
+  const text = svg('text', { class: 'attn-label attn-marker-number' }, parent);
+  return ([x, y], axis, number) => {
+    set(line, { x1: x, x2: x, y1: axis, y2: y });
+    set(disc, { cx: x, cy: y });
+    // Beside the line, where few curves pass; on its left where there is no room on its right.
+    const end = x + 9 * number.length + 10 > SIDE;
+    set(text, { x: x + (end ? -9 : 9), y: (axis + y) / 2 + 5, 'text-anchor': end ? 'end' : 'start' });
+    write(text, number);
   };
 }

@@ -8,6 +8,7 @@ const MOST_LABELS = 12; // beside a heat map
 const LEVELS = 50; // shades of a heat map: a path for each, instead of an element for each cell
 const CELL = 20; // SVG units of a heat map
 const VISIBLE = 0.005; // what is written as 0.00 has no line
+const WIDTHS = 30; // widths of a line
 const SMALL = 0.05; // smaller weights are written in grey
 // A colour for each head is in multi_head.css; nobody has to tell heads apart by it alone.
 const DASHES = ['none', '9 4', '2 3', '14 4 3 4', '5 5', '18 5', '3 6', '9 3 2 3 2 3'];
@@ -16,15 +17,13 @@ const DASHES = ['none', '9 4', '2 3', '14 4 3 4', '5 5', '18 5', '3 6', '9 3 2 3
 
 /** `count` float32 numbers (little endian) from their base64 text. */
 export function decode(text, count) {
+  const wanted = `weights must be ${count} float32 numbers in base64`;
   let bytes;
   try {
-    bytes = atob(text);
-  } catch {
-    bytes = '';
-  }
-  if (bytes.length !== 4 * count) {
-    throw new Error(`weights must be ${count} float32 numbers in base64, got ${bytes.length / 4}`);
-  }
+    if (typeof text === 'string') bytes = atob(text);
+  } catch { /* no base64: said below */ }
+  if (bytes === undefined) throw new Error(`${wanted}, got ${String(text).slice(0, 20)}`);
+  if (bytes.length !== 4 * count) throw new Error(`${wanted}, got ${bytes.length / 4}`);
   const view = new DataView(new ArrayBuffer(bytes.length));
   for (let i = 0; i < bytes.length; i += 1) view.setUint8(i, bytes.charCodeAt(i));
   return Float64Array.from({ length: count }, (_, i) => view.getFloat32(4 * i, true));
@@ -45,20 +44,20 @@ export function meanOfHeads(weights, heads) {
  *
  * @param {ArrayLike<number>} matrix rows one after the other
  * @param {(cell: number) => boolean} masked
- * @param {number} gap between two cells, as a part of a cell
+ * @param {number} gap between two cells, in SVG units
  * @returns {{shades: string[], hatching: string}} `shades[l]`: cells of weight l / LEVELS, nearly;
  *   a line across every masked cell, where cells are small across some of them
  */
 export function outlines(matrix, columns, masked, gap = 0) {
   const shades = Array.from({ length: LEVELS + 1 }, () => []);
   const hatching = [];
-  const side = CELL * (1 - gap);
+  const side = CELL - gap;
   const sparse = gap ? 1 : Math.ceil(columns / 16);
   for (let cell = 0; cell < matrix.length; cell += 1) {
     const [row, column] = [Math.floor(cell / columns), cell % columns];
     const [x, y] = [column * CELL, row * CELL];
     if (!masked(cell)) {
-      const shade = Math.min(Math.round(matrix[cell] * LEVELS), LEVELS);
+      const shade = Math.round(matrix[cell] * LEVELS);
       if (shade) shades[shade].push(`M${x},${y}h${side}v${side}h${-side}z`);
     } else if ((row + column) % sparse === 0) {
       hatching.push(`M${x},${y + CELL}l${CELL},${-CELL}`);
@@ -97,13 +96,16 @@ function read(model) {
   if (!Array.isArray(mask) || (mask.length && (mask.length !== queries.length || !mask.every((text) => row.test(text))))) {
     throw new Error(`mask must be empty or ${queries.length} texts of ${keys.length} digits 0 or 1`);
   }
-  const query = readNumber(model, 'query');
-  if (!(query in queries)) throw new Error(`query must be a whole number from 0 to ${queries.length - 1}, got ${query}`);
+  const [query, start] = ['query', 'start'].map((name) => {
+    const value = readNumber(model, name);
+    if (!(value in queries)) throw new Error(`${name} must be a whole number from 0 to ${queries.length - 1}, got ${value}`);
+    return value;
+  });
   const shown = model.get('shown');
   if (!Array.isArray(shown) || shown.length !== matrices.length || !shown.every((on) => typeof on === 'boolean')) {
     throw new Error(`shown must be ${matrices.length} booleans: one for each head and one for the mean`);
   }
-  return { names, queries, keys, matrices, query, shown, masked: (i, j) => mask[i]?.[j] === '0' };
+  return { names, queries, keys, matrices, query, start, shown, masked: (i, j) => mask[i]?.[j] === '0' };
 }
 
 // --- how it is shown -----------------------------------------------------------------------------
@@ -116,14 +118,14 @@ function draw(root, state, model, signal) {
     model.save_changes();
   };
   const choose = (query) => put({ query: Math.min(Math.max(query, 0), queries.length - 1) });
-  const start = { query: model.get('start'), shown: names.map(() => true).concat(true) };
+  const start = { query: state.start, shown: matrices.map(() => true) };
 
   set(root, { role: 'group', 'aria-label': words.figure });
   const bar = html('div', { class: 'attn-bar' }, root);
   html('p', { class: 'attn-hint' }, bar, words.hint);
   html('button', { class: 'attn-button', type: 'button' }, bar, words.reset).addEventListener('click', () => put(start));
 
-  const titles = matrices.map((_, head) => names[head] || (head < names.length ? `${words.head} ${head}` : words.mean));
+  const titles = [...names.map((name, head) => `${words.head} ${head} ${name}`.trim()), words.mean];
   const longest = Math.max(queries.length, keys.length);
   const density = longest <= MOST_LABELS ? 'roomy' : longest <= 24 ? 'middle' : 'dense';
   const place = html('div', { class: `attn-heads attn-heads-${density}` }, root);
@@ -152,6 +154,7 @@ function draw(root, state, model, signal) {
 const rowOf = (matrix, row, columns) => matrix.subarray(row * columns, (row + 1) * columns);
 const strongest = (row) => row.reduce((best, weight, i) => (weight > row[best] ? i : best), 0);
 const badge = (parent, head) => html('span', { class: `attn-heads-badge attn-heads-${head}` }, parent, head);
+const dash = (head, heads) => (head < heads ? DASHES[head % DASHES.length] : '1 3'); // the last is the mean
 const colorOf = (head, heads) => (head < heads ? `attn-heads-${head}` : 'attn-heads-mean');
 
 /** A heat map for each head and one for their mean, with the row of the query framed in all of them. */
@@ -186,7 +189,7 @@ function drawMaps(parent, { names, queries, keys, matrices, masked }, words, tit
     }
     const cells = svg('g', { transform: `translate(${edge} ${edge})` }, map);
     svg('rect', { class: 'attn-heads-ground', width: width - edge, height: height - edge }, cells);
-    const { shades, hatching } = outlines(matrix, keys.length, (cell) => masked(Math.floor(cell / keys.length), cell % keys.length), labelled ? 0.06 : 0);
+    const { shades, hatching } = outlines(matrix, keys.length, (cell) => masked(Math.floor(cell / keys.length), cell % keys.length), labelled ? 1 : 0);
     svg('path', { class: 'attn-heads-hatching', d: hatching }, cells);
     shades.forEach((d, shade) => d && svg('path', { d, 'fill-opacity': shade / LEVELS }, cells));
 
@@ -209,16 +212,32 @@ function drawMaps(parent, { names, queries, keys, matrices, masked }, words, tit
   });
 }
 
-const dash = (head, heads) => (head < heads ? DASHES[head % DASHES.length] : '1 3');
-
 /** Queries to choose from, lines from the chosen one to the keys, and the keys with their weights. */
-function drawQuery(parent, { names, queries, keys, matrices, masked }, words, titles, choose, chosen) {
+function drawQuery(parent, state, words, titles, choose, chosen) {
+  const { queries, keys, matrices } = state;
   const title = html('p', { class: 'attn-title' }, parent);
   const grid = html('div', { class: 'attn-heads-lines' }, parent);
-  const rows = Math.max(queries.length, keys.length);
+  const rows = Math.max(queries.length, keys.length); // the shorter column stands in the middle
+  grid.style.setProperty('--attn-rows', rows);
+  const list = drawTokens(grid, queries, (rows - queries.length) / 2, words, choose, chosen);
+  const updates = [drawLines(grid, state, rows), drawTable(grid, state, rows, words, titles)];
 
-  const list = html('div', { class: 'attn-heads-queries', role: 'radiogroup', 'aria-label': words.query }, grid);
-  const radios = queries.map((token, i) => {
+  let before = {};
+  return ({ query, shown }) => {
+    write(title, `${words.query} ${query}: ${queries[query]}`);
+    list(query);
+    matrices.forEach((matrix, head) => {
+      if (query === before.query && shown[head] === before.shown[head]) return;
+      for (const update of updates) update(head, query, rowOf(matrix, query, keys.length), shown[head]);
+    });
+    before = { query, shown };
+  };
+}
+
+function drawTokens(parent, tokens, shift, words, choose, chosen) {
+  const list = html('div', { class: 'attn-heads-queries', role: 'radiogroup', 'aria-label': words.query }, parent);
+  list.style.setProperty('--attn-shift', shift);
+  const radios = tokens.map((token, i) => {
     const radio = html('button', {
       class: 'attn-heads-token', type: 'button', role: 'radio', title: token, 'aria-label': `${token} ${i}`,
     }, list, token);
@@ -232,25 +251,55 @@ function drawQuery(parent, { names, queries, keys, matrices, masked }, words, ti
     choose(chosen() + steps[event.key]);
     radios[chosen()].focus();
   });
+  return (query) => radios.forEach((radio, i) => set(radio, { 'aria-checked': i === query, tabindex: i === query ? 0 : -1 }));
+}
 
-  const canvas = html('div', { class: 'attn-heads-canvas', 'aria-hidden': 'true' }, grid);
-  grid.style.setProperty('--attn-rows', rows);
-  list.style.setProperty('--attn-shift', (rows - queries.length) / 2);
-  const drawing = svg('svg', { viewBox: `0 0 100 ${rows}`, preserveAspectRatio: 'none' }, canvas);
+/** Lines as thick and as opaque as weights; the number of a head stands on its thickest. */
+function drawLines(parent, { names, queries, keys, matrices }, rows) {
+  const place = html('div', { class: 'attn-heads-canvas', 'aria-hidden': 'true' }, parent);
+  const drawing = svg('svg', { viewBox: `0 0 100 ${rows}`, preserveAspectRatio: 'none' }, place);
   const lane = Math.min(0.17, 0.8 / matrices.length); // lines to one key run side by side
-  const from = (query) => query + 0.5 + (rows - queries.length) / 2;
-  const to = (key, head) => key + 0.5 + (rows - keys.length) / 2 + (head - (matrices.length - 1) / 2) * lane;
+  const to = (key, head) => key + 0.5 + (rows - keys.length) / 2 + (head - names.length / 2) * lane;
   const thickest = rows <= MOST_LABELS ? 7 : 4;
-  // The mean first: it lies below the heads.
-  const order = [names.length, ...names.keys()];
-  const lines = [];
-  for (const head of order) {
+  const heads = [];
+  for (const head of [names.length, ...names.keys()]) { // the mean lies below the heads
     const group = svg('g', { class: colorOf(head, names.length), 'stroke-dasharray': dash(head, names.length) }, drawing);
-    lines[head] = { group, paths: keys.map(() => svg('path', { 'vector-effect': 'non-scaling-stroke' }, group)) };
+    // A path for all weights of about one size: a path for each weight would make hundreds of them.
+    const paths = Array.from({ length: WIDTHS + 1 }, (_, size) => svg('path', {
+      'vector-effect': 'non-scaling-stroke',
+      'stroke-width': 0.6 + (thickest * size) / WIDTHS,
+      'stroke-opacity': Math.sqrt(size / WIDTHS) || 0.1,
+    }, group));
+    heads[head] = { group, paths };
   }
-  const badges = names.map((_, head) => badge(canvas, head));
+  names.forEach((_, head) => { heads[head].number = badge(place, head); });
 
-  const scroll = html('div', { class: 'attn-heads-scroll', role: 'region', tabindex: 0, 'aria-label': words.table }, grid);
+  return (head, query, weights, on) => {
+    const { group, paths, number } = heads[head];
+    const y = query + 0.5 + (rows - queries.length) / 2;
+    const parts = paths.map(() => '');
+    weights.forEach((weight, j) => {
+      const end = to(j, head).toFixed(3);
+      if (weight >= VISIBLE) parts[Math.round(weight * WIDTHS)] += `M0,${y}C50,${y} 50,${end} 100,${end}`;
+    });
+    set(group, { display: on ? 'inline' : 'none' });
+    paths.forEach((path, size) => set(path, { d: parts[size] }));
+    if (!number) return;
+    const key = strongest(weights);
+    const [x, at] = onCurve(0.35 + (0.45 * (head + 0.5)) / names.length, y, to(key, head));
+    number.hidden = !on || weights[key] < 0.2;
+    Object.assign(number.style, { left: `${x}%`, top: `${(100 * at) / rows}%` });
+  };
+}
+
+/** A point of a line from height `a` to height `b`, for t from 0 to 1: [percent of the width, height]. */
+export function onCurve(t, a, b) {
+  const [near, far] = [(1 - t) ** 3 + 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t ** 2 + t ** 3];
+  return [150 * (1 - t) * t + 100 * t ** 3, near * a + far * b];
+}
+
+function drawTable(parent, { names, keys, matrices, masked }, rows, words, titles) {
+  const scroll = html('div', { class: 'attn-heads-scroll', role: 'region', tabindex: 0, 'aria-label': words.table }, parent);
   scroll.style.setProperty('--attn-shift', (rows - keys.length) / 2);
   const table = html('table', { class: 'attn-table attn-heads-table' }, scroll);
   const top = html('tr', {}, html('thead', {}, table));
@@ -265,50 +314,25 @@ function drawQuery(parent, { names, queries, keys, matrices, masked }, words, ti
   for (const token of keys) {
     const row = html('tr', {}, body);
     html('th', { scope: 'row', class: 'attn-heads-key', title: token }, row, token);
-    matrices.forEach((_, head) => cells[head].push(html('td', { class: colorOf(head, names.length) }, row)));
-  }
-
-  let before = {};
-  return ({ query, shown }) => {
-    const y = from(query);
-    write(title, `${words.query} ${query}: ${queries[query]}`);
-    radios.forEach((radio, i) => set(radio, { 'aria-checked': i === query, tabindex: i === query ? 0 : -1 }));
-    matrices.forEach((matrix, head) => {
-      if (query === before.query && shown[head] === before.shown[head]) return;
-      const weights = rowOf(matrix, query, keys.length);
-      set(lines[head].group, { display: shown[head] ? 'inline' : 'none' });
-      lines[head].paths.forEach((path, j) => {
-        const visible = weights[j] >= VISIBLE;
-        set(path, visible ? {
-          d: `M0,${y}C50,${y} 50,${to(j, head)} 100,${to(j, head)}`,
-          'stroke-width': (0.6 + thickest * weights[j]).toFixed(2),
-          'stroke-opacity': Math.sqrt(weights[j]).toFixed(2),
-        } : { d: '' });
-      });
-      if (head < names.length) {
-        const key = strongest(weights);
-        badges[head].hidden = !shown[head] || weights[key] < 0.2;
-        const [x, at] = onCurve(0.35 + (0.45 * (head + 0.5)) / names.length, y, to(key, head));
-        Object.assign(badges[head].style, { left: `${x}%`, top: `${(100 * at) / rows}%` });
-      }
-      cells[head].forEach((cell, j) => {
-        const hatched = masked(query, j);
-        write(cell, hatched ? '×' : shown[head] ? fixed(weights[j]) : '–');
-        if (hatched) set(cell, { 'aria-label': words.masked });
-        else cell.removeAttribute('aria-label');
-        cell.classList.toggle('attn-heads-masked', hatched);
-        cell.classList.toggle('attn-heads-small', !shown[head] || weights[j] < SMALL);
-        cell.style.setProperty('--attn-weight', shown[head] ? weights[j].toFixed(3) : 0);
-      });
+    matrices.forEach((_, head) => {
+      const cell = html('td', { class: colorOf(head, names.length) }, row);
+      const text = document.createTextNode('');
+      cell.append(text);
+      cells[head].push({ cell, text });
     });
-    before = { query, shown };
-  };
-}
+  }
+  const bars = rows <= 24; // in lower rows they would strike the numbers through
 
-/** A point of a line from height `a` to height `b`, for t from 0 to 1: [percent of the width, height]. */
-export function onCurve(t, a, b) {
-  const [near, far] = [(1 - t) ** 3 + 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t ** 2 + t ** 3];
-  return [150 * (1 - t) * t + 100 * t ** 3, near * a + far * b];
+  return (head, query, weights, on) => cells[head].forEach(({ cell, text }, j) => {
+    const hatched = masked(query, j);
+    const number = hatched ? '×' : on ? fixed(weights[j]) : '–';
+    if (text.data !== number) text.data = number;
+    cell.classList.toggle('attn-heads-masked', hatched);
+    cell.classList.toggle('attn-heads-small', !on || weights[j] < SMALL);
+    if (hatched) set(cell, { 'aria-label': words.masked });
+    else cell.removeAttribute('aria-label');
+    if (bars) cell.style.setProperty('--attn-weight', on ? weights[j].toFixed(3) : 0);
+  });
 }
 
 export default liveFigure({

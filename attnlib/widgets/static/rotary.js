@@ -3,7 +3,7 @@
 
 import { dot, fixed, html, liveFigure, liveRegion, readNumber, readRow, set, svg, write } from './common.js';
 import { arrow, SIDE } from './plane.js';
-import { chart, dots, frame, numberAt, panel, readWhole, through } from './chart.js';
+import { chart, dots, frame, head, marker, panel, readWhole, through } from './chart.js';
 
 const LAST = 40; // the last position and the longest distance; LAST and LAST_SHIFT are those of rotary.py
 const LAST_SHIFT = 100;
@@ -41,14 +41,8 @@ function read(model) {
 }
 
 function draw(root, state, model, signal) {
-  const [words, start] = ['words', 'start'].map((name) => model.get(name));
-  set(root, { role: 'group', 'aria-label': words.figure });
-  const bar = html('div', { class: 'attn-bar' }, root);
-  html('p', { class: 'attn-hint' }, bar, words.hint);
-  html('button', { class: 'attn-button', type: 'button' }, bar, words.reset).addEventListener('click', () => {
-    for (const name of LIVE) model.set(name, start[name]);
-    model.save_changes();
-  });
+  const words = model.get('words');
+  head(root, model, LIVE);
   const panels = html('div', { class: 'attn-planes' }, root);
   const updates = [drawArrows(panels, words), drawScores(panels, words), drawTable(panels.lastChild, words)];
   const say = liveRegion(root, signal);
@@ -122,9 +116,7 @@ function drawScores(parent, words) {
   const unturned = svg('line', { class: 'attn-rotary-unturned', x1: 0, x2: SIDE }, root);
   const curve = svg('path', { class: 'attn-rotary-curve' }, root);
   const whole = svg('path', { class: 'attn-rotary-dots' }, root);
-  const drop = svg('line', { class: 'attn-rotary-drop' }, root);
-  const point = svg('circle', { class: 'attn-rotary-point', r: 6 }, root);
-  const number = numberAt(root, 'attn-rotary-score', HEIGHT);
+  const mark = marker(root);
   let drawn = '';
   return ({ query, key, n, m, speeds, score }) => {
     if (drawn !== speeds.join()) {
@@ -141,10 +133,7 @@ function drawScores(parent, words) {
       const y = at([0, speeds.length * dot(query, key)])[1];
       set(unturned, { y1: y, y2: y });
     }
-    const [x, y] = at([n - m, score]);
-    set(drop, { x1: x, x2: x, y1: at([0, 0])[1], y2: y });
-    set(point, { cx: x, cy: y });
-    number([x, y], fixed(score), score < 0);
+    mark(at([n - m, score]), at([0, 0])[1], fixed(score));
     set(root, { 'aria-label': `${words.scores}. n − m = ${fixed(n - m, 0)}: ${words.score} ${fixed(score)}` });
   };
 }
@@ -161,7 +150,7 @@ function drawTable(parent, words) {
   const newRow = (part, name) => {
     const row = html('tr', {}, part);
     html('th', { scope: 'row' }, row, name);
-    return [1, 2, 3, 4].map((i) => html('td', { class: ['', 'attn-rotary-query', 'attn-rotary-key', '', 'attn-rotary-score'][i] }, row));
+    return [1, 2, 3, 4].map((i) => html('td', { class: ['', 'attn-rotary-query', 'attn-rotary-key', '', ''][i] }, row));
   };
   return ({ n, m, speeds, names, scores, score }) => {
     write(heads[1], `n = ${n}`);

@@ -1,6 +1,6 @@
 // ScalingExplorer: dot products of width d, divided, through the softmax; see scaling.py.
 
-import { dot, fixed, html, liveFigure, liveRegion, readNumber, set, softmax, svg, write } from './common.js';
+import { fixed, html, liveFigure, liveRegion, readNumber, set, softmax, svg, write } from './common.js';
 
 // The same numbers as in scaling.py.
 const WIDTHS = Array.from({ length: 11 }, (_, exponent) => 2 ** exponent);
@@ -28,11 +28,8 @@ export function quantile(values, part) {
 export const entropy = (weights) => weights.reduce((sum, w) => sum - (w > 0 ? w * Math.log(w) : 0), 0);
 
 /** Frobenius norm of the softmax's Jacobian, diag(w) − w wᵀ. */
-export function jacobianNorm(weights) {
-  const squares = weights.map((w) => w * w);
-  const total = squares.reduce((sum, square) => sum + square, 0);
-  return Math.sqrt(Math.max(0, total - 2 * dot(squares, weights) + total * total));
-}
+export const jacobianNorm = (weights) =>
+  Math.hypot(...weights.flatMap((a, i) => weights.map((b, j) => a * (Number(i === j) - b))));
 
 /** Rows of dot products of width d: what becomes of them, and of the gradient on its way back. */
 export function measure(products, d, divisor) {
@@ -201,18 +198,18 @@ function drawWeights(parent, words) {
     mark(root, cx, HIGH - 7, i + 1);
     return svg('circle', { class: 'attn-mean', cx, cy: BASE, r: 3.5 }, root);
   });
-  const number = svg('text', { class: 'attn-label attn-number', x: left + step + 4 }, root);
+  const number = svg('text', { class: 'attn-label attn-number', x: left + 0.5 * step, 'text-anchor': 'middle' }, root);
   return (weights, means, query) => {
     const sorted = [...weights].sort((a, b) => b - a);
     grow(sorted);
-    dots.forEach((circle, i) => { circle.style.transform = `translateY(${at(means[i]) - BASE}px)`; });
+    dots.forEach((dot, i) => { dot.style.transform = `translateY(${at(means[i]) - BASE}px)`; });
     write(number, fixed(sorted[0]));
-    set(number, { y: Math.max(at(sorted[0]) + 5, TOP + 5) });
+    set(number, { y: at(Math.max(sorted[0], means[0])) - 9 });
     const text = words.one.replace('{query}', query);
     write(title, text);
     const list = (values) => values.map((value) => fixed(value)).join(', ');
     set(root, { 'aria-label': `${text}: ${list(sorted)}. ${words.mean}: ${list(means)}` });
-    return `${text}: ${list(sorted.slice(0, 2))} …`;
+    return `${text}: ${list(sorted.slice(0, 3))}`;
   };
 }
 

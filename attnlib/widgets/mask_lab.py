@@ -1,0 +1,215 @@
+"""The figure of chapter 3: who may attend to whom, and what the softmax makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from textwrap import fill
+from typing import Any
+
+import anywidget
+import ipywidgets
+import torch
+import traitlets
+from torch import Tensor
+
+from attnlib.functional import masked_softmax
+from attnlib.masks import causal_mask, padding_mask, sliding_window_mask
+from attnlib.plotting import BookFigure
+from attnlib.widgets.live_figure import LiveFigure, module, numbers, style, texts
+from attnlib.widgets.mask_lab_still import draw_still
+
+MOST_TOKENS = 12  # mask_lab.js has the same number
+
+# The running example of the book, 早上好, filled up with the padding token (0, 2) of chapter 3:
+# the scores are query @ keyᵀ.
+TOKENS = ("早", "上", "好", "□", "□")
+SCORES = (
+    (1, 5, 3, 6, 6),
+    (2, 1, 0, 0, 0),
+    (1, -1, -1, -2, -2),
+    (2, -2, -2, -4, -4),
+    (2, -2, -2, -4, -4),
+)
+CONVENTIONS = ("attnlib", "SDPA", "MHA", "additive")
+
+WORDS = {
+    "figure": "A mask, and the weights after the softmax",
+    "hint": "Press a cell, or Space on it, to forbid or allow it; a name stands for its row "
+    "or column.",
+    "weights": "Weights",
+    "query": "query",
+    "key": "key",
+    "score": "score",
+    "weight": "weight",
+    "allowed": "allowed",
+    "forbidden": "forbidden",
+    "painted": "by hand",
+    "count": "{count} of {all} cells are allowed.",
+    "nobody": "Nobody is left for {tokens} ∅: zeros. Had −10⁶ been filled in instead of −∞, each "
+    "key would get {weight}.",
+    "written": "The same mask in the convention chosen",
+    "may": "True: may attend.",
+    "ignore": "True: must not attend.",
+    "added": "Added to the scores.",
+    "reset": "Reset",
+    "valid_len": "valid length",
+    "is_causal": "causal",
+    "window": "window",
+    "convention": "written for",
+}
+
+
+class MaskLabDrawing(anywidget.AnyWidget):
+    """The drawing: its numbers are computed in the browser, from these traits."""
+
+    _esm = module("mask_lab.js")
+    _css = style("mask_lab.css")
+
+    tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    scores = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
+    valid_len = traitlets.Int(min=0).tag(sync=True)
+    is_causal = traitlets.Bool().tag(sync=True)
+    window = traitlets.Int(min=1).tag(sync=True)  # as many as there are tokens: off
+    painted = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)  # [query, key, 0 or 1]
+    convention = traitlets.Int(min=0, max=len(CONVENTIONS) - 1).tag(sync=True)
+    start = traitlets.Dict().tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
+
+    @traitlets.validate("scores")
+    def _finite(self, proposal: Any) -> Any:
+        scores = proposal["value"]
+        return numbers("scores", scores, (len(scores), len(scores)))
+
+
+class MaskLab(LiveFigure):
+    """A mask to put together and to paint: the weights follow, in four conventions the mask does.
+
+        mask = padding_mask & causal_mask & sliding_window_mask, then the painted cells
+        weights = masked_softmax(scores, mask)
+
+    Args:
+        tokens: 1 to 12 names; queries and keys alike.
+        scores: Shape `(len(tokens), len(tokens))`: a row for each query.
+        valid_len: How many tokens are real, the others are padding. If left out: 3 in the example
+            of the book, else all of them.
+        is_causal: Does the causal mask act at the start?
+        window: Width of the sliding window at the start; None is none.
+        painted: Cells set by hand at the start: `{(query, key): may attend}`, counted from 0.
+        words: Replacements for the English words in the figure; `WORDS` lists them.
+
+    Attributes:
+        drawing: The drawing; its traits `valid_len`, `is_causal`, `window`, `painted` and
+            `convention` follow the reader.
+        controls: A slider, a checkbox, another slider, and the buttons of the convention.
+
+    Raises:
+        ValueError: If shapes do not fit, a number is not finite or too large, or there are too many
+            tokens.
+    """
+
+    def __init__(
+        self,
+        tokens: Sequence[str] = TOKENS,
+        scores: Any = SCORES,
+        *,
+        valid_len: int | None = None,
+        is_causal: bool = True,
+        window: int | None = None,
+        painted: Mapping[tuple[int, int], bool] | None = None,
+        words: Mapping[str, str] | None = None,
+    ) -> None:
+        if valid_len is None:
+            valid_len = 3 if tokens is TOKENS and scores is SCORES else len(tokens)
+        tokens = [str(token) for token in tokens]
+        n = len(tokens)
+        if not 1 <= n <= MOST_TOKENS:
+            raise ValueError(f"tokens must be 1 to {MOST_TOKENS} names, got {n}")
+        if valid_len not in range(n + 1):
+            raise ValueError(f"valid_len must be one of 0 to {n}, got {valid_len!r}")
+        if window is not None and window not in range(1, n + 1):
+            raise ValueError(f"window must be one of 1 to {n}, or None, got {window!r}")
+        painted = dict(painted or {})
+        wrong = painted.keys() - set(product(range(n), repeat=2))
+        if wrong:
+            raise ValueError(f"painted must hold pairs of places below {n}, got {sorted(wrong)}")
+        start = {
+            "valid_len": int(valid_len),
+            "is_causal": bool(is_causal),
+            "window": int(window or n),
+            "painted": [[i, j, int(bool(may))] for (i, j), may in painted.items()],
+            "convention": 0,
+        }
+        drawing = MaskLabDrawing(
+            tokens=tokens,
+            scores=numbers("scores", scores, (n, n)),
+            start=start,
+            words=texts(WORDS, words),
+            **start,
+        )
+
+        def control(kind: Any, trait: str, **options: Any) -> Any:
+            layout = ipywidgets.Layout(width="auto", **options.pop("layout", {}))
+            return kind(description=drawing.words[trait], layout=layout, **options)
+
+        controls = {
+            "valid_len": control(
+                ipywidgets.IntSlider, "valid_len", value=start["valid_len"], min=0, max=n
+            ),
+            "is_causal": control(ipywidgets.Checkbox, "is_causal", value=start["is_causal"]),
+            "window": control(ipywidgets.IntSlider, "window", value=start["window"], min=1, max=n),
+            "convention": control(
+                ipywidgets.ToggleButtons,
+                "convention",
+                options=CONVENTIONS,
+                style={"button_width": "auto", "description_width": "84px"},
+                layout={"display": "flex", "flex_flow": "row wrap", "align_items": "baseline"},
+            ),
+        }
+        super().__init__(drawing, list(controls.values()))
+        for trait, widget in controls.items():
+            value = "index" if trait == "convention" else "value"
+            ipywidgets.jslink((widget, value), (drawing, trait))
+
+    @property
+    def mask(self) -> Tensor:
+        """The mask as it stands, shape `(len(tokens), len(tokens))`, True = may attend."""
+        drawing = self.drawing
+        n = len(drawing.tokens)
+        mask = padding_mask(torch.tensor([drawing.valid_len]), n)[0]
+        mask = mask & sliding_window_mask(n, window=drawing.window)
+        if drawing.is_causal:
+            mask = mask & causal_mask(n)
+        for query, key, may in drawing.painted:
+            mask[query, key] = bool(may)
+        return mask
+
+    @property
+    def weights(self) -> Tensor:
+        """The weights as they stand, shape `(len(tokens), len(tokens))`."""
+        return masked_softmax(torch.tensor(self.drawing.scores, dtype=torch.float64), self.mask)
+
+    def still(self) -> BookFigure:
+        """Draw the figure as it stands, with the numbers of `attnlib`."""
+        drawing, mask = self.drawing, self.mask
+        words, n = drawing.words, len(drawing.tokens)
+        empty = [t for t, row in zip(drawing.tokens, mask, strict=True) if not row.any()]
+        status = [words["count"].format(count=int(mask.sum()), all=n * n)]
+        if empty:
+            status.append(words["nobody"].format(tokens=", ".join(empty), weight=f"{1 / n:.2f}"))
+        return draw_still(
+            drawing.tokens,
+            mask.numpy(),
+            self.weights.numpy(),
+            convention=CONVENTIONS[drawing.convention],
+            status=fill(" ".join(status), 105),
+            words=words,
+        )
+
+    def __repr__(self) -> str:
+        start = self.drawing.start
+        window = None if start["window"] == len(self.drawing.tokens) else start["window"]
+        return (
+            f"MaskLab({''.join(self.drawing.tokens)!r}, valid_len={start['valid_len']}, "
+            f"is_causal={start['is_causal']}, window={window})"
+        )

@@ -1,0 +1,197 @@
+"""The figure of chapter 5: the sinusoidal encoding as a map, as curves, and as dot products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import anywidget
+import ipywidgets
+import torch
+import traitlets
+
+from attnlib.plotting import BookFigure
+from attnlib.positional import sinusoidal_encoding
+from attnlib.widgets.live_figure import LiveFigure, module, numbers, style, texts
+from attnlib.widgets.positional_encoding_still import draw_still
+from attnlib.widgets.rotary import whole
+
+LENGTH = 60  # positions; positional_encoding.js has the same five numbers
+LAST = 39  # the last position of a slider: with the largest shift it is the last row
+LAST_SHIFT = 20
+MOST_DIMS = 128
+MOST_COLUMNS = 4
+BASES = (10.0, 100.0, 1_000.0, 10_000.0, 100_000.0)
+
+WORDS = {
+    "figure": "Sinusoidal encoding of 60 positions",
+    "hint": "Move one position: the dot product runs along its curve. Move both: it stands still.",
+    "reset": "Reset",
+    "map": "Encoding P",
+    "map_note": "Tap a column, or press arrow keys and Enter, to add or remove its curve.",
+    "cell_role": "map of cells",
+    "curves": "Columns of P",
+    "position": "position",
+    "products": "Dot product over distance",
+    "products_note": "The curve belongs to the width and the base; positions only move along it.",
+    "product": "dot product",
+    "values": "Rows m and n",
+    "table": "Wavelength of the drawn columns, and their values at both positions",
+    "column": "column",
+    "wavelength": "wavelength",
+    "dim": "width d",
+    "base": "base b",
+    "first": "first",
+    "second": "second",
+    "at": "at",
+    "both": "both",
+}
+
+
+class PositionalEncodingDrawing(anywidget.AnyWidget):
+    """The drawing: its numbers are computed in the browser, from these traits."""
+
+    _esm = module("positional_encoding.js")
+    _css = style("positional_encoding.css")
+
+    dim = traitlets.Int(2).tag(sync=True)
+    bases = traitlets.List(traitlets.Float(), default_value=[*BASES]).tag(sync=True)
+    base_index = traitlets.Int().tag(sync=True)  # a Dropdown shares the index of its choice alone
+    first = traitlets.Int().tag(sync=True)
+    second = traitlets.Int().tag(sync=True)
+    shift = traitlets.Int().tag(sync=True)
+    columns = traitlets.List(traitlets.Int()).tag(sync=True)
+    start = traitlets.Dict().tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
+
+    @traitlets.validate("dim")
+    def _even(self, proposal: Any) -> int:
+        return _width(proposal["value"])
+
+    @traitlets.validate("first", "second", "shift")
+    def _place(self, proposal: Any) -> int:
+        name = proposal["trait"].name
+        return whole(name, proposal["value"], 0, LAST_SHIFT if name == "shift" else LAST)
+
+    @traitlets.validate("bases")
+    def _positive(self, proposal: Any) -> list[float]:
+        return [_base(base) for base in proposal["value"]]
+
+    @traitlets.validate("base_index")
+    def _choice(self, proposal: Any) -> int:
+        return whole("base_index", proposal["value"], 0, len(self.bases) - 1)
+
+    @traitlets.validate("columns")
+    def _columns(self, proposal: Any) -> list[int]:
+        return [whole("columns", column, 0, MOST_DIMS - 1) for column in proposal["value"]]
+
+
+class PositionalEncodingExplorer(LiveFigure):
+    """The sinusoidal encoding of 60 positions: its width, its base, and two positions to move.
+
+        P[p, 2i] = sin(p / base^(2i / dim)),   P[p, 2i + 1] = cos(p / base^(2i / dim))
+
+    Args:
+        dim: Width of the encoding; even, from 2 to 128.
+        base: Above 0; joins 10, 100, … 100 000 in the list to choose from.
+        first: Position m, from 0 to 39.
+        second: Position n, from 0 to 39.
+        columns: 1 to 4 columns that are drawn as curves; if left out 6 to 9, or the last four.
+        words: Replacements for the English words in the figure; `WORDS` lists them.
+
+    Attributes:
+        drawing: The drawing; its traits follow the reader.
+        controls: Width, base, both positions, and what is added to both.
+
+    Raises:
+        ValueError: If a number is out of range or a column does not exist.
+    """
+
+    def __init__(
+        self,
+        dim: int = 32,
+        base: float = 10_000.0,
+        *,
+        first: int = 10,
+        second: int = 17,
+        columns: Sequence[int] | None = None,
+        words: Mapping[str, str] | None = None,
+    ) -> None:
+        base = _base(base)
+        bases = sorted({*BASES, base})
+        dim = _width(dim)
+        if columns is None:
+            columns = range(max(min(dim, 10) - 4, 0), min(dim, 10))
+        start: dict[str, Any] = {
+            "dim": dim,
+            "base_index": bases.index(base),
+            "first": whole("first", first, 0, LAST),
+            "second": whole("second", second, 0, LAST),
+            "shift": 0,
+            "columns": [whole("columns", column, 0, dim - 1) for column in columns],
+        }
+        if not 1 <= len(set(start["columns"])) == len(columns) <= MOST_COLUMNS:
+            raise ValueError(f"columns must be 1 to {MOST_COLUMNS} columns, got {list(columns)}")
+        drawing = PositionalEncodingDrawing(
+            bases=bases, start=start, words=texts(WORDS, words), **start
+        )
+        word = drawing.words
+        wide = ipywidgets.Layout(width="auto")
+
+        def slider(name: str, description: str, **bounds: int) -> ipywidgets.IntSlider:
+            return ipywidgets.IntSlider(
+                value=start[name], description=description, layout=wide, **bounds
+            )
+
+        dropdown = ipywidgets.Dropdown(
+            options=[(f"{each:,.10g}".replace(",", " "), each) for each in bases],
+            value=base,
+            description=word["base"],
+            layout=ipywidgets.Layout(width="auto", max_width="240px"),
+        )
+        controls = {
+            "dim": slider("dim", word["dim"], min=2, max=MOST_DIMS, step=2),
+            "base_index": dropdown,
+            "first": slider("first", f"{word['first']} {word['at']}", max=LAST),
+            "second": slider("second", f"{word['second']} {word['at']}", max=LAST),
+            "shift": slider("shift", f"{word['both']} +", max=LAST_SHIFT),
+        }
+        super().__init__(drawing, list(controls.values()))
+        for name, control in controls.items():
+            shared = "index" if control is dropdown else "value"
+            ipywidgets.jslink((control, shared), (drawing, name))
+
+    def still(self) -> BookFigure:
+        """Draw the figure as it stands, with the numbers of `attnlib`."""
+        drawing = self.drawing
+        base = drawing.bases[drawing.base_index]
+        encoding = sinusoidal_encoding(LENGTH, drawing.dim, base=base, dtype=torch.float64)
+        columns = sorted(column for column in drawing.columns if column < drawing.dim)
+        return draw_still(
+            encoding.numpy(),
+            base=base,
+            positions=(drawing.first + drawing.shift, drawing.second + drawing.shift),
+            columns=columns or [drawing.dim - 2, drawing.dim - 1],
+            words=drawing.words,
+        )
+
+    def __repr__(self) -> str:
+        start, bases = self.drawing.start, self.drawing.bases
+        return (
+            f"PositionalEncodingExplorer(dim={start['dim']}, base={bases[start['base_index']]:g}, "
+            f"first={start['first']}, second={start['second']}, columns={start['columns']})"
+        )
+
+
+def _base(value: Any) -> float:
+    base: float = numbers("base", value, ())
+    if base <= 0:
+        raise ValueError(f"base must be above 0, got {value!r}")
+    return base
+
+
+def _width(value: Any) -> int:
+    dim = whole("dim", value, 2, MOST_DIMS)
+    if dim % 2:
+        raise ValueError(f"dim must be even, got {value!r}")
+    return dim

@@ -1,0 +1,330 @@
+// PositionalEncodingExplorer: the sinusoidal encoding as a map of cells, as curves, and the dot product of
+// two of its rows; see positional_encoding.py.
+
+import { dot, fixed, html, liveFigure, liveRegion, readNumber, set, svg, write } from './common.js';
+import { SIDE } from './plane.js';
+import { chart, frame, head, marker, panel, readWhole, through } from './chart.js';
+
+const LENGTH = 60; // positions; these five numbers are those of positional_encoding.py
+const LAST = 39; // the last position of a slider: with the largest shift it is the last row
+const LAST_SHIFT = 20;
+const MOST_DIMS = 128;
+const MOST_COLUMNS = 4;
+const LIVE = ['dim', 'base_index', 'first', 'second', 'shift', 'columns'];
+const [POSITIVE, NEGATIVE] = [[43, 127, 211], [204, 96, 16]]; // 4 : 1 on white and on the dark paper alike
+const MAP = { left: 30, top: 16, width: 254, height: 240 }; // within a frame of SIDE × MAP_HEIGHT
+const MAP_HEIGHT = 276;
+const CURVES_HEIGHT = MAP_HEIGHT;
+const PRODUCTS_HEIGHT = 170;
+
+/** The angle by which hand number `i` turns in a step. */
+export const speed = (i, dim, base) => base ** ((-2 * i) / dim);
+
+/** What attnlib.sinusoidal_encoding has at (position, column). */
+export function entry(position, column, dim, base) {
+  const angle = position * speed(Math.floor(column / 2), dim, base);
+  return column % 2 ? Math.cos(angle) : Math.sin(angle);
+}
+
+export const encoding = (length, dim, base) =>
+  Array.from({ length }, (_, position) =>
+    Array.from({ length: dim }, (__, column) => entry(position, column, dim, base)));
+
+/** The dot product of two rows that are `distance` apart: a cosine for each hand. */
+export function productAt(distance, dim, base) {
+  let sum = 0;
+  for (let i = 0; i < dim / 2; i += 1) sum += Math.cos(distance * speed(i, dim, base));
+  return sum;
+}
+
+/** The columns after a choice: in or out, at least one, and no more than can be told apart. */
+export function choose(columns, column) {
+  if (!columns.includes(column)) return [...columns, column].slice(-MOST_COLUMNS);
+  return columns.length > 1 ? columns.filter((other) => other !== column) : columns;
+}
+
+/** The columns to draw, in the order of their choice: those that there are at this width, else the last two. */
+export function visible(columns, dim) {
+  const there = [...new Set(columns)].filter((column) => column < dim).slice(-MOST_COLUMNS);
+  return there.length ? there : [dim - 2, dim - 1];
+}
+
+function read(model) {
+  const dim = readWhole(model, 'dim', 2, MOST_DIMS);
+  if (dim % 2) throw new Error(`dim must be even, got ${dim}`);
+  const bases = model.get('bases');
+  if (!Array.isArray(bases) || !bases.length || !bases.every((base) => base > 0 && Number.isFinite(base))) {
+    throw new Error(`bases must be numbers above 0, got ${JSON.stringify(bases)}`);
+  }
+  const base = bases[readWhole(model, 'base_index', 0, bases.length - 1)];
+  const shift = readWhole(model, 'shift', 0, LAST_SHIFT);
+  const [m, n] = ['first', 'second'].map((name) => readWhole(model, name, 0, LAST) + shift);
+  const columns = model.get('columns');
+  if (!Array.isArray(columns) || !columns.every((column) => Number.isInteger(column) && column >= 0)) {
+    throw new Error(`columns must be whole numbers from 0, got ${JSON.stringify(columns)}`);
+  }
+  return { dim, base, m, n, columns: visible(columns, dim).sort((a, b) => a - b) };
+}
+
+function draw(root, state, model, signal) {
+  const words = model.get('words');
+  head(root, model, LIVE);
+  const panels = html('div', { class: 'attn-planes' }, root);
+  const pick = (column) => {
+    model.set('columns', choose(visible(model.get('columns'), model.get('dim')), column));
+    model.save_changes();
+  };
+  const updates = [
+    drawMap(panels, words, pick), drawCurves(panels, words), drawProducts(panels, words), drawTable(panels, words),
+  ];
+  const say = liveRegion(root, signal);
+  let drawn = '';
+  let table = {};
+  return ({ dim, base, m, n, columns }) => {
+    const fresh = drawn !== `${dim} ${base}`;
+    if (fresh) {
+      table = {
+        P: encoding(LENGTH, dim, base),
+        products: Array.from({ length: LENGTH }, (_, distance) => productAt(distance, dim, base)),
+      };
+    }
+    const product = dot(table.P[m], table.P[n]);
+    const now = { dim, base, m, n, columns, product, fresh, ...table };
+    for (const update of updates) update(now);
+    root.dataset.numbers = JSON.stringify({
+      dim, base, m, n, product, products: table.products, rows: [table.P[m], table.P[n]],
+      columns: Object.fromEntries(columns.map((column) => [column, table.P.map((row) => row[column])])),
+    });
+    // The opening state stands in the table; only changes are spoken.
+    if (drawn) say(`m = ${m}, n = ${n}, n − m = ${fixed(n - m, 0)}: ${words.product} ${fixed(product)}`);
+    drawn = `${dim} ${base}`;
+  };
+}
+
+/** The cells, with a cursor for pointer and keyboard, and the number under it. */
+function drawMap(parent, words, pick) {
+  const { left, top, width, height } = MAP;
+  const cell = height / LENGTH;
+  const view = {};
+  panel(parent, words.map, words.map_note, (panelRoot) => {
+    const scale = html('span', { class: 'attn-pe-scale', 'aria-hidden': 'true' }, panelRoot.firstChild, '−1');
+    html('span', { class: 'attn-pe-colors' }, scale);
+    scale.append('1');
+    view.place = html('div', {
+      class: 'attn-pe-map', tabindex: 0, role: 'slider', 'aria-roledescription': words.cell_role,
+      'aria-label': words.map, 'aria-valuemin': 0,
+    }, panelRoot);
+    view.canvas = html('canvas', { height: LENGTH, 'aria-hidden': 'true' }, view.place);
+    view.root = frame(view.place, MAP_HEIGHT, { 'aria-hidden': 'true' });
+    view.readout = html('p', { class: 'attn-pe-readout' }, panelRoot);
+  });
+  const { place, canvas, root, readout } = view;
+  Object.assign(canvas.style, {
+    left: `${(100 * left) / SIDE}%`, top: `${(100 * top) / MAP_HEIGHT}%`,
+    width: `${(100 * width) / SIDE}%`, height: `${(100 * height) / MAP_HEIGHT}%`,
+  });
+  for (let p = 0; p < LENGTH; p += 10) {
+    svg('text', { class: 'attn-tick', x: left - 5, y: top + p * cell + 6, 'text-anchor': 'end' }, root, String(p));
+  }
+  const ticks = svg('g', {}, root);
+  const marks = svg('g', {}, root);
+  const rows = ['m', 'n'].map((name, i) => {
+    // Around the row, so that its cells stay in sight.
+    const [halo, line] = [['attn-pe-halo', 2.25], ['attn-pe-row', 0.75]].map(([kind, gap]) =>
+      svg('rect', { class: kind, x: left - gap, width: width + 2 * gap, height: cell + 2 * gap }, root));
+    const leader = svg('path', { class: 'attn-pe-leader' }, root);
+    const text = svg('text', { class: 'attn-label', x: left + width + [5, 20][i] }, root, name);
+    return { halo, line, leader, text, gap: [3, 18][i] };
+  });
+  const cursor = svg('rect', { class: 'attn-pe-cursor', height: cell + 3 }, root);
+
+  let now = null;
+  let [row, column] = [0, 0];
+  const show = () => {
+    column = Math.min(column, now.dim - 1);
+    const x = width / now.dim;
+    set(cursor, { x: left + column * x - 1.5, y: top + row * cell - 1.5, width: x + 3 });
+    const hand = `${column % 2 ? 'cos' : 'sin'}(${row} / ${now.base}^(${2 * Math.floor(column / 2)}/${now.dim}))`;
+    const text = `P[${row}, ${column}] = ${hand} = ${fixed(now.P[row][column], 3)}`;
+    write(readout, text);
+    set(readout, { 'data-value': now.P[row][column] });
+    set(place, { 'aria-valuenow': column, 'aria-valuemax': now.dim - 1, 'aria-valuetext': text });
+  };
+  const point = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const part = (value, count) => Math.min(Math.max(Math.floor(value * count), 0), count - 1);
+    column = part((event.clientX - box.left) / box.width, now.dim);
+    row = part((event.clientY - box.top) / box.height, LENGTH);
+    show();
+  };
+  place.addEventListener('pointermove', point);
+  place.addEventListener('click', (event) => {
+    point(event);
+    pick(column);
+  });
+  const arrows = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+  place.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (arrows[event.key]) {
+      const [down, right] = arrows[event.key].map((step) => step * (event.shiftKey ? 10 : 1));
+      row = Math.min(Math.max(row + down, 0), LENGTH - 1);
+      column = Math.min(Math.max(column + right, 0), now.dim - 1);
+      show();
+    } else if (event.key === 'Enter' || event.key === ' ') {
+      pick(column);
+    } else {
+      return;
+    }
+    event.preventDefault();
+  });
+
+  return (state) => {
+    if (state.fresh) {
+      paintCells(canvas, state.P, state.dim);
+      ticks.replaceChildren();
+      const step = [1, 2, 4, 8, 16, 32].find((each) => state.dim / each <= 8);
+      for (let j = 0; j < state.dim; j += step) {
+        svg('text', { class: 'attn-tick', x: left + ((j + 0.5) * width) / state.dim, y: top + height + 14, 'text-anchor': 'middle' }, ticks, String(j));
+      }
+    }
+    if (!now) [row, column] = [state.m, state.columns[0]];
+    now = state;
+    marks.replaceChildren();
+    state.columns.forEach((j, i) => {
+      const x = width / state.dim;
+      svg('rect', { class: `attn-pe-mark attn-pe-color-${i}`, x: left + j * x, y: top - 9, width: Math.max(x - 1, 1.5), height: 7 }, marks);
+    });
+    [state.m, state.n].forEach((p, i) => {
+      const y = top + p * cell;
+      set(rows[i].halo, { y: y - 2.25 });
+      set(rows[i].line, { y: y - 0.75 });
+      set(rows[i].leader, { d: `M${left + width},${y + cell / 2}h${rows[i].gap}` });
+      set(rows[i].text, { y: y + 7 });
+    });
+    show();
+  };
+}
+
+/** A cell's colour says the sign, its strength the size; the paper shines through, in the dark as well. */
+function paintCells(canvas, P, dim) {
+  canvas.width = dim;
+  const context = canvas.getContext('2d');
+  const image = context.createImageData(dim, LENGTH);
+  P.forEach((row, p) => row.forEach((value, j) => {
+    const color = value < 0 ? NEGATIVE : POSITIVE;
+    image.data.set([...color, Math.round(255 * Math.abs(value))], 4 * (p * dim + j));
+  }));
+  context.putImageData(image, 0, 0);
+}
+
+function drawCurves(parent, words) {
+  const { root, range, at, legend } = panel(parent, words.curves, words.curves_note, (place) => ({
+    ...chart(place, CURVES_HEIGHT, words.position, { role: 'img', 'aria-label': words.curves }),
+    legend: html('p', { class: 'attn-pe-legend' }, place),
+  }));
+  const lines = ['m', 'n'].map((name) => ({
+    line: svg('line', { class: 'attn-pe-position', y1: 0, y2: CURVES_HEIGHT }, root),
+    text: svg('text', { class: 'attn-label', y: 15, 'text-anchor': name === 'm' ? 'end' : 'start' }, root, name),
+  }));
+  const curves = Array.from({ length: MOST_COLUMNS }, (_, i) => {
+    const path = svg('path', { class: `attn-pe-curve attn-pe-color-${i}` }, root);
+    const ends = [0, 1].map(() => svg('circle', { class: `attn-pe-dot attn-pe-color-${i}`, r: 4 }, root));
+    const item = html('span', { class: 'attn-pe-item' }, legend);
+    svg('path', { class: `attn-pe-curve attn-pe-color-${i}`, d: 'M1,6h26' }, svg('svg', { width: 28, height: 12, 'aria-hidden': 'true' }, item));
+    return { path, ends, item, text: html('span', {}, item) };
+  });
+  range([0, LENGTH - 1], [-1.35, 1.35]);
+  let drawn = '';
+  return ({ dim, base, m, n, columns, P }) => {
+    const draws = `${dim} ${base} ${columns}`;
+    curves.forEach(({ path, ends, item, text }, i) => {
+      const [there, column] = [i < columns.length, columns[i]];
+      for (const element of [path, item, ...ends]) element.toggleAttribute('hidden', !there);
+      if (!there) return;
+      [m, n].forEach((p, k) => {
+        const [cx, cy] = at([p, P[p][column]]);
+        set(ends[k], { cx, cy });
+      });
+      if (draws === drawn) return;
+      write(text, String(column));
+      const points = Array.from({ length: 4 * (LENGTH - 1) + 1 }, (_, k) => at([k / 4, entry(k / 4, column, dim, base)]));
+      set(path, { d: through(points), 'data-column': column });
+    });
+    drawn = draws;
+    [m, n].forEach((p, i) => {
+      const x = at([p, 0])[0];
+      set(lines[i].line, { x1: x, x2: x });
+      const before = i ? n < m : m <= n;
+      set(lines[i].text, { x: x + (before ? -4 : 4), 'text-anchor': before ? 'end' : 'start' });
+    });
+  };
+}
+
+function drawProducts(parent, words) {
+  const { root, range, at } = panel(parent, words.products, words.products_note, (place) =>
+    chart(place, PRODUCTS_HEIGHT, 'n − m', { role: 'img', 'aria-label': words.products }));
+  const curve = svg('path', { class: 'attn-pe-product-curve' }, root);
+  const mark = marker(root);
+  return ({ dim, base, m, n, product, fresh }) => {
+    if (fresh) {
+      const half = Array.from({ length: 4 * (LENGTH - 1) + 1 }, (_, k) => [k / 4, productAt(k / 4, dim, base)]);
+      const both = [...half.slice(1).reverse().map(([x, y]) => [-x, y]), ...half]; // a product has no direction
+      range([-LENGTH, LENGTH], [Math.min(0, ...half.map((point) => point[1])) - 0.13 * dim, 0.6 * dim]);
+      set(curve, { d: through(both.map(at)) });
+    }
+    mark(at([n - m, product]), at([0, 0])[1], fixed(product));
+    set(root, { 'aria-label': `${words.products}. n − m = ${fixed(n - m, 0)}: ${words.product} ${fixed(product)}` });
+  };
+}
+
+function drawTable(parent, words) {
+  const place = html('div', { class: 'attn-panel' }, parent);
+  html('p', { class: 'attn-title' }, place, words.values);
+  const table = html('table', { class: 'attn-table attn-pe-table' }, place);
+  html('caption', { class: 'attn-hidden' }, table, words.table);
+  const head = html('tr', {}, html('thead', {}, table));
+  const body = html('tbody', {}, table);
+  html('th', { scope: 'col' }, head, words.column);
+  const rows = [words.wavelength, 'm', 'n'].map((name) => {
+    const row = html('tr', {}, body);
+    return { row, name: html('th', { scope: 'row' }, row, name) };
+  });
+  const heads = Array.from({ length: MOST_COLUMNS }, () => html('th', { scope: 'col' }, head));
+  const cells = rows.map(({ row }) => heads.map(() => html('td', {}, row)));
+  const line = html('p', { class: 'attn-pe-sum' }, place);
+  const [one, , other] = ['m', ' · ', 'n'].map((name) => {
+    if (name === ' · ') return line.append(name);
+    line.append('P');
+    return html('sub', {}, line, name);
+  });
+  line.append(' = ');
+  const result = html('strong', {}, line);
+  const distance = html('span', { class: 'attn-note' }, line);
+  return ({ dim, base, m, n, columns, P, product }) => {
+    write(rows[1].name, `m = ${m}`);
+    write(rows[2].name, `n = ${n}`);
+    heads.forEach((cell, i) => {
+      const column = columns[i];
+      const texts = column === undefined ? ['', '', '', ''] : [
+        String(column), wave((2 * Math.PI) / speed(Math.floor(column / 2), dim, base)),
+        fixed(P[m][column], 3), fixed(P[n][column], 3),
+      ];
+      [cell, ...cells.map((row) => row[i])].forEach((element, k) => write(element, texts[k]));
+    });
+    write(one, String(m));
+    write(other, String(n));
+    write(result, fixed(product));
+    write(distance, `  n − m = ${fixed(n - m, 0)}`);
+  };
+}
+
+/** A wavelength with about three digits that count: 9.68, 35.3, 438k. */
+export const wave = (value) =>
+  value < 10_000 ? fixed(value, value < 10 ? 2 : value < 100 ? 1 : 0) : `${fixed(value / 1000, 0)}k`;
+
+export default liveFigure({
+  structure: ['bases', 'start', 'words'],
+  live: LIVE,
+  read,
+  draw,
+});

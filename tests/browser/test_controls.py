@@ -1,0 +1,122 @@
+"""Every standard control that a page may hold: it shows, moves, is linked, has a name."""
+
+import json
+
+import ipywidgets as widgets
+import pytest
+from ipywidgets.embed import embed_data
+
+from tests.browser.test_accessibility import violations
+from tests.browser.test_still_pictures import FIGURE, STATE, serve
+from tests.site.built import ROOT
+
+KNOWN = json.loads((ROOT / "book/web/known_widgets.json").read_text(encoding="utf-8"))
+
+
+def one_of_each():
+    controls = {
+        "int": widgets.IntSlider(value=2, min=0, max=10, description="whole"),
+        "float": widgets.FloatSlider(value=0.5, min=0, max=1, step=0.1, description="part"),
+        "check": widgets.Checkbox(value=True, description="causal"),
+        "drop": widgets.Dropdown(options=["a", "b", "c"], description="choose"),
+        "toggle": widgets.ToggleButtons(options=["one", "two", "three"], description="pick"),
+        "button": widgets.Button(description="press"),
+        "label": widgets.Label("a label"),
+        "html": widgets.HTML("<b>some text</b>"),
+        "markup": widgets.Checkbox(
+            description="<img src=x onerror='window.hit = 1'>name", description_allow_html=True
+        ),
+    }
+    widgets.jslink((controls["drop"], "index"), (controls["toggle"], "index"))
+    widgets.jsdlink((controls["int"], "value"), (controls["label"], "value"))
+    rows = [widgets.HBox([controls["int"], controls["float"]]), *list(controls.values())[2:]]
+    return widgets.VBox([widgets.Box(rows[:1]), *rows[1:]])
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return embed_data(views=[one_of_each()], drop_defaults=False)
+
+
+@pytest.fixture
+def page(visit, bundle):
+    window = visit()
+    view = json.dumps(bundle["view_specs"][0])
+
+    def change(html):
+        state = json.dumps(bundle["manager_state"]).replace("</", "<\\/")
+        html = STATE.sub(lambda match: match[1] + state + match[3], html)
+        figure = FIGURE.search(html)[0]
+        start, end = figure.index('view+json">') + len('view+json">'), figure.rindex("</script>")
+        return html.replace(figure, figure[:start] + view + figure[end:])
+
+    page = serve(window, change)
+    page.wait_for_selector('.live-figure[data-state="alive"]')
+    yield page
+    assert window.problems == []
+
+
+def test_the_page_holds_all_known_widgets(bundle):
+    used = {(m["model_module"], m["model_name"]) for m in bundle["manager_state"]["state"].values()}
+    known = {
+        (module, name)
+        for module, names in KNOWN.items()
+        for name in names
+        if name.endswith("Model") and module != "anywidget"
+    }
+    assert known - used == {("@jupyter-widgets/base", "StyleModel")}  # the base of the others
+
+
+def test_all_are_shown(page):
+    for name in ("slider", "checkbox", "dropdown", "toggle-buttons", "button", "label"):
+        assert page.locator(f".live .widget-{name}").first.is_visible(), name
+    assert page.locator(".live b").inner_text() == "some text"
+
+
+def test_all_have_names(page):
+    for role, name in [
+        ("slider", "whole"),
+        ("slider", "part"),
+        ("checkbox", "causal"),
+        ("combobox", "choose"),
+        ("group", "pick"),
+        ("button", "press"),
+    ]:
+        assert page.locator(".live").get_by_role(role, name=name).count() == 1, name
+    assert violations(page) == []
+
+
+def test_links_join_them(page):
+    chosen = page.locator(".live .widget-toggle-button[aria-pressed=true]")
+    assert chosen.all_inner_texts() == ["one"]
+    page.get_by_role("combobox", name="choose").select_option("b")
+    assert chosen.all_inner_texts() == ["two"]
+    page.get_by_role("button", name="three").click()
+    assert chosen.all_inner_texts() == ["three"]
+    assert page.get_by_role("combobox", name="choose").input_value() == "c"
+    page.get_by_role("slider", name="whole").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".live .widget-label").filter(has_text="3").count() == 1
+
+
+def test_checkbox_and_slider_keep_their_bounds(page):
+    box = page.get_by_role("checkbox", name="causal")
+    assert box.is_checked()
+    box.uncheck()
+    assert not box.is_checked()
+    slider = page.get_by_role("slider", name="part")
+    slider.focus()
+    for _ in range(9):
+        page.keyboard.press("ArrowRight")
+    assert page.get_by_role("textbox", name="part").inner_text() == "1.00"
+
+
+def test_descriptions_are_text(page):
+    assert page.evaluate("window.hit") is None
+    assert page.locator(".live img").count() == 0
+    assert page.get_by_role("checkbox", name="name").count() == 1
+
+
+def test_controls_are_large_enough_for_a_finger(page):
+    for name in ("toggle-button", "dropdown select", "button"):
+        assert page.locator(f".live .widget-{name}").first.bounding_box()["height"] >= 32, name

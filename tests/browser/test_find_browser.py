@@ -1,0 +1,91 @@
+"""Where a browser comes from, in which order, and what is said when there is none."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from tools import find_browser
+from tools.find_browser import NoBrowserError
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """A machine without any browser; `machine.installed` lists the paths that would start."""
+
+    there = SimpleNamespace(installed=[], commands=[], own=str(tmp_path / "playwright" / "chrome"))
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.setattr(find_browser, "works", lambda path: path in there.installed)
+    monkeypatch.setattr(find_browser.shutil, "which", lambda _: None)
+    monkeypatch.setattr(find_browser, "MAC", ())
+    monkeypatch.setattr(find_browser, "of_playwright", lambda: there.own)
+    monkeypatch.setattr(find_browser, "may_install", lambda: False)
+
+    def attempt(*command):
+        there.commands.append(" ".join(command))
+        return True
+
+    monkeypatch.setattr(find_browser, "attempt", attempt)
+    return there
+
+
+def test_the_variable_comes_first(machine, monkeypatch):
+    monkeypatch.setenv("CHROMIUM", "/mine")
+    monkeypatch.setattr(find_browser.shutil, "which", lambda name: f"/usr/bin/{name}")
+    machine.installed = ["/mine", "/usr/bin/chromium"]
+    assert find_browser.find_browser() == "/mine"
+
+
+def test_a_variable_that_names_no_browser_is_an_error(machine, monkeypatch):
+    monkeypatch.setenv("CHROMIUM", "/typo")
+    with pytest.raises(NoBrowserError, match=r"CHROMIUM.*/typo"):
+        find_browser.find_browser()
+
+
+def test_then_the_path_past_stubs_that_do_not_start(machine, monkeypatch):
+    monkeypatch.setattr(find_browser.shutil, "which", lambda name: f"/usr/bin/{name}")
+    machine.installed = ["/usr/bin/google-chrome"]
+    assert find_browser.find_browser() == "/usr/bin/google-chrome"
+    assert machine.commands == []
+
+
+def test_then_playwrights_own(machine, tmp_path):
+    (tmp_path / "playwright").mkdir()
+    (tmp_path / "playwright" / "chrome").touch()
+    machine.installed = [machine.own]
+    assert find_browser.find_browser() == machine.own
+    assert machine.commands == [], "it was there already"
+
+
+def test_then_playwrights_download(machine):
+    machine.installed = [machine.own]
+    assert find_browser.find_browser() == machine.own
+    assert machine.commands == [f"{sys.executable} -m playwright install chromium"]
+
+
+def test_then_debians_package_if_it_may_be_installed(machine, monkeypatch):
+    monkeypatch.setattr(find_browser, "may_install", lambda: True)
+    machine.installed = ["/usr/bin/chromium"]
+
+    def which(name):
+        installed = any("apt-get install" in command for command in machine.commands)
+        return "/usr/bin/chromium" if name == "chromium" and installed else None
+
+    monkeypatch.setattr(find_browser.shutil, "which", which)
+    assert find_browser.find_browser() == "/usr/bin/chromium"
+    assert [command.split()[:2] for command in machine.commands[1:]] == [
+        ["apt-get", "update"],
+        ["apt-get", "install"],
+    ]
+
+
+def test_otherwise_the_error_names_the_command(machine):
+    with pytest.raises(NoBrowserError, match=r"apt-get install chromium.*playwright install"):
+        find_browser.find_browser()
+    assert not [command for command in machine.commands if command.startswith("apt-get")]
+
+
+def test_a_command_that_is_not_there_is_no_success(monkeypatch, tmp_path):
+    assert find_browser.attempt(str(tmp_path / "nothing")) is False
+    assert find_browser.works(str(tmp_path / "nothing")) is False
+    assert find_browser.works(sys.executable) is True
