@@ -24,7 +24,7 @@ def masked_softmax(
     A row with nothing to attend to is all zeros, and so are its gradients.
 
     Args:
-        scores: Scores of shape (..., q_len, k_len), or (k_len,) for a single query.
+        scores: Finite scores of shape (..., q_len, k_len), or (k_len,) for a single query.
         mask: Boolean, True = may attend; broadcasts to the shape of `scores`.
 
     Returns:

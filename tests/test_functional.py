@@ -526,6 +526,7 @@ def refused(call: Callable[[], object], message: str) -> None:
         (R(5, 3), R(7, 2), R(7, 2), r"same head_dim.* query \(5, 3\) and key \(7, 2\)"),
         (R(5, 0), R(7, 0), R(7, 2), r"at least 1.* query \(5, 0\) and key \(7, 0\)"),
         (R(2, 5, 3), R(1, 7, 3), R(1, 7, 3), r"leading axes .*\(2, 5, 3\) and key \(1, 7, 3\)"),
+        (R(1, 5, 3), R(2, 7, 3), R(2, 7, 3), r"leading axes .*\(1, 5, 3\) and key \(2, 7, 3\)"),
         (R(5, 3), R(7, 3).half(), R(7, 3), r"dtype.* query torch.float32 and key torch.float16"),
         (R(5, 3).int(), R(7, 3).int(), R(7, 3).int(), r"floating.* query torch.int32 and key"),
         (R(5, 3), R(7, 3), R(5, 2), r"value must hold one row.* value \(5, 2\) and key \(7, 3\)"),

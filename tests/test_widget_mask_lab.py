@@ -97,8 +97,7 @@ def test_a_phrase_of_the_readers_own_has_no_padding_and_no_window():
     assert repr(figure) == "MaskLab('ab', valid_len=2, is_causal=True, window=None)"
 
 
-@pytest.mark.parametrize("n", [1, 5, 12])
-@pytest.mark.parametrize("convention", range(4))
+@pytest.mark.parametrize(("n", "convention"), [(1, 0), (5, 1), (6, 2), (7, 0), (12, 3)])
 def test_every_state_gives_a_picture(n, convention):
     figure = MaskLab([f"{i}" for i in range(n)], zeros(n), valid_len=0)
     figure.drawing.convention = convention

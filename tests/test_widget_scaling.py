@@ -115,7 +115,7 @@ def test_it_opens_with_a_softmax_that_is_nearly_a_look_up():
     drawing = figure.drawing
     assert repr(figure) == "ScalingExplorer(head_dim=64, divisor='1', query=1)"
     assert (drawing.exponent, drawing.divisor, drawing.query) == (6, 0, 1)
-    assert drawing.start == [6, 0, 1]
+    assert drawing.start == {"exponent": 6, "divisor": 0, "query": 1}
 
 
 @pytest.mark.parametrize("divisor", ["1", "√d", "d"])

@@ -31,7 +31,7 @@ WORDS = {
     "largest": "Largest weight",
     "entropy": "Entropy",
     "slope": "Slope of the softmax",
-    "gradient": "Gradient at a query",
+    "gradient": "Gradient",
     "equal": "all equal",
     "one_takes_all": "one takes all",
     "saturated": "saturated",
@@ -110,7 +110,7 @@ class ScalingDrawing(anywidget.AnyWidget):
     exponent = traitlets.Int(min=0, max=len(WIDTHS) - 1).tag(sync=True)
     divisor = traitlets.Int(min=0, max=len(DIVISORS) - 1).tag(sync=True)
     query = traitlets.Int(min=1, max=QUERIES).tag(sync=True)
-    start = traitlets.List(traitlets.Int()).tag(sync=True)
+    start = traitlets.Dict().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
 
 
@@ -148,18 +148,20 @@ class ScalingExplorer(LiveFigure):
             raise ValueError(f"divisor must be one of {tuple(DIVISORS)}, got {divisor!r}")
         if query not in range(1, QUERIES + 1):
             raise ValueError(f"query must be one of 1 to {QUERIES}, got {query!r}")
-        start = [WIDTHS.index(head_dim), list(DIVISORS).index(divisor), int(query)]
+        start = {
+            "exponent": WIDTHS.index(head_dim),
+            "divisor": list(DIVISORS).index(divisor),
+            "query": int(query),
+        }
         drawing = ScalingDrawing(
             hundredths=" ".join(str(round(100 * s)) for s in dot_products().flatten().tolist()),
-            exponent=start[0],
-            divisor=start[1],
-            query=start[2],
             start=start,
             words=texts(WORDS, words),
+            **start,
         )
         controls = [
             ipywidgets.IntSlider(
-                value=start[0],
+                value=start["exponent"],
                 min=0,
                 max=len(WIDTHS) - 1,
                 description="log₂ d",
@@ -167,7 +169,7 @@ class ScalingExplorer(LiveFigure):
             ),
             ipywidgets.ToggleButtons(
                 options=list(DIVISORS),
-                index=start[1],
+                index=start["divisor"],
                 description=drawing.words["divide"],
                 style={"button_width": "72px", "description_width": "84px"},
                 layout=ipywidgets.Layout(
@@ -175,7 +177,7 @@ class ScalingExplorer(LiveFigure):
                 ),
             ),
             ipywidgets.IntSlider(
-                value=start[2],
+                value=start["query"],
                 min=1,
                 max=QUERIES,
                 description=drawing.words["query"],
@@ -201,6 +203,6 @@ class ScalingExplorer(LiveFigure):
         )
 
     def __repr__(self) -> str:
-        exponent, divisor, query = self.drawing.start
-        name = list(DIVISORS)[divisor]
-        return f"ScalingExplorer(head_dim={WIDTHS[exponent]}, divisor={name!r}, query={query})"
+        start = self.drawing.start
+        d, name = WIDTHS[start["exponent"]], list(DIVISORS)[start["divisor"]]
+        return f"ScalingExplorer(head_dim={d}, divisor={name!r}, query={start['query']})"

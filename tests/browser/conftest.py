@@ -80,6 +80,10 @@ class Visit:
             figure.scroll_into_view_if_needed()
             figure.locator("xpath=self::*[@data-state='alive' or @data-state='failed']").wait_for()
 
+    def open_all_boxes(self):
+        """Open hints and solutions."""
+        self.page.evaluate("document.querySelectorAll('details').forEach((e) => { e.open = true })")
+
     def states(self):
         figures = self.page.locator(".live-figure").all()
         return [figure.get_attribute("data-state") for figure in figures]

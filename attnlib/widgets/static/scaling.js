@@ -102,8 +102,7 @@ function draw(root, state, model, signal) {
   const bar = html('div', { class: 'attn-bar' }, root);
   html('p', { class: 'attn-hint' }, bar, words.hint);
   html('button', { class: 'attn-button', type: 'button' }, bar, words.reset).addEventListener('click', () => {
-    const start = model.get('start');
-    ['exponent', 'divisor', 'query'].forEach((name, i) => model.set(name, start[i]));
+    for (const [name, value] of Object.entries(model.get('start'))) model.set(name, value);
     model.save_changes();
   });
   const setting = html('p', { class: 'attn-setting' }, root);
@@ -238,7 +237,7 @@ function drawGauges(parent, words) {
   const largest = gauge(words.largest, 'max w', `1/${KEYS} ${words.equal}`, `${words.one_takes_all} 1`);
   const spread = gauge(words.entropy, '−Σ w ln w', `0 ${words.one_takes_all}`, `${words.equal} ln ${KEYS}`);
   const slope = gauge(words.slope, 'w(1 − w)', `0 ${words.saturated}`, `${words.equal} 0.09`);
-  const gradient = gauge(words.gradient, '‖∂w/∂q‖', `0.001 ${words.vanishes}`, `${words.explodes} 10`);
+  const gradient = gauge(words.gradient, '≈ ‖∂w/∂q‖', `0.001 ${words.vanishes}`, `${words.explodes} 10`);
   const middle = html('span', { class: 'attn-middle' }, gradient.rail);
   return (now) => {
     const [low, median, high] = now.gradient;
