@@ -473,6 +473,17 @@ def test_torch_skips_the_future_itself_where_it_can(monkeypatch: pytest.MonkeyPa
     assert calls[0]["attn_mask"] is None
 
 
+def test_sizes_may_be_large() -> None:
+    """Beyond 256, where equal numbers are no longer the same object."""
+    query, key, value = inputs(257, q_len=2, k_len=263, head_dim=269, value_dim=271)
+    mask = padding_mask(torch.arange(1, 258), 263)
+    bias = torch.zeros(257, 2, 263, dtype=torch.float64)
+    output, weights = scaled_dot_product_attention(
+        query, key, value, mask, attn_bias=bias, need_weights=True
+    )
+    torch.testing.assert_close(output[256], (weights[256, :, :257] @ value[256, :257]))
+
+
 # --- dropout ------------------------------------------------------------------------------------
 
 
@@ -523,6 +534,7 @@ def refused(call: Callable[[], object], message: str) -> None:
     [
         (R(3), R(3), R(3), r"query and key must be \(\.\.\., .*got query \(3,\) and key \(3,\)"),
         (R(5, 3), R(2, 7, 3), R(2, 7, 3), r"as many axes .* query \(5, 3\) and key \(2, 7, 3\)"),
+        (R(2, 5, 3), R(7, 3), R(7, 3), r"as many axes .* query \(2, 5, 3\) and key \(7, 3\)"),
         (R(5, 3), R(7, 2), R(7, 2), r"same head_dim.* query \(5, 3\) and key \(7, 2\)"),
         (R(5, 0), R(7, 0), R(7, 2), r"at least 1.* query \(5, 0\) and key \(7, 0\)"),
         (R(2, 5, 3), R(1, 7, 3), R(1, 7, 3), r"leading axes .*\(2, 5, 3\) and key \(1, 7, 3\)"),
@@ -530,6 +542,7 @@ def refused(call: Callable[[], object], message: str) -> None:
         (R(5, 3), R(7, 3).half(), R(7, 3), r"dtype.* query torch.float32 and key torch.float16"),
         (R(5, 3).int(), R(7, 3).int(), R(7, 3).int(), r"floating.* query torch.int32 and key"),
         (R(5, 3), R(7, 3), R(5, 2), r"value must hold one row.* value \(5, 2\) and key \(7, 3\)"),
+        (R(5, 3), R(7, 3), R(11, 2), r"value must hold .* value \(11, 2\) and key \(7, 3\)"),
         (R(5, 3), R(7, 3), R(2, 7, 3), r"value must .* value \(2, 7, 3\) and key \(7, 3\)"),
         (R(5, 3), R(7, 3), R(7, 3).double(), r"value and key .*torch.float64 and torch.float32"),
     ],

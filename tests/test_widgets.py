@@ -20,14 +20,29 @@ from PIL import Image
 
 from attnlib import plotting
 from attnlib.functional import attention_weights
-from attnlib.widgets import LiveFigure, QueryKeyValueExplorer
+from attnlib.widgets import (
+    LiveFigure,
+    MaskLab,
+    MultiHeadView,
+    PositionalEncodingExplorer,
+    QueryKeyValueExplorer,
+    RotaryExplorer,
+    ScalingExplorer,
+)
 from attnlib.widgets import live_figure as shared
 from attnlib.widgets import query_key_value as module
 from attnlib.widgets import query_key_value_still as still
 
 mpl.use("agg")
 VIEW = "application/vnd.jupyter.widget-view+json"
-FIGURES = [QueryKeyValueExplorer]
+FIGURES = [
+    QueryKeyValueExplorer,
+    ScalingExplorer,
+    MaskLab,
+    MultiHeadView,
+    PositionalEncodingExplorer,
+    RotaryExplorer,
+]
 
 
 def node() -> str:
