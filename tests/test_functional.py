@@ -54,6 +54,13 @@ def test_masked_softmax_by_hand() -> None:
     torch.testing.assert_close(masked_softmax(scores.expand(3, 3), mask), expected)
 
 
+def test_masked_softmax_without_a_mask_is_the_softmax_over_keys() -> None:
+    scores = torch.randn(2, 3, 5)
+    torch.testing.assert_close(
+        masked_softmax(scores), scores.exp() / scores.exp().sum(2)[..., None]
+    )
+
+
 def test_masked_softmax_of_a_single_query() -> None:
     scores = torch.tensor([2.0, 1.0, 0.0])
     torch.testing.assert_close(masked_softmax(scores), F.softmax(scores, dim=0))
@@ -169,7 +176,7 @@ def test_equals_the_formula(
 def test_causal_is_lower_right_whatever_the_lengths(
     q_len: int, k_len: int, with_mask: bool
 ) -> None:
-    query, key, value = inputs(2, 3, q_len=q_len, k_len=k_len, value_dim=11)
+    query, key, value = inputs(2, 3, q_len=q_len, k_len=k_len, head_dim=2, value_dim=2)
     mask = torch.rand(2, 1, q_len, k_len) < 0.7 if with_mask else None
     expected, expected_weights = reference_attention(query, key, value, mask, is_causal=True)
     both = causal_mask(q_len, k_len) if mask is None else mask & causal_mask(q_len, k_len)

@@ -21,11 +21,14 @@ WITHOUT_SCRIPT = (
 logger = logging.getLogger(__name__)
 
 
-def still_with(view: nodes.container, picture: nodes.container) -> nodes.container:
-    """Return the figure's box: picture, note for pages without scripts, widget view."""
+def still_with(view: nodes.container, picture: nodes.container, name: str) -> nodes.container:
+    """Return the figure's box: picture, note for pages without scripts, widget view.
+
+    The box has the class ``live-<name>``, by which book.css keeps room for the live figure.
+    """
     still = nodes.container("", *(c.deepcopy() for c in picture.children), classes=["still"])
     note = nodes.raw("", WITHOUT_SCRIPT, format="html")
-    return nodes.container("", still, note, *view.children, classes=["live-figure"])
+    return nodes.container("", still, note, *view.children, classes=["live-figure", f"live-{name}"])
 
 
 class LiveFigures(SphinxPostTransform):
@@ -52,7 +55,8 @@ class LiveFigures(SphinxPostTransform):
             if picture is None:
                 logger.warning("a live figure without a still picture", location=bundle)
                 continue
-            figure = still_with(outputs[VIEW], picture)
+            name = outputs["text/plain"].astext().split("(")[0].strip()
+            figure = still_with(outputs[VIEW], picture, name)
             outputs[VIEW].clear()
             outputs[VIEW].append(figure)
 

@@ -58,7 +58,7 @@ function start() {
       nearby.unobserve(target);
       bringToLife(target, managerOf);
     }
-  }, { rootMargin: '600px 0px' });
+  }, { rootMargin: '1200px 0px' });
   for (const figure of figures) nearby.observe(figure);
 }
 

@@ -49,8 +49,10 @@ def test_search_finds_words_of_both_languages(visit):
         window = visit(origin)
         page = window.open("search.html?q=softmax")
         page.wait_for_selector("#search-results li a")
+        page.wait_for_load_state("networkidle")  # the search fetches the pages that it has found
         page = window.open("search.html?q=早上好")
         page.wait_for_selector("#search-results li a")
+        page.wait_for_load_state("networkidle")
         assert window.problems == []
 
 
@@ -91,14 +93,16 @@ SHIFTS = """
 @pytest.mark.parametrize("width", [360, 1300])
 @pytest.mark.parametrize("path", PAGES)
 def test_nothing_jumps(visit, path, width):
+    """Open the page, then read towards each figure, as fast as one can flick (4000 pixels/s)."""
     window = visit(viewport={"width": width, "height": 900})
     window.page.add_init_script(SHIFTS)
     page = window.open(path)
     page.wait_for_timeout(300)
-    height = page.evaluate("document.documentElement.scrollHeight")
-    for top in range(0, height, 600):
-        page.evaluate("top => scrollTo(0, top)", top)
-        page.wait_for_timeout(25)
+    for figure in page.locator(".live-figure").all():
+        top = figure.evaluate("e => e.getBoundingClientRect().top + scrollY")
+        for position in range(max(0, int(top) - 3000), int(top) + 800, 200):
+            page.evaluate("position => scrollTo(0, position)", position)
+            page.wait_for_timeout(50)
     assert page.evaluate("window.shift") < 0.05
 
 
