@@ -20,6 +20,28 @@ def test_page_loads_without_a_complaint(visit, origin, path):
     assert set(window.states()) <= {"alive"}
 
 
+# Inline: the theme's few lines, the widgets' styles. blob: is how a figure's own code is started.
+POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'"
+)
+
+
+def test_figures_live_under_a_strict_content_security_policy(visit):
+    window = visit()
+
+    def with_policy(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, headers=answer.headers | {"content-security-policy": POLICY})
+
+    window.page.route("**/*.html", with_policy)
+    window.open(FIGURES)
+    window.come_near_all_figures()
+    assert set(window.states()) == {"alive"}
+    assert window.problems == []
+
+
 def test_the_record_of_problems_works(visit, server):
     window = visit()
     page = window.open(PAGES[0])
