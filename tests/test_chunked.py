@@ -69,6 +69,14 @@ def test_equals_attention_in_one_piece(
     torch.testing.assert_close(output, expected, atol=tolerance, rtol=tolerance)
 
 
+def test_a_mask_of_two_is_cut_like_any_other() -> None:
+    query, key, value = inputs(q_len=2, k_len=2)
+    mask = torch.tensor([[True, False], [False, True]])
+    for is_causal in (False, True):
+        output = chunked_attention(query, key, value, mask, is_causal=is_causal, chunk_size=1)
+        torch.testing.assert_close(output, value)
+
+
 def test_blocks_are_small_and_leave_out_the_future(monkeypatch: pytest.MonkeyPatch) -> None:
     blocks: list[tuple[int, ...]] = []
     attention_weights = attnlib.chunked.attention_weights
