@@ -1,7 +1,7 @@
 """attnlib: attention, small enough to read.
 
 Importing it loads torch, but neither matplotlib nor ipywidgets: pictures are in
-`attnlib.plotting`, live figures in `attnlib.widgets`, checks of answers in `attnlib.checks`.
+`attnlib.plotting`, live figures in `attnlib.widgets`.
 """
 
 from attnlib.chunked import chunked_attention
