@@ -81,6 +81,5 @@ def _cut(mask: Tensor | None, start: int, stop: int, visible: int) -> Tensor | N
     """Take a block out of a mask; an axis of length 1 stays as it is and goes on broadcasting."""
     if mask is None:
         return None
-    if mask.shape[-2] > 1:
-        mask = mask[..., start:stop, :]
-    return mask[..., :visible] if mask.shape[-1] > 1 else mask
+    rows = mask[..., start:stop, :] if mask.shape[-2] > 1 else mask
+    return rows[..., :visible]

@@ -26,7 +26,7 @@ FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
 
 @pytest.mark.parametrize("embed_dim", [1, 2, 7, 32])
-@pytest.mark.parametrize("base", [10_000.0, 100.0])
+@pytest.mark.parametrize("base", [10_000.0, 100.0, 0.5])
 def test_sinusoids_equal_the_formula(embed_dim: int, base: float) -> None:
     encoding = sinusoidal_encoding(13, embed_dim, base=base, dtype=torch.float64)
     assert encoding.shape == (13, embed_dim)
@@ -173,6 +173,11 @@ def test_learned_vectors_are_added_and_learned() -> None:
     assert torch.equal(layer(x), x + layer.weight[:5])
     assert layer(torch.zeros(7, 3)).shape == (7, 3)
     assert layer(torch.zeros(2, 0, 3), offset=7).shape == (2, 0, 3)
+
+
+def test_one_position_of_one_feature_is_enough() -> None:
+    layer = LearnedPositionalEncoding(1, 1)
+    assert torch.equal(layer(torch.zeros(1, 1)), layer.weight)
 
 
 def test_learned_vectors_start_small() -> None:

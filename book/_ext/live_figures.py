@@ -55,7 +55,8 @@ class LiveFigures(SphinxPostTransform):
             if picture is None:
                 logger.warning("a live figure without a still picture", location=bundle)
                 continue
-            name = outputs["text/plain"].astext().split("(")[0].strip()
+            text = outputs["text/plain"].astext() if "text/plain" in outputs else ""
+            name = text.split("(")[0].strip()
             figure = still_with(outputs[VIEW], picture, name)
             outputs[VIEW].clear()
             outputs[VIEW].append(figure)

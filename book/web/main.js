@@ -62,6 +62,7 @@ function start() {
   for (const figure of figures) nearby.observe(figure);
 }
 
+window.bookFigures = true; // the page asks for it when all has loaded: _templates/layout.html
 // "interactive" comes before the deferred scripts of the theme run, DOMContentLoaded after them.
 document.addEventListener('readystatechange', start);
 start();

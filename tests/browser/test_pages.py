@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.site.built import pages
+from tests.site.built import pages, soup
 
 PAGES = [page for page in pages() if page != "index.html"]  # which only leads to another
 FIGURES = "notebooks/en/01_query_key_value.html"
@@ -126,6 +126,19 @@ def test_nothing_jumps(visit, path, width):
             page.evaluate("position => scrollTo(0, position)", position)
             page.wait_for_timeout(50)
     assert page.evaluate("window.shift") < 0.05
+
+
+@pytest.mark.parametrize("width", [360, 1300])
+@pytest.mark.parametrize("path", [page for page in PAGES if soup(page).select(".live-figure")])
+def test_the_room_kept_for_a_figure_fits_it(visit, path, width):
+    """The numbers stand at the end of book.css: mend them there when a figure has changed."""
+    window = visit(viewport={"width": width, "height": 900})
+    page = window.open(path)
+    window.come_near_all_figures()
+    for figure in page.locator(".live-figure").all():
+        kept = figure.evaluate("e => parseFloat(getComputedStyle(e).minHeight)")
+        needed = figure.locator(".live > *").first.bounding_box()["height"]
+        assert kept == pytest.approx(needed, rel=0.05), figure.get_attribute("class")
 
 
 def test_nothing_jumps_at_a_figure_that_is_in_view_at_once(visit):

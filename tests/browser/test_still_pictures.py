@@ -12,7 +12,7 @@ PAGE = "notebooks/en/01_query_key_value.html"
 STATE = re.compile(
     r'(<script type="application/vnd\.jupyter\.widget-state\+json">)(.*?)(</script>)', re.DOTALL
 )
-FIGURE = re.compile(r'<div class="live-figure docutils container">.*?</script>\s*</div>', re.DOTALL)
+FIGURE = re.compile(r'<div class="live-figure [^"]*">.*?</script>\s*</div>', re.DOTALL)
 
 
 def serve(window, change):
@@ -86,6 +86,7 @@ def test_a_broken_figure_stays_still_and_the_other_lives(visit, breakage):
     assert window.states() == ["failed", "alive"]
     broken, living = page.locator(".live-figure").all()
     assert broken.locator(".still img").is_visible()
+    assert broken.bounding_box()["height"] - broken.locator("img").bounding_box()["height"] < 80
     assert broken.locator(".live").count() == 0
     assert "still picture" in broken.locator(".live-figure-note").inner_text()
     assert not living.locator(".still img").is_visible()
@@ -113,11 +114,13 @@ def test_two_of_a_kind_live_side_by_side(visit):
 
 
 def shows_its_still(page):
+    """Tell whether the picture is there and fills its place, without a hole below it."""
     figure = page.locator(".live-figure").first
     figure.scroll_into_view_if_needed()
     picture = figure.locator(".still img")
-    box = picture.bounding_box()
-    return picture.is_visible() and box["width"] > 300 and box["height"] > 200
+    box, place = picture.bounding_box(), figure.bounding_box()
+    large = box["width"] > 300 and box["height"] > 200
+    return picture.is_visible() and large and place["height"] - box["height"] < 80
 
 
 @pytest.mark.parametrize("origin", ["http", "file"])
