@@ -1,160 +1,63 @@
 """Figures: arrays and an optional `ax` in, `Axes` out. No maths, no model, no `plt.show()`.
 
-The look of the whole book lives here: the palette, `style()` and `subplots()`. Nothing changes the
-caller's own matplotlib settings; importing the module only makes the package's font known.
+What all of them look like is in `attnlib.look`; its names can be had from here, too.
 """
 
 from __future__ import annotations
 
-import base64
-import io
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from cycler import cycler
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
 from matplotlib.patches import Rectangle
-from PIL import Image
 
-# The palette; on a dark page the widgets take the lighter twins from widgets/static/common.css.
-QUERY = "#0B62A8"
-KEY = "#B34700"
-VALUE = "#00735A"
-OUTPUT = "#86338A"
-MASKED = "#5F6670"  # always hatched as well
-INK = "#1B2733"
-QUIET = "#5F6670"  # axis numbers, captions: 5.8 : 1 on white
-LINE = "#D3D9E0"  # borders and axes: never the only carrier of a meaning
-FAINT = "#E9EDF1"  # grids
-PAPER = "#FFFFFF"
-WEIGHT_MAP = LinearSegmentedColormap.from_list("attnlib.weights", [PAPER, QUERY])
+from attnlib.look import (
+    DENSITY,
+    FAINT,
+    FONT,
+    INK,
+    KEY,
+    LINE,
+    MASKED,
+    OUTPUT,
+    PAPER,
+    QUERY,
+    QUIET,
+    SERIES,
+    SIGNED_MAP,
+    STYLE,
+    VALUE,
+    WEIGHT_MAP,
+    BookFigure,
+    style,
+    subplots,
+)
 
-_FONT_FILE = Path(__file__).parent / "fonts" / "NotoSansSC-attnlib.ttf"
-fontManager.addfont(_FONT_FILE)
-# A list, so that a sign that the package's font lacks is taken from matplotlib's own.
-FONT = ["Noto Sans SC attnlib", "DejaVu Sans"]
-
-DENSITY = 2  # PNG pixels per CSS pixel
-_CSS_PIXELS_PER_INCH = 100
-
-STYLE: dict[Any, Any] = {
-    "font.family": FONT,
-    "font.size": 11.0,
-    "mathtext.fontset": "cm",
-    "text.color": INK,
-    "figure.facecolor": PAPER,
-    "figure.constrained_layout.h_pad": 0.07,
-    "figure.constrained_layout.w_pad": 0.07,
-    "figure.dpi": _CSS_PIXELS_PER_INCH,
-    "savefig.dpi": _CSS_PIXELS_PER_INCH * DENSITY,
-    "savefig.bbox": None,
-    "axes.facecolor": PAPER,
-    "axes.edgecolor": QUIET,
-    "axes.labelcolor": INK,
-    "axes.labelsize": 11.0,
-    "axes.linewidth": 0.8,
-    "axes.titlesize": 12.0,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 9.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.prop_cycle": cycler(color=[QUERY, KEY, VALUE, OUTPUT]),
-    "axes.unicode_minus": True,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.7,
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
-    "xtick.labelsize": 10.0,
-    "ytick.labelsize": 10.0,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "lines.linewidth": 2.0,
-    "lines.solid_capstyle": "round",
-    "legend.frameon": False,
-    "hatch.linewidth": 0.8,
-}
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """Apply the book's look inside a `with` block, and give the caller's settings back after it."""
-    # Not rc_context, which puts back all settings: a notebook's backend starts up when the first
-    # figure is made, inside the block, and would be switched off again at its end.
-    before = {name: mpl.rcParams[name] for name in STYLE}
-    mpl.rcParams.update(STYLE)
-    try:
-        yield
-    finally:
-        mpl.rcParams.update(before)
-
-
-class BookFigure(Figure):
-    """A figure that a notebook shows sharp on dense screens, at its own size in CSS pixels.
-
-    Its bytes depend on what is drawn alone: not on the reader's settings, not on the time.
-    """
-
-    def png(self) -> tuple[bytes, dict[str, int]]:
-        """Return the PNG and its size in CSS pixels, `{"width": ..., "height": ...}`."""
-        drawn, small = io.BytesIO(), io.BytesIO()
-        with style():
-            self.savefig(drawn, format="png")
-        # 256 colours, chosen to fit what was drawn: a third of the size, for notebooks
-        # and pages carry every picture. Nothing else goes into the file, no version of matplotlib.
-        Image.open(drawn).convert("RGB").quantize(
-            256, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
-        ).save(small, format="png", optimize=True)
-        width, height = (round(inch * _CSS_PIXELS_PER_INCH) for inch in self.get_size_inches())
-        return small.getvalue(), {"width": width, "height": height}
-
-    def __repr__(self) -> str:
-        width, height = (round(inch * _CSS_PIXELS_PER_INCH) for inch in self.get_size_inches())
-        return f"<Figure {width}×{height} with {len(self.axes)} axes>"
-
-    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
-        png, size = self.png()
-        data = {"text/plain": repr(self), "image/png": base64.b64encode(png).decode()}
-        return data, {"image/png": size}
-
-    def _ipython_display_(self) -> None:
-        # Notebooks register a PNG printer for all figures, which crops them and draws them at one
-        # pixel per CSS pixel. It would win over the mime bundle; this hook comes before it.
-        from IPython.display import display  # a notebook has it; attnlib does not require it
-
-        data, metadata = self._repr_mimebundle_()
-        display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
-
-
-def subplots(
-    nrows: int = 1, ncols: int = 1, *, width: float = 6.4, height: float = 3.0, **options: Any
-) -> tuple[BookFigure, Any]:
-    """`plt.subplots` in the book's look.
-
-    Args:
-        nrows: Rows of axes.
-        ncols: Columns of axes.
-        width: Width in units of 100 CSS pixels; a page shows at most 6.4 in full.
-        height: Height in the same unit.
-        **options: Passed on to `plt.subplots`.
-
-    Returns:
-        The figure, and one `Axes` or an array of them.
-    """
-    from matplotlib import pyplot as plt  # here: a second to load, and not every caller needs it
-
-    with style():
-        options = {"layout": "constrained", "figsize": (width, height)} | options
-        return plt.subplots(nrows, ncols, FigureClass=BookFigure, **options)  # type: ignore[return-value]
+__all__ = [
+    "DENSITY",
+    "FAINT",
+    "FONT",
+    "INK",
+    "KEY",
+    "LINE",
+    "MASKED",
+    "OUTPUT",
+    "PAPER",
+    "QUERY",
+    "QUIET",
+    "SERIES",
+    "SIGNED_MAP",
+    "STYLE",
+    "VALUE",
+    "WEIGHT_MAP",
+    "BookFigure",
+    "plot_attention",
+    "plot_numbers",
+    "style",
+    "subplots",
+]
 
 
 def plot_attention(
@@ -271,6 +174,53 @@ def plot_attention(
         ax.set_ylabel(f"← {query_title}", color=QUERY, fontfamily=FONT, fontsize=11, labelpad=5)
         if title:
             ax.set_title(title, loc="left", fontfamily=FONT, fontsize=12, color=INK, pad=10)
+    return ax
+
+
+def plot_numbers(
+    numbers: Any,
+    *,
+    groups: Any,
+    row_labels: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Draw a table of whole numbers, in the color of the group that each of them belongs to.
+
+    Args:
+        numbers: Shape `(rows, columns)`; an array, a tensor or nested lists.
+        groups: Shape `(rows, columns)`, integers from 0 to 3: which color of `SERIES`.
+        row_labels: Names of the rows; none if left out.
+        ax: Where to draw; a new figure if left out.
+        title: Text above the table.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: If `numbers` is not a non-empty matrix, or groups or labels do not fit it.
+    """
+    matrix, owners = _matrix("numbers", numbers), _array("groups", groups)
+    rows, columns = matrix.shape
+    if owners.shape != matrix.shape:
+        raise ValueError(f"groups must have shape {matrix.shape}, got {owners.shape}")
+    if owners.dtype.kind not in "iu" or not 0 <= owners.min() <= owners.max() < len(SERIES):
+        raise ValueError(f"groups must be integers from 0 to {len(SERIES) - 1}")
+    labels = [] if row_labels is None else _labels("row_labels", row_labels, rows)
+    if ax is None:
+        _, ax = subplots(width=0.6 * columns + 0.6, height=0.6 * rows + 0.6)
+    with style():
+        for (row, column), number in np.ndenumerate(matrix):
+            tint = (SERIES[owners[row, column]], 0.24)
+            ax.add_patch(Rectangle((column, row), 1, 1, fc=tint, ec=PAPER, lw=2))
+            ax.text(column + 0.5, row + 0.5, f"{number:.0f}", ha="center", va="center")
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+        ax.grid(False)
+        ax.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal", xticks=[])
+        ax.set_yticks(np.arange(len(labels)) + 0.5, labels, fontfamily=FONT, fontsize=15, color=INK)
+        if title:
+            ax.set_title(title, fontfamily=FONT)
     return ax
 
 

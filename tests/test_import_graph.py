@@ -21,7 +21,8 @@ ROOMS = [
     ["chunked", "positional"],
     ["multihead"],
     [""],  # attnlib/__init__.py: the maths under one name
-    ["checks", "plotting"],
+    ["checks", "look"],
+    ["plotting"],
     ["widgets"],
 ]
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}

@@ -19,6 +19,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from attnlib import plotting
+from attnlib.widgets.multi_head_still import HEADS
 
 mpl.use("agg")
 from matplotlib import pyplot as plt
@@ -118,9 +119,40 @@ def test_numbers_are_legible_on_every_shade():
         assert contrast(text.get_color(), cell[:3]) >= 4.5, text.get_text()
 
 
-@pytest.mark.parametrize("name", ["QUERY", "KEY", "VALUE", "OUTPUT", "MASKED", "INK", "QUIET"])
+def test_a_table_of_numbers_has_the_color_of_each_group():
+    ax = plotting.plot_numbers([[7, 11], [13, 2]], groups=[[0, 1], [1, 3]], row_labels="早上")
+    assert numbers(ax) == ["7", "11", "13", "2"]
+    assert [to_hex(patch.get_facecolor()) for patch in ax.patches] == [
+        plotting.SERIES[i].lower() for i in (0, 1, 1, 3)
+    ]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["早", "上"]
+    assert not plotting.plot_numbers([[1]], groups=[[0]]).get_yticklabels()
+
+
+def test_numbers_are_legible_on_the_tint_of_their_group():
+    ax = plotting.plot_numbers([[0, 1, 2, 3]], groups=[[0, 1, 2, 3]])
+    for text, patch in zip(ax.texts, ax.patches, strict=True):
+        *color, alpha = patch.get_facecolor()
+        tint = [alpha * channel + 1 - alpha for channel in color]
+        assert contrast(text.get_color(), tint) >= 4.5
+
+
+def test_series_are_the_heads_and_none_has_the_color_of_a_role():
+    roles = {plotting.QUERY, plotting.KEY, plotting.VALUE, plotting.OUTPUT, plotting.MASKED}
+    assert not roles & set(plotting.SERIES)
+    assert [color.lower() for color in plotting.SERIES] == list(HEADS[: len(plotting.SERIES)])
+    css = (ROOT / "attnlib/widgets/static/positional_encoding.css").read_text()
+    for index, color in enumerate(plotting.SERIES):
+        assert f".attn-pe-color-{index} {{ color: {color.lower()}; }}" in css
+
+
+@pytest.mark.parametrize(
+    "name", ["QUERY", "KEY", "VALUE", "OUTPUT", "MASKED", "INK", "QUIET", "SERIES"]
+)
 def test_the_palette_is_legible_on_paper(name):
-    assert contrast(getattr(plotting, name), plotting.PAPER) >= 4.5
+    colors = getattr(plotting, name)
+    for color in [colors] if isinstance(colors, str) else colors:
+        assert contrast(color, plotting.PAPER) >= 4.5
 
 
 def test_a_large_matrix_gets_a_color_bar_instead_of_numbers():
@@ -326,4 +358,20 @@ def test_weights_that_are_no_matrix(weights, message):
 def test_options_that_do_not_fit(options, message):
     with pytest.raises(ValueError, match=message):
         plotting.plot_attention(WEIGHTS, **options)
+    assert not plt.get_fignums(), "a figure was left behind"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"groups": [[0, 1]]}, r"groups must have shape \(2, 2\), got \(1, 2\)"),
+        ({"groups": [[0, 1], [2, 4]]}, "groups must be integers from 0 to 3"),
+        ({"groups": [[0, -1], [2, 3]]}, "groups must be integers from 0 to 3"),
+        ({"groups": [[0.0, 1.0], [2.0, 3.0]]}, "groups must be integers from 0 to 3"),
+        ({"groups": [[0, 1], [2, 3]], "row_labels": "早上好"}, "row_labels must have 2 entries"),
+    ],
+)
+def test_groups_that_do_not_fit(options, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.plot_numbers([[7, 11], [13, 2]], **options)
     assert not plt.get_fignums(), "a figure was left behind"

@@ -9,17 +9,15 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
 from attnlib import plotting
-from attnlib.plotting import INK, KEY, LINE, MASKED, OUTPUT, PAPER, QUERY, QUIET, VALUE, BookFigure
+from attnlib.plotting import INK, LINE, MASKED, PAPER, QUIET, SERIES, SIGNED_MAP, BookFigure
 from attnlib.widgets.query_key_value_still import HALO, number
 
 Array = np.ndarray[Any, Any]
 # Minus to plus, as in positional_encoding.js.
-SIGNED_MAP = LinearSegmentedColormap.from_list("attnlib.signed", ["#CC6010", PAPER, "#2B7FD3"])
-LOOKS = ((QUERY, "-"), (KEY, (0, (4, 2))), (VALUE, (0, (5, 2, 1, 2))), (OUTPUT, (0, (1, 1.5))))
+LOOKS = tuple(zip(SERIES, ("-", (0, (4, 2)), (0, (5, 2, 1, 2)), (0, (1, 1.5))), strict=True))
 
 
 def draw_still(
