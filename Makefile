@@ -19,11 +19,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS := 1
 export PYTHONHASHSEED := 0
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
+export REPO REF CHAPTER COLAB_PYTHON COLAB_TORCH
 
-.PHONY: help book serve test lab notebooks lint bench fonts lock clean environment web python
+.PHONY: help book serve test test-colab lab reset notebooks lint bench audit fonts lock colab-pins \
+	publish-as clean environment web python
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 book: web ## set everything up and build the book
 	@$(MAKE) --no-print-directory --silent $(HTML)/.complete
@@ -41,6 +43,9 @@ serve: book ## serve the built book on this machine only (PORT=8000)
 
 test: web ## set everything up and prove all of it
 	@python tools/prove.py
+
+test-colab: environment ## prove the notebooks on Colab's versions, and on the lowest ones
+	@python tools/prove.py colab
 
 lab: environment ## open the notebooks in JupyterLab
 	@jupyter lab notebooks/en
@@ -62,6 +67,12 @@ lock: ## resolve requirements.in into requirements.txt (maintainers; needs uv)
 		| grep -vE '^(cuda|nvidia|triton)' > requirements.unfinished
 	@{ head -2 requirements.txt; cat requirements.unfinished; } > requirements.new
 	@mv requirements.new requirements.txt && rm requirements.unfinished
+
+colab-pins: environment ## bring the versions of Colab up to date (FREEZE=file, or from the network)
+	@python -m tools.colab_pins $(FREEZE)
+
+publish-as: environment ## write the book's address everywhere (REPO=owner/name REF=tag)
+	@python -m tools.publish_as "$$REPO" "$$REF"
 
 clean: ## remove what was built, but not what was installed
 	@rm -rf book/_build book/_static/vendor .cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,53 @@
+"""The buttons above a chapter: where to run it, and what to download.
+
+The theme makes links to Colab and Binder from the book's address (`repository` in
+``_config.yml``). While there is no address they would be dead: then the menu says how to run the
+chapter on one's own computer, and nothing else. That entry is there with an address, too. The
+services' logos are left out: the names say all, and two pictures are saved on each page.
+"""
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.util.typing import ExtensionMetadata
+
+HOW_TO_RUN = "three-ways-to-read"  # a heading of the introduction
+LABEL = "launch-buttons"
+
+
+def without_dead_links(app: Sphinx, config: Config) -> None:
+    """Take the launch buttons out of the theme's options while the book has no address."""
+    if not config.html_theme_options.get("repository_url"):
+        config.html_theme_options.pop("launch_buttons", None)
+
+
+def add_own_computer(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Put the entry for one's own computer into the menu of a chapter, which may not exist yet."""
+    buttons = context.get("header_buttons", [])
+    if context.get("page_source_suffix") != ".ipynb":
+        return
+    menu = next((group for group in buttons if group.get("label") == LABEL), None)
+    if menu is None:
+        menu = {"type": "group", "icon": "fas fa-rocket", "label": LABEL, "buttons": []}
+        buttons.insert(0, menu)
+    menu["tooltip"] = "Run this chapter"
+    for button in menu["buttons"]:
+        button.pop("icon", None)
+    here = {
+        "type": "link",
+        "text": "On your computer",
+        "tooltip": "How to run this chapter in JupyterLab",
+        "url": f"{context['pathto'](context['root_doc'])}#{HOW_TO_RUN}",
+    }
+    menu["buttons"].append(here)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the two steps."""
+    app.connect("config-inited", without_dead_links, priority=100)
+    app.connect("html-page-context", add_own_computer, priority=510)  # the theme's come at 501
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,141 @@
+"""Python environments that imitate where the notebooks are opened: Colab's, and the lowest allowed.
+
+An environment is made once and kept under `.cache/colab`, with a stamp at its end: without a valid
+stamp it was interrupted or is out of date, and is made anew. On top of it each notebook gets a
+layer of its own, a virtual environment that sees the packages below and into which its first cell
+installs `attnlib`. So every notebook starts on an untouched runtime, two can run at a time, and a
+package that the cell would replace shows up as one that has changed.
+
+COLAB_PYTHON names another Python than this one, COLAB_TORCH another torch than requirements.txt:
+`make test-colab COLAB_PYTHON=python3.13 COLAB_TORCH=2.11.0` is Colab to the letter.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+HERE = Path(__file__).parent
+KEPT = ROOT / ".cache" / "colab"
+STAND_IN = HERE / "stand_in"  # google.colab
+PYTHON = os.environ.get("COLAB_PYTHON") or sys._base_executable
+VERSION = subprocess.run([PYTHON, "-V"], capture_output=True, text=True, check=True).stdout.split()[
+    1
+]
+
+
+def pins(path: Path) -> dict[str, str]:
+    """Read the exact versions of a requirements file."""
+    lines = re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", path.read_text(encoding="utf-8"))
+    return {canonical(name): version for name, version in lines}
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+COLAB = pins(HERE / "runtime.txt")
+TORCH = os.environ.get("COLAB_TORCH") or pins(ROOT / "requirements.txt")["torch"]
+# The lowest versions are older than Python 3.13: there are no builds of them for it.
+NAMES = ["colab"] if VERSION.startswith("3.13") else ["colab", "lowest"]
+
+
+def lowest() -> dict[str, str]:
+    """Return the lowest versions that pyproject.toml admits, of everything but torch."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    floors = dict(each.split(">=") for each in wanted if not each.startswith("attnlib["))
+    assert floors.pop("torch")
+    return {canonical(name): floor for name, floor in floors.items()}
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """An environment: its folder, and where the packages are that a layer on top has to see."""
+
+    folder: Path
+    packages: tuple[Path, ...]
+
+    @property
+    def python(self) -> str:
+        return str(self.folder / "bin" / "python")
+
+    def run(self, *arguments: str) -> str:
+        """Run this Python; return what it printed, or fail with it."""
+        done = subprocess.run([self.python, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, f"{arguments}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done.stdout
+
+    def installed(self) -> dict[str, str]:
+        """Return name and version of each package, as pip sees them."""
+        listed = json.loads(self.run("-m", "pip", "list", "--format=json"))
+        return {canonical(each["name"]): each["version"] for each in listed}
+
+    def layer(self, folder: Path) -> "Runtime":
+        """Make an empty environment that sees the packages of this one."""
+        subprocess.run([PYTHON, "-m", "venv", "--without-pip", folder], check=True)
+        (own,) = folder.glob("lib/python3*/site-packages")
+        below = "".join(f"{path}\n" for path in (*self.packages, STAND_IN))
+        (own / "below.pth").write_text(below, encoding="utf-8")
+        return Runtime(folder, (own, *self.packages))
+
+
+def kept(name: str, contents: str, make) -> Runtime:
+    """Return the environment `name`, made by `make` unless it stands with these contents."""
+    folder = KEPT / f"{name}-{VERSION}-torch-{TORCH}"
+    stamp = folder / ".ready"
+    wanted = hashlib.sha256(f"{ROOT} {PYTHON} {contents}".encode()).hexdigest()
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        make(folder)
+        stamp.write_text(wanted)
+    (packages,) = folder.glob("lib/python3*/site-packages")
+    return Runtime(folder, (packages,))
+
+
+def colab() -> Runtime:
+    """Return Colab's runtime: its versions, its pip, and wheels of what the first cell fetches.
+
+    The wheels make the first cell independent of the network: it runs without any package index, so
+    that nothing can come from elsewhere.
+    """
+    wanted = COLAB | {"torch": TORCH}
+
+    def make(folder: Path) -> None:
+        subprocess.run([PYTHON, "-m", "venv", folder], check=True)
+        pip = ("-m", "pip", "--disable-pip-version-check", "--quiet")
+        runtime = Runtime(folder, ())
+        runtime.run(*pip, "install", f"pip=={wanted['pip']}")
+        # The list is complete, so that nothing has to be resolved; torch's CUDA builds need more.
+        listed = [f"{name}=={version}" for name, version in wanted.items() if name != "torch"]
+        runtime.run(*pip, "install", "--no-deps", "--no-compile", *listed)
+        runtime.run(*pip, "install", "--no-compile", f"torch=={TORCH}")
+        runtime.run("-m", "pip", "check")
+        (folder / "wheels").mkdir()
+        ours = pins(ROOT / "requirements.txt")
+        fetched = [f"{name}=={ours[name]}" for name in ("jaxtyping", "hatchling")]
+        runtime.run(*pip, "download", "--dest", str(folder / "wheels"), *fetched)
+
+    return kept("colab", json.dumps(wanted), make)
+
+
+def lowest_allowed() -> Runtime:
+    """Return Colab's runtime with the lowest versions that pyproject.toml admits laid on top."""
+    base = colab()
+    wanted = lowest()
+
+    def make(folder: Path) -> None:
+        layer = base.layer(folder)
+        exact = [f"{name}=={version}" for name, version in wanted.items()]
+        layer.run("-m", "pip", "--disable-pip-version-check", "--quiet", "install", *exact)
+
+    own = kept("lowest", json.dumps([wanted, COLAB]), make)
+    return Runtime(own.folder, (*own.packages, *base.packages))
