@@ -30,21 +30,21 @@ def check_attention(
     attn_bias: Tensor | None = None,
 ) -> None:
     """Refuse what cannot be attended with: wrong axes, widths, lengths or dtypes."""
-    q_shape, k_shape = tuple(query.shape), tuple(key.shape)
+    q_shape, k_shape = query.shape, key.shape
     if len(q_shape) < 2 or len(q_shape) != len(k_shape):
         raise ValueError(
             "query and key must be (..., length, head_dim), with as many axes as each other; "
-            f"got query {q_shape} and key {k_shape}"
+            f"got query {tuple(q_shape)} and key {tuple(k_shape)}"
         )
     if q_shape[-1] != k_shape[-1] or q_shape[-1] == 0:
         raise ValueError(
             "query and key must have the same head_dim, their last axis, and at least 1; "
-            f"got query {q_shape} and key {k_shape}"
+            f"got query {tuple(q_shape)} and key {tuple(k_shape)}"
         )
     if q_shape[:-2] != k_shape[:-2]:
         raise ValueError(
             "query and key must agree in their leading axes (batch, heads); "
-            f"got query {q_shape} and key {k_shape}"
+            f"got query {tuple(q_shape)} and key {tuple(k_shape)}"
         )
     if query.dtype != key.dtype or not query.is_floating_point():
         raise ValueError(
@@ -55,22 +55,21 @@ def check_attention(
         if value.shape[:-1] != k_shape[:-1]:
             raise ValueError(
                 "value must hold one row for each key, (..., k_len, value_dim); "
-                f"got value {tuple(value.shape)} and key {k_shape}"
+                f"got value {tuple(value.shape)} and key {tuple(k_shape)}"
             )
         if value.dtype != key.dtype:
             raise ValueError(
                 f"value and key must have the same dtype; got {value.dtype} and {key.dtype}"
             )
-    scores_shape = (*q_shape[:-1], k_shape[-2])
     if mask is not None:
-        check_mask(mask, scores_shape)
+        check_mask(mask, (*q_shape[:-1], k_shape[-2]))
     if attn_bias is not None:
         if attn_bias.dtype != query.dtype:
             raise ValueError(
                 f"attn_bias must have the dtype of the query, {query.dtype}, "
                 f"got {attn_bias.dtype}; a boolean mask goes to `mask`"
             )
-        check_broadcast("attn_bias", attn_bias, scores_shape)
+        check_broadcast("attn_bias", attn_bias, (*q_shape[:-1], k_shape[-2]))
 
 
 def check_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
@@ -87,9 +86,10 @@ def check_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
 def check_broadcast(name: str, x: Tensor, scores_shape: Sequence[int]) -> None:
     """Refuse what does not broadcast to the scores, or has no axis for either side of them."""
     # One axis alone would leave open whether it counts queries, keys or the batch.
-    enough_axes = min(2, len(scores_shape)) <= x.ndim <= len(scores_shape)
-    aligned = zip(reversed(x.shape), reversed(scores_shape), strict=False)
-    if not enough_axes or any(length not in (1, full) for length, full in aligned):
+    fits = min(2, len(scores_shape)) <= x.ndim <= len(scores_shape)
+    for length, full in zip(reversed(x.shape), reversed(scores_shape), strict=False):
+        fits = fits and length in (1, full)
+    if not fits:
         raise ValueError(
             f"{name} of shape {tuple(x.shape)} does not broadcast to the scores, "
             f"(..., q_len, k_len) = {tuple(scores_shape)}"

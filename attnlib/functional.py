@@ -44,7 +44,7 @@ def masked_softmax(
     if mask is None:
         return scores.softmax(dim=-1)
     check_mask(mask, scores.shape)
-    return _biased_softmax(scores, _as_bias(mask, scores.new_zeros(())))
+    return _softmax_of_allowed_(scores.clone(), mask)
 
 
 def attention_weights(
@@ -85,16 +85,18 @@ def attention_weights(
     check_attention(query, key, mask=mask, attn_bias=attn_bias)
     # Scaling the queries is the same as scaling the scores, but cheaper, and it cannot overflow
     # half precision on the way.
-    scores = (query * _scale(query, scale)) @ key.mT
-    if is_causal and mask is None and attn_bias is None and query.shape[-2] <= key.shape[-2]:
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    scores = (query * scale) @ key.mT
+    if attn_bias is not None:
+        allowed = attn_bias != -torch.inf
+        scores += attn_bias.masked_fill(~allowed, 0.0)
+        mask = allowed if mask is None else mask & allowed
+    if is_causal and mask is None and query.shape[-2] <= key.shape[-2]:
         # The usual case in short: with no more queries than keys, each of them sees a key.
-        scores += _as_bias(_and_causal(None, query, key), scores.new_zeros(()))
-        return scores.softmax(dim=-1)
+        return scores.masked_fill_(~_and_causal(None, query, key), -torch.inf).softmax(dim=-1)
     if is_causal:
         mask = _and_causal(mask, query, key)
-    if mask is not None:
-        attn_bias = _as_bias(mask, scores.new_zeros(()) if attn_bias is None else attn_bias)
-    return scores.softmax(dim=-1) if attn_bias is None else _biased_softmax(scores, attn_bias)
+    return scores.softmax(dim=-1) if mask is None else _softmax_of_allowed_(scores, mask)
 
 
 def scaled_dot_product_attention(
@@ -160,7 +162,7 @@ def scaled_dot_product_attention(
         mask, is_causal = _and_causal(mask, query, key), False
     attn_mask = mask if attn_bias is None else attn_bias
     if mask is not None and attn_bias is not None:
-        attn_mask = _as_bias(mask, attn_bias)
+        attn_mask = attn_bias.masked_fill(~mask, -torch.inf)
     output = F.scaled_dot_product_attention(
         _four_axes(query),
         _four_axes(key),
@@ -168,25 +170,17 @@ def scaled_dot_product_attention(
         attn_mask=None if attn_mask is None else _four_axes(attn_mask),
         dropout_p=dropout_p,
         is_causal=is_causal,
-        scale=_scale(query, scale),
+        scale=scale,
     )
     return output if query.ndim >= 4 else output.reshape(*query.shape[:-1], value.shape[-1]), None
 
 
-def _biased_softmax(scores: Tensor, bias: Tensor) -> Tensor:
+def _softmax_of_allowed_(scores: Tensor, mask: Tensor) -> Tensor:
+    """Turn scores into weights where the mask allows; the scores are overwritten (so the `_`)."""
     # The softmax of an empty row is 0/0. It is computed as if the row saw everything and set to
     # zero afterwards: so NaN arises nowhere, neither here nor on the way back.
-    empty = (bias == -torch.inf).all(dim=-1, keepdim=True)
-    return (scores + bias.masked_fill(empty, 0.0)).softmax(dim=-1) * ~empty
-
-
-def _as_bias(mask: Tensor, attn_bias: Tensor) -> Tensor:
-    """Write a mask as what is added to the scores: -inf where it forbids, the bias elsewhere."""
-    return torch.where(mask, attn_bias, -torch.inf)
-
-
-def _scale(query: Tensor, scale: float | None) -> float:
-    return query.shape[-1] ** -0.5 if scale is None else scale
+    empty = ~mask.any(dim=-1, keepdim=True)
+    return scores.masked_fill_(~(mask | empty), -torch.inf).softmax(dim=-1) * ~empty
 
 
 def _and_causal(mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor:

@@ -183,7 +183,7 @@ class MultiHeadAttention(nn.Module):
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
         """Project to queries, keys and values, each (batch, num_heads, length, head_dim)."""
-        if query is key and key is value:
+        if query is key is value:
             return split_heads(self.in_proj(query), 3 * self.num_heads).chunk(3, dim=1)
         weights = self.in_proj.weight.chunk(3)
         biases = (None,) * 3 if self.in_proj.bias is None else self.in_proj.bias.chunk(3)
@@ -193,16 +193,22 @@ class MultiHeadAttention(nn.Module):
         )
 
     def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
-        for name, x in (("query", query), ("key", key), ("value", value)):
-            if x.ndim != 3 or x.shape[-1] != self.embed_dim:
-                raise ValueError(
-                    f"{name} must have shape (batch, length, embed_dim = {self.embed_dim}), "
-                    f"got {tuple(x.shape)}"
-                )
+        self._check_one("query", query)
+        if query is key is value:
+            return  # self-attention fits itself
+        self._check_one("key", key)
+        self._check_one("value", value)
         if query.shape[0] != key.shape[0] or key.shape[:2] != value.shape[:2]:
             raise ValueError(
                 "query, key and value must agree in batch, key and value in length too; got "
                 f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
+            )
+
+    def _check_one(self, name: str, x: Tensor) -> None:
+        if x.ndim != 3 or x.shape[-1] != self.embed_dim:
+            raise ValueError(
+                f"{name} must have shape (batch, length, embed_dim = {self.embed_dim}), "
+                f"got {tuple(x.shape)}"
             )
 
 

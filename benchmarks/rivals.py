@@ -9,12 +9,8 @@ from torch.nn import functional as F  # noqa: N812
 import attnlib
 
 
-class Attnlib(nn.Module):
+class Attnlib(attnlib.MultiHeadAttention):
     """`attnlib.MultiHeadAttention`."""
-
-    def __init__(self, embed_dim: int, num_heads: int) -> None:
-        super().__init__()
-        self.layer = attnlib.MultiHeadAttention(embed_dim, num_heads)
 
     def forward(
         self,
@@ -23,7 +19,7 @@ class Attnlib(nn.Module):
         is_causal: bool = False,
         need_weights: bool = False,
     ) -> Tensor:
-        return self.layer(x, mask=mask, is_causal=is_causal, need_weights=need_weights)[0]
+        return super().forward(x, mask=mask, is_causal=is_causal, need_weights=need_weights)[0]
 
 
 class RawTorch(nn.Module):
@@ -65,14 +61,11 @@ class RawTorchThreeLinears(RawTorch):
         return self.out_proj(mixed.transpose(1, 2).reshape(batch, length, embed_dim))
 
 
-class TorchLayer(nn.Module):
+class TorchLayer(nn.MultiheadAttention):
     """`nn.MultiheadAttention`, called as its documentation advises for each case."""
 
-    bias = False
-
-    def __init__(self, embed_dim: int, num_heads: int) -> None:
-        super().__init__()
-        self.layer = nn.MultiheadAttention(embed_dim, num_heads, bias=self.bias, batch_first=True)
+    def __init__(self, embed_dim: int, num_heads: int, *, bias: bool = False) -> None:
+        super().__init__(embed_dim, num_heads, bias=bias, batch_first=True)
 
     def forward(
         self,
@@ -85,7 +78,7 @@ class TorchLayer(nn.Module):
         if is_causal:
             causal = nn.Transformer.generate_square_subsequent_mask(x.shape[1])
         padding = None if mask is None else ~mask[:, 0]  # True = must not attend
-        return self.layer(
+        return super().forward(
             x,
             x,
             x,
@@ -100,7 +93,8 @@ class TorchLayer(nn.Module):
 class TorchLayerWithBias(TorchLayer):
     """The same with biases: for these alone torch has a native layer, if no gradient is needed."""
 
-    bias = True
+    def __init__(self, embed_dim: int, num_heads: int) -> None:
+        super().__init__(embed_dim, num_heads, bias=True)
 
 
 class Textbook(nn.Module):
