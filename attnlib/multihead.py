@@ -41,20 +41,20 @@ def split_heads(
 
 
 def merge_heads(
-    heads: Shaped[Tensor, "batch num_heads length head_dim"],
-) -> Shaped[Tensor, "batch length {heads.shape[1]*heads.shape[3]}"]:
+    x: Shaped[Tensor, "batch num_heads length head_dim"],
+) -> Shaped[Tensor, "batch length {x.shape[1]*x.shape[3]}"]:
     """Put the heads' features side by side again: the inverse of `split_heads`.
 
-        x[b, i, h · head_dim : (h + 1) · head_dim] = heads[b, h, i, :]
+        merged[b, i, h · head_dim : (h + 1) · head_dim] = x[b, h, i, :]
 
     Args:
-        heads: Input of shape (batch, num_heads, length, head_dim).
+        x: Input of shape (batch, num_heads, length, head_dim).
 
     Returns:
         Tensor of shape (batch, length, num_heads · head_dim).
 
     Raises:
-        ValueError: If `heads` has not four axes.
+        ValueError: If `x` has not four axes.
 
     Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.2.2 (Concat).
 
@@ -62,12 +62,12 @@ def merge_heads(
     >>> torch.equal(merge_heads(split_heads(x, 5)), x)
     True
     """
-    if heads.ndim != 4:
+    if x.ndim != 4:
         raise ValueError(
-            f"heads must have shape (batch, num_heads, length, head_dim), got {tuple(heads.shape)}"
+            f"x must have shape (batch, num_heads, length, head_dim), got {tuple(x.shape)}"
         )
-    batch, num_heads, length, head_dim = heads.shape
-    return heads.transpose(1, 2).reshape(batch, length, num_heads * head_dim)
+    batch, num_heads, length, head_dim = x.shape
+    return x.transpose(1, 2).reshape(batch, length, num_heads * head_dim)
 
 
 class MultiHeadAttention(nn.Module):

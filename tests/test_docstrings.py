@@ -53,7 +53,7 @@ scaled_dot_product_attention(query, key, value, mask=None, *, attn_bias=None, is
 scale=None, dropout_p=0.0, need_weights=False)
 chunked_attention(query, key, value, mask=None, *, is_causal=False, scale=None, chunk_size=128)
 split_heads(x, num_heads)
-merge_heads(heads)
+merge_heads(x)
 MultiHeadAttention(embed_dim, num_heads, *, bias=False, dropout=0.0, rotary=None)
 MultiHeadAttention.forward(self, query, key=None, value=None, mask=None, *, attn_bias=None, \
 is_causal=False, need_weights=False)

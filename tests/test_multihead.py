@@ -81,7 +81,7 @@ def test_heads_that_do_not_fit_are_named() -> None:
         MultiHeadAttention(0, 1)
     with pytest.raises(ValueError, match=r"^x must have shape .*, got \(4, 100\)$"):
         split_heads(torch.rand(4, 100), 5)
-    with pytest.raises(ValueError, match=r"^heads must have shape .*, got \(2, 4, 100\)$"):
+    with pytest.raises(ValueError, match=r"^x must have shape .*, got \(2, 4, 100\)$"):
         merge_heads(torch.rand(2, 4, 100))
 
 

@@ -23,6 +23,7 @@ STAGES: dict[str, list[str]] = {
     "types": ["mypy"],
     "unit": [
         *PYTEST,
+        "--cov",
         "tests",
         *(f"--ignore=tests/{each}" for each in ("site", "browser", "colab")),
     ],
