@@ -12,17 +12,17 @@ BIN := .venv/bin
 PORT ?= 8000
 HTML := book/_build/html
 BOOK_INPUTS := $(shell find book notebooks attnlib _config.yml -type f \
-	-not -path 'book/_build/*' -not -name '*.pyc' -not -path '*/.ipynb_checkpoints/*')
+	-not -path 'book/_build/*' -not -name '*.pyc' -not -path '*/.ipynb_checkpoints/*' -not -path '*/mine/*')
 
 # Same numbers and the same figures on every machine: one thread, no user configuration.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS := 1
 export PYTHONHASHSEED := 0
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
-export REPO REF CHAPTER COLAB_PYTHON COLAB_TORCH
+export REPO REF TAG CHAPTER
 
 .PHONY: help book serve test test-colab lab reset notebooks lint bench audit fonts lock colab-pins \
-	publish-as clean environment web python
+	publish-as release-check wheel clean environment web python
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -33,7 +33,7 @@ book: web ## set everything up and build the book
 
 $(HTML)/.complete: $(BOOK_INPUTS)
 	@echo "▸ building the pages"
-	@rm -rf book/_build
+	@rm -f $@ && rm -rf book/_build
 	@jupyter-book build . --config _config.yml --toc book/_toc.yml --path-output book -W -n --keep-going
 	@touch $@
 
@@ -44,20 +44,26 @@ serve: book ## serve the built book on this machine only (PORT=8000)
 test: web ## set everything up and prove all of it
 	@python tools/prove.py
 
-test-colab: environment ## prove the notebooks on Colab's versions, and on the lowest ones
-	@python tools/prove.py colab
+test-colab: environment ## prove the notebooks on Colab's versions (COLAB_PYTHON=python3.13: its Python, too)
+	@COLAB_PYTHON="$(COLAB_PYTHON)" python tools/prove.py colab
 
-lab: environment ## open the notebooks in JupyterLab
-	@jupyter lab notebooks/en
+lab: environment ## open the book's start page in JupyterLab
+	@jupyter lab notebooks/en/00_start.ipynb
+
+reset: environment ## bring a chapter back as it was, keeping a copy of yours (CHAPTER=03)
+	@python -m tools.reset_chapter -- "$$CHAPTER"
 
 notebooks: environment ## run every notebook in place (ONLY=path: just that one)
-	@python tools/run_notebooks.py $(ONLY)
+	@python -m tools.run_notebooks $(ONLY)
 
 lint: environment ## put the code into its form and name what is wrong with it
 	@ruff format && ruff check --fix && mypy
 
 bench: environment ## measure speed and memory against torch, as ratios
 	@python -m benchmarks
+
+audit: web ## ask the databases of known vulnerabilities about all packages
+	@python -m tools.audit
 
 fonts: environment ## cut the Chinese fonts to the characters in use (maintainers)
 	@python tools/build_fonts.py
@@ -73,6 +79,13 @@ colab-pins: environment ## bring the versions of Colab up to date (FREEZE=file, 
 
 publish-as: environment ## write the book's address everywhere (REPO=owner/name REF=tag)
 	@python -m tools.publish_as "$$REPO" "$$REF"
+
+release-check: environment
+	@python -m tools.publish_as --check "$$TAG"
+
+wheel: environment ## build the wheel of attnlib into dist
+	@python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@echo "✓ dist/$$(cd dist && ls -t attnlib-*.whl | head -1)"
 
 clean: ## remove what was built, but not what was installed
 	@rm -rf book/_build book/_static/vendor .cache .mypy_cache .pytest_cache .ruff_cache

@@ -145,3 +145,17 @@ def test_the_command_says_what_is_wrong():
     assert done.stderr.startswith("✗ REPO must be")
     assert "'only-a-name'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("tag", "address", "version", "code"),
+    [
+        ("v0.1.0", FIRST, "v0.1.0", 0),
+        ("v0.2.0", FIRST, "v0.2.0", 1),
+        ("v0.1.0", FIRST, "v0.2.0", 1),
+        ("v0.1.0", None, "v0.1.0", 1),
+    ],
+)
+def test_a_release_has_one_name(tag, address, version, code, capsys):
+    assert publish_as.check_release(tag, address, version) == code
+    assert ("TAG must be" in capsys.readouterr().err) is bool(code)

@@ -8,6 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from tools import run_notebooks
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -18,8 +20,7 @@ def load(name):
     return module
 
 
-environment = load("environment")
-run_notebooks = load("run_notebooks")
+environment = load("environment")  # not as part of a package: it runs before there is one
 
 
 @pytest.mark.parametrize(

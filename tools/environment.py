@@ -168,6 +168,7 @@ def set_up_web() -> None:
     npm = str(BIN / "npm")
     if not node_stamp.is_file() or node_stamp.read_text() != locked:
         say("fetching the web packages of package-lock.json")
+        node_stamp.unlink(missing_ok=True)
         # `npm ci` begins by deleting node_modules, so an interrupted one leaves nothing behind.
         run_shown([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "npm ci", r"added \d")
         node_stamp.write_text(locked)

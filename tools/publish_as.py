@@ -184,6 +184,20 @@ def publish(root: Path, address: Address | None) -> list[Path]:
     return changed
 
 
+def check_release(tag: str, address: Address | None, version: str) -> int:
+    """Say whether `tag` is what the notebooks install from and what the wheel is called."""
+    stands = address.ref if address else "no address"
+    if tag == stands == version:
+        print(f"✓ {tag} is the version of attnlib and the tag that the notebooks install from")
+        return 0
+    print(
+        f"✗ TAG must be the version of pyproject.toml ({version}) and the tag of the book's "
+        f"address ({stands}), got {tag!r}",
+        file=sys.stderr,
+    )
+    return 1
+
+
 def main() -> int:
     """Read the command line and say what comes next."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
@@ -193,7 +207,10 @@ def main() -> int:
     parser.add_argument("repo", nargs="?", default="", help="owner/name on GitHub")
     parser.add_argument("ref", nargs="?", default="", help=f"a tag (v{version})")
     parser.add_argument("--nowhere", action="store_true", help="take the address back")
+    parser.add_argument("--check", metavar="TAG", help="is this the tag of the address?")
     arguments = parser.parse_args()
+    if arguments.check is not None:
+        return check_release(arguments.check, address_of(), f"v{version}")
     try:
         wanted = (arguments.repo, arguments.ref or f"v{version}")
         address = None if arguments.nowhere else Address.parse(*wanted)

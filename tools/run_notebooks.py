@@ -1,11 +1,11 @@
 """Execute notebooks in place, with widget state, so that a second run changes nothing.
 
-    python tools/run_notebooks.py                                  # every notebook of the book
-    python tools/run_notebooks.py notebooks/en/03_masks.ipynb      # only these
+    python -m tools.run_notebooks                                  # every notebook of the book
+    python -m tools.run_notebooks notebooks/en/03_masks.ipynb      # only these
 
 What differs from run to run is made canonical: the ids of widget models are random and are numbered
 by order of creation; versions and times leave the metadata. A notebook is replaced only once it has
-run to its end, by renaming a finished file: an interruption leaves the old one whole.
+run to its end, by renaming a finished file (whole_file.py): an interruption leaves the old one.
 """
 
 import argparse
@@ -18,6 +18,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+
+from tools import whole_file
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_TIMEOUT = 300  # seconds
@@ -74,9 +76,7 @@ def main() -> int:
                 return 1
             changed = text != path.read_text(encoding="utf-8")
             if changed:
-                unfinished = path.with_suffix(".ipynb.unfinished")
-                unfinished.write_text(text, encoding="utf-8")
-                unfinished.replace(path)
+                whole_file.write(path, text)
             verdict = "updated" if changed else "unchanged"
             print(f"▸ {path.name}: {verdict} ({time.monotonic() - started:.0f} s)", flush=True)
     return 0

@@ -6,8 +6,8 @@ layer of its own, a virtual environment that sees the packages below and into wh
 installs `attnlib`. So every notebook starts on an untouched runtime, two can run at a time, and a
 package that the cell would replace shows up as one that has changed.
 
-COLAB_PYTHON names another Python than this one, COLAB_TORCH another torch than requirements.txt:
-`make test-colab COLAB_PYTHON=python3.13 COLAB_TORCH=2.11.0` is Colab to the letter.
+By default torch is the one of requirements.txt and Python is this one. With Colab's Python and its
+own torch it is Colab to the letter: `make test-colab COLAB_PYTHON=python3.13`.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ def canonical(name: str) -> str:
 
 
 COLAB = pins(HERE / "runtime.txt")
-TORCH = os.environ.get("COLAB_TORCH") or pins(ROOT / "requirements.txt")["torch"]
+TORCH = (COLAB if os.environ.get("COLAB_PYTHON") else pins(ROOT / "requirements.txt"))["torch"]
 # The lowest versions are older than Python 3.13: there are no builds of them for it.
 NAMES = ["colab"] if VERSION.startswith("3.13") else ["colab", "lowest"]
 

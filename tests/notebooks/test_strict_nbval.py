@@ -98,7 +98,7 @@ def executed(tmp_path_factory):
         cells[-1]["id"] = cell_id
     path = tmp_path_factory.mktemp("strict") / "damaged.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-    subprocess.run([sys.executable, ROOT / "tools" / "run_notebooks.py", path], check=True)
+    subprocess.run([sys.executable, "-m", "tools.run_notebooks", path], cwd=ROOT, check=True)
     return path
 
 
