@@ -89,7 +89,10 @@ def test_heads_that_do_not_fit_are_named() -> None:
 
 
 @pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("attends_to", ["itself", "another", "another with its own values"])
+@pytest.mark.parametrize(
+    "attends_to",
+    ["itself", "itself with other values", "another", "another with its own values"],
+)
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("is_causal", [False, True])
 @pytest.mark.parametrize("need_weights", [False, True])
@@ -98,13 +101,15 @@ def test_equals_torchs_layer(
 ) -> None:
     """Outputs, weights, and the gradients of inputs and parameters."""
     ours, theirs = ours_and_torchs(bias=bias)
+    x = tokens()
     inputs = {
-        "itself": [tokens()],
+        "itself": [x],
+        "itself with other values": [x, x, tokens()],
         "another": [tokens(), tokens(K_LEN)],
         "another with its own values": [tokens(), tokens(K_LEN), tokens(K_LEN)],
     }[attends_to]
-    for x in inputs:
-        x.requires_grad_()
+    for each in inputs:
+        each.requires_grad_()
     k_len = inputs[-1].shape[1]
     mask = padding_mask(torch.tensor([k_len, 3]), k_len) if masked else None
 
@@ -128,12 +133,12 @@ def test_equals_torchs_layer(
 
     mixture = torch.randn_like(output)
     (output * mixture).sum().backward()
-    gradients = [x.grad.clone() for x in inputs]
-    for x in inputs:
-        x.grad = None
+    gradients = [each.grad.clone() for each in inputs]
+    for each in inputs:
+        each.grad = None
     (their_output * mixture).sum().backward()
-    for x, gradient in zip(inputs, gradients, strict=True):
-        torch.testing.assert_close(gradient, x.grad)
+    for each, gradient in zip(inputs, gradients, strict=True):
+        torch.testing.assert_close(gradient, each.grad)
     torch.testing.assert_close(ours.in_proj.weight.grad, theirs.in_proj_weight.grad)
     torch.testing.assert_close(ours.out_proj.weight.grad, theirs.out_proj.weight.grad)
     if bias:
@@ -457,6 +462,8 @@ def test_masks_and_biases_that_do_not_fit_are_named() -> None:
     layer, x = MultiHeadAttention(6, 3), torch.rand(2, 5, 6)
     with pytest.raises(ValueError, match=r"^value was given without key$"):
         layer(x, value=x)
+    with pytest.raises(ValueError, match=r"^value must have shape .*, got \(2, 5, 4\)$"):
+        layer(x, x, torch.rand(2, 5, 4))
     with pytest.raises(ValueError, match=r"additive scores go to `attn_bias`"):
         layer(x, mask=torch.zeros(5, 5))
     for shape in [(5,), (4, 5), (3, 5, 5), (2, 3, 5, 5), (1, 1, 5, 5)]:
@@ -470,6 +477,7 @@ def test_masks_and_biases_that_do_not_fit_are_named() -> None:
 
 @pytest.mark.usefixtures("as_users_call")
 def test_layers_that_cannot_be_are_refused() -> None:
+    assert MultiHeadAttention(6, 3, dropout=1.0).dropout == 1.0
     for dropout in (-0.1, 1.5):
         with pytest.raises(ValueError, match=rf"^dropout must .* 0 and 1, got {dropout}$"):
             MultiHeadAttention(6, 3, dropout=dropout)

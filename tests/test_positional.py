@@ -368,8 +368,10 @@ def test_compiles_without_a_break(layer: nn.Module) -> None:
 @pytest.mark.usefixtures("as_users_call")
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
 def test_inputs_that_do_not_fit_are_named(layer: nn.Module) -> None:
+    width = "head_dim" if isinstance(layer, RotaryPositionalEncoding) else "embed_dim"
     for shape in [(6,), (5, 7), (2, 5, 4)]:
-        with pytest.raises(ValueError, match=rf"^x must be .* = 6\), got .* \({shape[0]},"):
+        message = rf"^x must be .* length, {width} = 6\), got .* \({shape[0]},"
+        with pytest.raises(ValueError, match=message):
             layer(torch.rand(shape))
     with pytest.raises(ValueError, match=r"^x must be floating-point .*, got torch.int64 of shape"):
         layer(torch.ones(5, 6, dtype=torch.int64))
