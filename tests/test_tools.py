@@ -138,6 +138,14 @@ def test_a_second_run_of_a_notebook_changes_nothing(small_notebook):
     assert run_notebooks.execute(small_notebook) == first
 
 
+def test_a_printout_that_comes_in_pieces_is_kept_whole(small_notebook):
+    notebook = nbformat.read(small_notebook, 4)
+    notebook.cells[0].source = "import time\nprint(1, flush=True)\ntime.sleep(0.3)\nprint(2)"
+    nbformat.write(notebook, small_notebook)
+    cell = nbformat.reads(run_notebooks.execute(small_notebook), 4).cells[0]
+    assert [output.text for output in cell.outputs] == ["1\n2\n"]
+
+
 def test_a_failing_cell_leaves_the_notebook_alone(small_notebook, monkeypatch, capsys):
     notebook = nbformat.read(small_notebook, 4)
     notebook.cells[0].source = "1 / 0"

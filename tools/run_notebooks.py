@@ -44,6 +44,7 @@ def execute(path: Path) -> str:
         kernel_name="python3",
         extra_arguments=["--IPKernelApp.log_level=40"],  # errors only
         record_timing=False,
+        coalesce_streams=True,  # where a slow cell's printout is cut depends on the machine
         store_widget_state=True,
         resources={"metadata": {"path": str(path.parent)}},
     )

@@ -11,7 +11,8 @@ import attnlib
 
 ROOT = Path(attnlib.__file__).parent.parent
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-CHAPTERS = sorted(ROOT.glob("notebooks/en/*.ipynb"))
+# 00_start is no chapter: it leads to them.
+CHAPTERS = sorted(p for p in ROOT.glob("notebooks/en/*.ipynb") if not p.name.startswith("00_"))
 PREDICT = ":::{admonition} Predict, then run"
 EXERCISE = re.compile(r"^### Exercise (\d+)\.(\d+) ★+ (predict|code|spot the bug|think)$", re.M)
 PAPERS = {6: {"2104.09864", "2108.12409"}}  # the others: "Attention Is All You Need"

@@ -4,6 +4,7 @@ That the outputs are true is nbval's business (strict_nbval.py); here is what nb
 """
 
 import ast
+import itertools
 import re
 from pathlib import Path
 
@@ -57,6 +58,13 @@ def test_no_cell_wrote_to_stderr_or_failed(code_cells):
         for output in cell.outputs:
             assert output.get("name") != "stderr", (cell.id, output.text)
             assert output.output_type != "error", (cell.id, output.evalue)
+
+
+def test_a_printout_is_in_one_piece(code_cells):
+    """Where a slow cell's printout is cut differs from run to run."""
+    for cell in code_cells:
+        names = [output.get("name") for output in cell.outputs]
+        assert all(a != b for a, b in itertools.pairwise(names) if a), cell.id
 
 
 def test_no_cell_opts_out_of_comparison(code_cells):
