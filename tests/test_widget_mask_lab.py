@@ -19,7 +19,7 @@ from attnlib.widgets import mask_lab_still as still
 
 mpl.use("agg")
 NAN = float("nan")
-SOURCE = (shared.STATIC / "mask_lab.js").read_text(encoding="utf-8")
+SOURCE = shared.module("mask_lab.js")
 
 
 def zeros(n: int) -> list[list[float]]:
@@ -75,7 +75,7 @@ def test_mask_and_weights_follow_the_reader():
 
 def test_controls_stand_where_the_drawing_does():
     figure = MaskLab("早上好", zeros(3), valid_len=2, is_causal=False, window=2)
-    valid_len, causal, window, convention = figure.controls
+    valid_len, window, causal, convention = figure.controls
     assert (valid_len.value, valid_len.min, valid_len.max) == (2, 0, 3)
     assert causal.value is False
     assert (window.value, window.min, window.max) == (2, 1, 3)
@@ -211,5 +211,5 @@ def test_python_and_javascript_agree_on_sizes_words_and_conventions():
 
 def test_another_language_replaces_the_words():
     figure = MaskLab(words={"window": "窗口", "weights": "权重"})
-    assert figure.controls[2].description == "窗口"
+    assert figure.controls[1].description == "窗口"
     assert figure.still().axes[0].get_title(loc="left") == "权重"

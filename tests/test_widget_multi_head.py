@@ -22,6 +22,7 @@ from attnlib.widgets import LiveFigure, MultiHeadView
 from attnlib.widgets import live_figure as shared
 from attnlib.widgets import multi_head as module
 from attnlib.widgets import multi_head_still as still
+from attnlib.widgets import multi_head_weights as arguments
 
 mpl.use("agg")
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -149,7 +150,7 @@ def test_the_query_at_the_start():
     assert MultiHeadView(weights).drawing.query == 2  # the last: it may see most
     assert MultiHeadView(weights, query=-2).drawing.query == 1
     figure = MultiHeadView(weights, query=0)
-    assert (figure.drawing.query, figure.drawing.start) == (0, 0)
+    assert (figure.drawing.query, figure.drawing.start["query"]) == (0, 0)
     (slider,) = figure.controls
     assert (slider.value, slider.min, slider.max, slider.description) == (0, 0, 2, "query")
 
@@ -206,7 +207,7 @@ def test_the_numbers_of_the_picture_are_those_of_the_library():
     texts = drawn(figure)
     expected = [f"{w:.2f}" for row in (mean[0, 1], *weights[0, :, 1]) for w in row]
     assert [text for text in texts if re.fullmatch(r"\d\.\d\d", text)] == expected
-    assert "query 1: 1" in texts
+    assert "Query 1: 1" in texts
 
 
 def test_the_picture_follows_the_traits():
@@ -215,7 +216,7 @@ def test_the_picture_follows_the_traits():
     figure.drawing.query = 5
     figure.drawing.shown = [True, False, True, True, False]
     texts = drawn(figure)
-    assert "query 5: 爱" in texts
+    assert "Query 5: 爱" in texts
     assert texts.count("–") == 14  # a head and the mean, seven keys
     assert [len(ax.lines) for ax in figure.still().axes][-1] == lines * 3 // 5
 
@@ -275,15 +276,15 @@ def test_another_language_replaces_the_words():
 
 
 def test_every_word_is_used():
-    source = (shared.STATIC / "multi_head.js").read_text(encoding="utf-8")
+    source = shared.module("multi_head.js")
     for word in set(module.WORDS) - {"before", "after", "same", "first"}:
         assert f"words.{word}" in source, word
 
 
 def test_python_and_javascript_agree():
-    source = (shared.STATIC / "multi_head.js").read_text(encoding="utf-8")
-    assert f"const MOST_HEADS = {module.MOST_HEADS};" in source
-    assert f"const MOST_TOKENS = {module.MOST_TOKENS};" in source
+    source = shared.module("multi_head.js")
+    assert f"const MOST_HEADS = {arguments.MOST_HEADS};" in source
+    assert f"const MOST_TOKENS = {arguments.MOST_TOKENS};" in source
     assert f"const MOST_LABELS = {still.MOST_LABELS};" in source
     dashes = re.search(r"const DASHES = \[(.*)\];", source)[1]
     patterns = [tuple(map(int, re.findall(r"\d+", each))) for each in dashes.split(",")]
@@ -293,12 +294,12 @@ def test_python_and_javascript_agree():
 @pytest.mark.parametrize("head", range(12))
 def test_colors_of_heads_are_those_of_the_picture_and_legible(head):
     css = shared.style("multi_head.css")
-    light, dark = re.search(
-        rf"\.attn-heads-{head} {{ --attn-head: light-dark\((#\w+), (#\w+)\)", css
-    ).groups()
-    assert light == still.HEADS[head]
-    assert f".attn-heads-{head} {{ --attn-head: {light}; }}" in css
-    assert len(set(still.HEADS)) == module.MOST_HEADS
+    pair = re.search(rf"--attn-series-{head}: light-dark\((#\w+), (#\w+)\)", css)
+    light, dark = pair.groups()
+    assert light == still.HEADS[head].lower()
+    assert f"--attn-series-{head}: {light};" in css
+    assert f".attn-heads-{head} {{ --attn-head: var(--attn-series-{head}); }}" in css
+    assert len(set(still.HEADS)) == arguments.MOST_HEADS
 
     def luminance(color: str) -> float:
         channels = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
@@ -362,8 +363,8 @@ def test_bad_arguments(arguments, message):
         ("weights", "早", "weights must be float32 numbers in base64, got '早'"),
         ("weights", "abc", "weights must be float32 numbers in base64"),
         ("weights", "AADAfw==", "between 0 and 1, got nan"),
-        ("query", 7, "query must be from 0 to 6, got 7"),
-        ("start", -1, "start must be from 0 to 6, got -1"),
+        ("query", 7, "query must be a whole number from 0 to 6, got 7"),
+        ("query", -1, "query must be a whole number from 0 to 6, got -1"),
     ],
 )
 def test_bad_traits(trait, value, message):

@@ -25,7 +25,7 @@ from attnlib.widgets import positional_encoding_still as still
 
 mpl.use("agg")
 NAN = float("nan")
-SCRIPT = (shared.STATIC / "positional_encoding.js").read_text(encoding="utf-8")
+SCRIPT = shared.module("positional_encoding.js")
 
 
 def drawn(figure, monkeypatch):
@@ -183,8 +183,7 @@ def test_another_language_replaces_the_words():
 
 
 def test_every_word_is_used():
-    parts = [shared.STATIC / "chart.js", Path(module.__file__)]
-    source = SCRIPT + "".join(part.read_text(encoding="utf-8") for part in parts)
+    source = SCRIPT + Path(module.__file__).read_text(encoding="utf-8")
     for name in module.WORDS:
         assert re.search(rf'words?\.{name}\b|word\["{name}"\]|word\[.{name}.\]', source), name
 

@@ -168,8 +168,7 @@ def test_another_language_replaces_the_words():
 
 
 def test_every_word_is_used():
-    parts = [shared.STATIC / "rotary.js", shared.STATIC / "chart.js", Path(module.__file__)]
-    source = "".join(part.read_text(encoding="utf-8") for part in parts)
+    source = shared.module("rotary.js") + Path(module.__file__).read_text(encoding="utf-8")
     for name in module.WORDS:
         assert re.search(rf'words?\.{name}\b|word\["{name}"\]|word\[.{name}.\]', source), name
 
@@ -219,6 +218,6 @@ def test_a_trait_of_another_type_is_refused():
 
 
 def test_python_and_javascript_agree_on_the_ranges():
-    source = (shared.STATIC / "rotary.js").read_text(encoding="utf-8")
+    source = shared.module("rotary.js")
     for name in ("LAST", "LAST_SHIFT"):
         assert f"const {name} = {getattr(module, name)};" in source

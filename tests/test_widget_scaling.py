@@ -18,7 +18,7 @@ from attnlib.widgets import scaling_still as still
 
 mpl.use("agg")
 WIDTHS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
-SOURCE = (shared.STATIC / "scaling.js").read_text(encoding="utf-8")
+SOURCE = shared.module("scaling.js")
 
 
 # --- the numbers
@@ -122,7 +122,7 @@ def test_it_opens_with_a_softmax_that_is_nearly_a_look_up():
 @pytest.mark.parametrize("head_dim", [1, 1024])
 def test_controls_stand_where_the_drawing_does(head_dim, divisor):
     figure = ScalingExplorer(head_dim, divisor, 64)
-    width, divide, query = figure.controls
+    width, query, divide = figure.controls
     assert (2**width.value, divide.value, query.value) == (head_dim, divisor, 64)
     assert (width.min, width.max, query.min, query.max) == (0, 10, 1, 64)
     assert [2**figure.drawing.exponent, divide.index] == [head_dim, figure.drawing.divisor]
@@ -213,4 +213,4 @@ def test_python_and_javascript_agree_on_sizes_and_words():
 
 def test_another_language_replaces_the_words():
     figure = ScalingExplorer(words={"query": "查询", "divide": "除以"})
-    assert [control.description for control in figure.controls] == ["log₂ d", "除以", "查询"]
+    assert [control.description for control in figure.controls] == ["log₂ d", "查询", "除以"]

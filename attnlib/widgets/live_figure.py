@@ -3,20 +3,21 @@
 A live figure is a box: a drawing (an anywidget whose JavaScript draws and computes) and standard
 controls, joined in the browser by `jslink`. It moves without a kernel. For places that cannot show
 widgets (GitHub, print, JavaScript off), its output carries a still picture and a line of text too.
+How to make another: CONTRIBUTING.md, "A live figure".
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import ipywidgets
-import numpy as np
+import traitlets
 
 from attnlib.plotting import BookFigure
 
@@ -25,15 +26,15 @@ FONT_FILE = Path(__file__).parent.parent / "fonts" / "NotoSansSC-attnlib.woff2"
 _IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+[\'"]\./([\w.]+)[\'"];\n', re.MULTILINE)
 
 
-def module(name: str) -> str:
-    """Return the text of the JavaScript file `name` with the files it imports in front of it.
+def module(name: str | Path) -> str:
+    """Return the text of a JavaScript file in `static` with the files it imports in front of it.
 
     A widget carries one module, in which relative imports mean nothing; as separate files they can
     be imported by tests. No file is put in twice.
     """
-    texts: dict[str, str] = {}
+    texts: dict[str | Path, str] = {}
 
-    def add(file: str) -> None:
+    def add(file: str | Path) -> None:
         if file in texts:
             return
         source = (STATIC / file).read_text(encoding="utf-8")
@@ -46,8 +47,8 @@ def module(name: str) -> str:
 
 
 @cache
-def style(name: str) -> str:
-    """Return the stylesheet of a figure: the Chinese font, common.css and the file `name`."""
+def style(*names: str) -> str:
+    """Return the stylesheet of a figure: the Chinese font, common.css and its own files."""
     font = base64.b64encode(FONT_FILE.read_bytes()).decode()
     face = (
         '@font-face { font-family: "attnlib CJK"; font-display: block; '
@@ -55,22 +56,41 @@ def style(name: str) -> str:
         f'src: url("data:font/woff2;base64,{font}") format("woff2"); }}'
     )
     return "\n".join(
-        [face, *((STATIC / n).read_text(encoding="utf-8") for n in ("common.css", name))]
+        [face, *((STATIC / n).read_text(encoding="utf-8") for n in ("common.css", *names))]
     )
+
+
+class Drawing(anywidget.AnyWidget):
+    """The part that draws. A subclass names its JavaScript and style and adds its own traits."""
+
+    start = traitlets.Dict().tag(sync=True)  # the traits that "reset" puts back, and their values
+    words = traitlets.Dict().tag(sync=True)
 
 
 class LiveFigure(ipywidgets.VBox):
     """A drawing with its controls below it, that also shows as a still picture and as text.
 
-    A subclass makes the drawing and the controls, joins them by `self.link`, and defines `still`
-    and `__repr__`.
+    A subclass makes both and defines `still` and `__repr__`.
+
+    Args:
+        drawing: The drawing.
+        controls: Standard controls, each by the trait of the drawing that it moves.
+
+    Attributes:
+        drawing: The drawing; its traits follow the reader.
+        controls: The controls, in the order in which they stand.
     """
 
-    def __init__(self, drawing: anywidget.AnyWidget, controls: Sequence[ipywidgets.Widget]) -> None:
+    def __init__(self, drawing: Drawing, controls: Mapping[str, ipywidgets.Widget]) -> None:
         self.drawing = drawing
-        self.controls = tuple(controls)
+        self.controls = tuple(controls.values())
         layout = ipywidgets.Layout(width="100%", max_width="760px")
-        super().__init__([drawing, *controls], layout=layout)
+        super().__init__([drawing, *self.controls], layout=layout)
+        self.add_class("attn-live")
+        for trait, control in controls.items():
+            # Of a choice the browser knows the place only: the options stay in Python.
+            shared = "index" if control.has_trait("index") else "value"
+            ipywidgets.jslink((control, shared), (drawing, trait))
 
     def still(self) -> BookFigure:
         """Draw the figure as it stands."""
@@ -100,35 +120,3 @@ class LiveFigure(ipywidgets.VBox):
         # ipywidgets 7 would display itself here, without the picture: IPython takes this for "use
         # the mime bundle". Newer ones have no such method, and nothing changes for them.
         raise NotImplementedError
-
-
-def texts(words: Mapping[str, str], changed: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the words of a figure, with those of another language in place of the English ones.
-
-    Raises:
-        ValueError: If `changed` has a word that the figure does not use.
-    """
-    unknown = sorted(set(changed or {}) - set(words))
-    if unknown:
-        raise ValueError(f"words must be among {sorted(words)}, got {unknown}")
-    return {**words, **(changed or {})}
-
-
-def numbers(name: str, values: Any, shape: tuple[int, ...]) -> Any:
-    """Return finite numbers of the given shape as (lists of) floats; tensors are welcome, too.
-
-    Raises:
-        ValueError: If there are others.
-    """
-    wanted = f"numbers of shape {shape}" if shape else "a number"
-    try:
-        if hasattr(values, "detach"):
-            values = values.detach().cpu().double().numpy()
-        array = np.array(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be {wanted}, got {values!r}") from error
-    if array.shape != shape:
-        raise ValueError(f"{name} must be {wanted}, got shape {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got {array.tolist()}")
-    return array.tolist()

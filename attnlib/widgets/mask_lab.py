@@ -7,8 +7,6 @@ from itertools import product
 from textwrap import fill
 from typing import Any
 
-import anywidget
-import ipywidgets
 import torch
 import traitlets
 from torch import Tensor
@@ -16,7 +14,9 @@ from torch import Tensor
 from attnlib.functional import masked_softmax
 from attnlib.masks import causal_mask, padding_mask, sliding_window_mask
 from attnlib.plotting import BookFigure
-from attnlib.widgets.live_figure import LiveFigure, module, numbers, style, texts
+from attnlib.widgets.arguments import names, numbers, texts
+from attnlib.widgets.controls import buttons, checkbox, slider
+from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style
 from attnlib.widgets.mask_lab_still import draw_still
 
 MOST_TOKENS = 12  # mask_lab.js has the same number
@@ -60,7 +60,7 @@ WORDS = {
 }
 
 
-class MaskLabDrawing(anywidget.AnyWidget):
+class MaskLabDrawing(Drawing):
     """The drawing: its numbers are computed in the browser, from these traits."""
 
     _esm = module("mask_lab.js")
@@ -73,8 +73,6 @@ class MaskLabDrawing(anywidget.AnyWidget):
     window = traitlets.Int(min=1).tag(sync=True)  # as many as there are tokens: off
     painted = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)  # [query, key, 0 or 1]
     convention = traitlets.Int(min=0, max=len(CONVENTIONS) - 1).tag(sync=True)
-    start = traitlets.Dict().tag(sync=True)
-    words = traitlets.Dict().tag(sync=True)
 
     @traitlets.validate("scores")
     def _finite(self, proposal: Any) -> Any:
@@ -98,11 +96,6 @@ class MaskLab(LiveFigure):
         painted: Cells set by hand at the start: `{(query, key): may attend}`, counted from 0.
         words: Replacements for the English words in the figure; `WORDS` lists them.
 
-    Attributes:
-        drawing: The drawing; its traits `valid_len`, `is_causal`, `window`, `painted` and
-            `convention` follow the reader.
-        controls: A slider, a checkbox, another slider, and the buttons of the convention.
-
     Raises:
         ValueError: If shapes do not fit, a number is not finite or too large, or there are too many
             tokens.
@@ -121,10 +114,8 @@ class MaskLab(LiveFigure):
     ) -> None:
         if valid_len is None:
             valid_len = 3 if tokens is TOKENS and scores is SCORES else len(tokens)
-        tokens = [str(token) for token in tokens]
+        tokens = names("tokens", tokens, MOST_TOKENS)
         n = len(tokens)
-        if not 1 <= n <= MOST_TOKENS:
-            raise ValueError(f"tokens must be 1 to {MOST_TOKENS} names, got {n}")
         if valid_len not in range(n + 1):
             raise ValueError(f"valid_len must be one of 0 to {n}, got {valid_len!r}")
         if window is not None and window not in range(1, n + 1):
@@ -133,7 +124,7 @@ class MaskLab(LiveFigure):
         wrong = painted.keys() - set(product(range(n), repeat=2))
         if wrong:
             raise ValueError(f"painted must hold pairs of places below {n}, got {sorted(wrong)}")
-        start = {
+        start: dict[str, Any] = {
             "valid_len": int(valid_len),
             "is_causal": bool(is_causal),
             "window": int(window or n),
@@ -148,28 +139,14 @@ class MaskLab(LiveFigure):
             **start,
         )
 
-        def control(kind: Any, trait: str, **options: Any) -> Any:
-            layout = ipywidgets.Layout(width="auto", **options.pop("layout", {}))
-            return kind(description=drawing.words[trait], layout=layout, **options)
-
+        word = drawing.words
         controls = {
-            "valid_len": control(
-                ipywidgets.IntSlider, "valid_len", value=start["valid_len"], min=0, max=n
-            ),
-            "is_causal": control(ipywidgets.Checkbox, "is_causal", value=start["is_causal"]),
-            "window": control(ipywidgets.IntSlider, "window", value=start["window"], min=1, max=n),
-            "convention": control(
-                ipywidgets.ToggleButtons,
-                "convention",
-                options=CONVENTIONS,
-                style={"button_width": "auto", "description_width": "84px"},
-                layout={"display": "flex", "flex_flow": "row wrap", "align_items": "baseline"},
-            ),
+            "valid_len": slider(word["valid_len"], start["valid_len"], 0, n),
+            "window": slider(word["window"], start["window"], 1, n),
+            "is_causal": checkbox(word["is_causal"], start["is_causal"]),
+            "convention": buttons(word["convention"], CONVENTIONS, 0),
         }
-        super().__init__(drawing, list(controls.values()))
-        for trait, widget in controls.items():
-            value = "index" if trait == "convention" else "value"
-            ipywidgets.jslink((widget, value), (drawing, trait))
+        super().__init__(drawing, controls)
 
     @property
     def mask(self) -> Tensor:

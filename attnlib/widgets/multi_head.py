@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import anywidget
-import ipywidgets
 import numpy as np
 import torch
 import traitlets
@@ -16,11 +12,17 @@ from torch.nn import functional as F  # noqa: N812
 
 from attnlib.multihead import MultiHeadAttention
 from attnlib.plotting import BookFigure
-from attnlib.widgets.live_figure import LiveFigure, module, style, texts
+from attnlib.widgets.arguments import texts, whole
+from attnlib.widgets.controls import slider
+from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style
 from attnlib.widgets.multi_head_still import draw_still
-
-MOST_HEADS = 12  # multi_head.js has the same numbers
-MOST_TOKENS = 64
+from attnlib.widgets.multi_head_weights import (
+    check_mask,
+    check_range,
+    check_weights,
+    decode,
+    encode,
+)
 
 WORDS = {
     "figure": "Weights of several heads, side by side",
@@ -67,7 +69,7 @@ def example() -> tuple[torch.Tensor, list[str]]:
     return weights[0], tokens
 
 
-class MultiHeadDrawing(anywidget.AnyWidget):
+class MultiHeadDrawing(Drawing):
     """The drawing, from weights that were computed in Python; the browser takes their mean."""
 
     _esm = module("multi_head.js")
@@ -81,21 +83,16 @@ class MultiHeadDrawing(anywidget.AnyWidget):
     key_tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)
     mask = traitlets.List(traitlets.Unicode()).tag(sync=True)  # "0110" for each query; or empty
     query = traitlets.Int().tag(sync=True)
-    start = traitlets.Int().tag(sync=True)
     shown = traitlets.List(traitlets.Bool()).tag(sync=True)  # each head, then the mean
-    words = traitlets.Dict().tag(sync=True)
 
     @traitlets.validate("weights")
     def _weights(self, proposal: Any) -> Any:
-        _check_range(decode(proposal["value"]))
+        check_range(decode(proposal["value"]))
         return proposal["value"]
 
-    @traitlets.validate("query", "start")
+    @traitlets.validate("query")
     def _query(self, proposal: Any) -> Any:
-        name, value = proposal["trait"].name, proposal["value"]
-        if not 0 <= value < len(self.query_tokens):
-            raise ValueError(f"{name} must be from 0 to {len(self.query_tokens) - 1}, got {value}")
-        return value
+        return whole("query", proposal["value"], 0, len(self.query_tokens) - 1)
 
 
 class MultiHeadView(LiveFigure):
@@ -115,10 +112,6 @@ class MultiHeadView(LiveFigure):
             end. The last one if left out.
         head_names: `num_heads` names; their numbers if left out.
         words: Replacements for the English words in the figure; `WORDS` lists them.
-
-    Attributes:
-        drawing: The drawing; its traits `query` and `shown` follow the reader.
-        controls: The slider of the query; none if there is a single query.
 
     Raises:
         ValueError: If shapes do not fit, a number is no weight, or a masked key has a weight.
@@ -142,37 +135,26 @@ class MultiHeadView(LiveFigure):
             query = 4 if query is None else query
             if head_names is None:
                 head_names = [all_words[name] for name in ("before", "after", "same", "first")]
-        array = _weights(weights)
+        array = check_weights(weights)
         heads, q_len, k_len = array.shape
         if key_tokens is None and query_tokens is not None and q_len == k_len:
             key_tokens = query_tokens
         query = -1 if query is None else query
         if not -q_len <= query < q_len:
             raise ValueError(f"query must be from {-q_len} to {q_len - 1}, got {query}")
-        start = query % q_len
+        start = {"query": query % q_len, "shown": [True] * (heads + 1)}
         drawing = MultiHeadDrawing(
             weights=encode(array),
             head_names=_names("head_names", head_names, [""] * heads),
             query_tokens=_names("query_tokens", query_tokens, range(q_len)),
             key_tokens=_names("key_tokens", key_tokens, range(k_len)),
-            mask=_mask(mask, array),
-            query=start,
+            mask=check_mask(mask, array),
             start=start,
-            shown=[True] * (heads + 1),
             words=all_words,
+            **start,
         )
-        if q_len == 1:  # nothing to choose from
-            super().__init__(drawing, [])
-            return
-        slider = ipywidgets.IntSlider(
-            value=start,
-            min=0,
-            max=q_len - 1,
-            description=all_words["query"],
-            layout=ipywidgets.Layout(width="auto"),
-        )
-        super().__init__(drawing, [slider])
-        ipywidgets.jslink((slider, "value"), (drawing, "query"))
+        controls = {"query": slider(all_words["query"], start["query"], 0, q_len - 1)}
+        super().__init__(drawing, controls if q_len > 1 else {})  # one query: nothing to choose
 
     @property
     def weights(self) -> np.ndarray[Any, Any]:
@@ -197,57 +179,8 @@ class MultiHeadView(LiveFigure):
         )
 
     def __repr__(self) -> str:
-        return f"MultiHeadView(weights of shape {self.weights.shape}, query={self.drawing.start})"
-
-
-def encode(weights: np.ndarray[Any, Any]) -> str:
-    """Weights as the text that the browser gets."""
-    # Six decimals: what one processor computes in another order than the next shall not show.
-    return base64.b64encode(np.round(weights, 6).astype("<f4").tobytes()).decode()
-
-
-def decode(text: str) -> np.ndarray[Any, Any]:
-    """The numbers of such a text, one after the other.
-
-    Raises:
-        ValueError: If it is no such text.
-    """
-    try:
-        return np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(float)
-    except (binascii.Error, ValueError) as error:
-        raise ValueError(f"weights must be float32 numbers in base64, got {text[:20]!r}") from error
-
-
-def _array(name: str, values: Any, dtype: torch.dtype | None = None) -> np.ndarray[Any, Any]:
-    try:
-        return torch.as_tensor(values, dtype=dtype).detach().cpu().numpy()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{name} must be a tensor, an array or lists of one length: {error}"
-        ) from error
-
-
-def _weights(weights: Any) -> np.ndarray[Any, Any]:
-    wanted = "weights must have the shape (num_heads, q_len, k_len)"
-    array = _array("weights", weights, torch.float64)
-    if array.ndim == 4 and len(array) == 1:
-        array = array[0]
-    if array.ndim == 2:
-        raise ValueError(f"{wanted}, got {array.shape}: a mean over the heads?")
-    if array.ndim != 3 or array.size == 0:
-        raise ValueError(f"{wanted}, and none of them 0, got {array.shape}")
-    if len(array) > MOST_HEADS or max(array.shape[1:]) > MOST_TOKENS:
-        most = f"at most {MOST_HEADS} heads and {MOST_TOKENS} tokens"
-        raise ValueError(f"weights must have {most}, got the shape {array.shape}")
-    _check_range(array)
-    return array
-
-
-def _check_range(weights: np.ndarray[Any, Any]) -> None:
-    wrong = np.argwhere(~((weights >= 0) & (weights <= 1.001)))  # NaN is wrong, too
-    if len(wrong):
-        at = tuple(wrong[0].tolist())
-        raise ValueError(f"weights must lie between 0 and 1, got {weights[at]:g} at {at}")
+        query = self.drawing.start["query"]
+        return f"MultiHeadView(weights of shape {self.weights.shape}, query={query})"
 
 
 def _names(name: str, given: Sequence[str] | None, default: Sequence[Any]) -> list[str]:
@@ -255,30 +188,3 @@ def _names(name: str, given: Sequence[str] | None, default: Sequence[Any]) -> li
     if len(names) != len(default):
         raise ValueError(f"{name} must have {len(default)} entries, got {len(names)}")
     return ["␣" if text.isspace() else text for text in names]
-
-
-def _mask(mask: Any, weights: np.ndarray[Any, Any]) -> list[str]:
-    """For each query a digit for each key, 1 = may attend; empty if nothing is masked."""
-    shape = weights.shape[1:]
-    largest = weights.max(axis=0)
-    if mask is None:
-        allowed = largest > 0
-    else:
-        allowed = _array("mask", mask)
-        if allowed.dtype != bool:
-            raise ValueError(f"mask must be boolean (True = may attend), got {allowed.dtype}")
-        while allowed.ndim > 2 and len(allowed) == 1:
-            allowed = allowed[0]
-        try:
-            allowed = np.broadcast_to(allowed, shape)
-        except ValueError as error:
-            raise ValueError(f"mask must broadcast to {shape}, got {allowed.shape}") from error
-        wrong = np.argwhere(~allowed & (largest > 0))
-        if len(wrong):
-            at = tuple(wrong[0].tolist())
-            raise ValueError(
-                f"mask is False at {at}, where a weight is {largest[at]:g}: True = may attend"
-            )
-    if allowed.all():
-        return []
-    return ["".join("01"[int(cell)] for cell in row) for row in allowed]

@@ -13,14 +13,14 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
 from attnlib import plotting
-from attnlib.plotting import INK, KEY, LINE, MASKED, PAPER, QUERY, QUIET, BookFigure
+from attnlib.plotting import INK, KEY, LINE, MASKED, PAPER, QUERY, QUIET, SERIES, BookFigure
 
 Array = np.ndarray[Any, Any]
 
 # A colour for each head, at least 5 : 1 on white. Its number and its dashes tell it apart as well.
 HEADS = (
-    *("#5f36b6", "#7c6702", "#b51446", "#027c7c", "#257e03", "#9f268d"),
-    *("#964c04", "#0462d3", "#930800", "#016246", "#6c098b", "#475403"),
+    *SERIES,
+    *("#257E03", "#9F268D", "#964C04", "#0462D3", "#930800", "#016246", "#6C098B", "#475403"),
 )
 DASHES = ((), (9, 4), (2, 3), (14, 4, 3, 4), (5, 5), (18, 5), (3, 6), (9, 3, 2, 3, 2, 3))
 MOST_LABELS = 12  # beside a heat map
@@ -130,7 +130,8 @@ def _query(
     count, q_len, k_len = len(weights) - 1, len(query_tokens), len(key_tokens)
     longest = max(q_len, k_len)
     ax.set_axis_off()
-    title = f"{words['query']} {query}: {query_tokens[query]}"
+    name = words["query"]
+    title = f"{name[:1].upper()}{name[1:]} {query}: {query_tokens[query]}"
     ax.text(0, 1, title, fontsize=12, va="top", transform=ax.transAxes)
     q_top, k_top = (longest - q_len) / 2, (longest - k_len) / 2
     room = 0.03 + 0.016 * min(max(map(len, [*query_tokens, *key_tokens])), 7)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import anywidget
-import ipywidgets
 import torch
 import traitlets
 
 from attnlib.plotting import BookFigure
 from attnlib.positional import sinusoidal_encoding
-from attnlib.widgets.live_figure import LiveFigure, module, numbers, style, texts
+from attnlib.widgets.arguments import numbers, texts, whole
+from attnlib.widgets.controls import dropdown, slider
+from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style
 from attnlib.widgets.positional_encoding_still import draw_still
-from attnlib.widgets.rotary import whole
 
 LENGTH = 60  # positions; positional_encoding.js has the same five numbers
 LAST = 39  # the last position of a slider: with the largest shift it is the last row
@@ -48,7 +47,7 @@ WORDS = {
 }
 
 
-class PositionalEncodingDrawing(anywidget.AnyWidget):
+class PositionalEncodingDrawing(Drawing):
     """The drawing: its numbers are computed in the browser, from these traits."""
 
     _esm = module("positional_encoding.js")
@@ -61,8 +60,6 @@ class PositionalEncodingDrawing(anywidget.AnyWidget):
     second = traitlets.Int().tag(sync=True)
     shift = traitlets.Int().tag(sync=True)
     columns = traitlets.List(traitlets.Int()).tag(sync=True)
-    start = traitlets.Dict().tag(sync=True)
-    words = traitlets.Dict().tag(sync=True)
 
     @traitlets.validate("dim")
     def _even(self, proposal: Any) -> int:
@@ -99,10 +96,6 @@ class PositionalEncodingExplorer(LiveFigure):
         columns: 1 to 4 columns that are drawn as curves; if left out 6 to 9, or the last four.
         words: Replacements for the English words in the figure; `WORDS` lists them.
 
-    Attributes:
-        drawing: The drawing; its traits follow the reader.
-        controls: Width, base, both positions, and what is added to both.
-
     Raises:
         ValueError: If a number is out of range or a column does not exist.
     """
@@ -136,30 +129,15 @@ class PositionalEncodingExplorer(LiveFigure):
             bases=bases, start=start, words=texts(WORDS, words), **start
         )
         word = drawing.words
-        wide = ipywidgets.Layout(width="auto")
-
-        def slider(name: str, description: str, **bounds: int) -> ipywidgets.IntSlider:
-            return ipywidgets.IntSlider(
-                value=start[name], description=description, layout=wide, **bounds
-            )
-
-        dropdown = ipywidgets.Dropdown(
-            options=[(f"{each:,.10g}".replace(",", " "), each) for each in bases],
-            value=base,
-            description=word["base"],
-            layout=ipywidgets.Layout(width="auto", max_width="240px"),
-        )
+        options = [(f"{each:,.10g}".replace(",", " "), each) for each in bases]
         controls = {
-            "dim": slider("dim", word["dim"], min=2, max=MOST_DIMS, step=2),
-            "base_index": dropdown,
-            "first": slider("first", f"{word['first']} {word['at']}", max=LAST),
-            "second": slider("second", f"{word['second']} {word['at']}", max=LAST),
-            "shift": slider("shift", f"{word['both']} +", max=LAST_SHIFT),
+            "dim": slider(word["dim"], dim, 2, MOST_DIMS, step=2),
+            "base_index": dropdown(word["base"], options, start["base_index"]),
+            "first": slider(f"{word['first']} {word['at']}", start["first"], 0, LAST),
+            "second": slider(f"{word['second']} {word['at']}", start["second"], 0, LAST),
+            "shift": slider(f"{word['both']} +", 0, 0, LAST_SHIFT),
         }
-        super().__init__(drawing, list(controls.values()))
-        for name, control in controls.items():
-            shared = "index" if control is dropdown else "value"
-            ipywidgets.jslink((control, shared), (drawing, name))
+        super().__init__(drawing, controls)
 
     def still(self) -> BookFigure:
         """Draw the figure as it stands, with the numbers of `attnlib`."""

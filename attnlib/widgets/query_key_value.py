@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import anywidget
-import ipywidgets
 import torch
 import traitlets
 
 from attnlib.functional import scaled_dot_product_attention
 from attnlib.plotting import BookFigure
-from attnlib.widgets.live_figure import LiveFigure, module, numbers, style, texts
+from attnlib.widgets.arguments import names, numbers, texts
+from attnlib.widgets.controls import slider
+from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style
 from attnlib.widgets.query_key_value_still import draw_still
 
 MOST_TOKENS = 12  # more names could not be told apart; query_key_value.js has the same number
@@ -46,7 +46,7 @@ WORDS = {
 }
 
 
-class QueryKeyValueDrawing(anywidget.AnyWidget):
+class QueryKeyValueDrawing(Drawing):
     """The drawing: its numbers are computed in the browser, from these traits."""
 
     _esm = module("query_key_value.js")
@@ -59,11 +59,9 @@ class QueryKeyValueDrawing(anywidget.AnyWidget):
     query_x = traitlets.Float().tag(sync=True)
     query_y = traitlets.Float().tag(sync=True)
     scale = traitlets.Float().tag(sync=True)
-    start = traitlets.List(traitlets.Float()).tag(sync=True)
     query_token = traitlets.Unicode().tag(sync=True)
     reach = traitlets.Float().tag(sync=True)
     step = traitlets.Float().tag(sync=True)
-    words = traitlets.Dict().tag(sync=True)
 
     @traitlets.validate("key_vectors", "value_vectors", "query_x", "query_y", "scale")
     def _finite(self, proposal: Any) -> Any:
@@ -86,10 +84,6 @@ class QueryKeyValueExplorer(LiveFigure):
             out: 上, in the example of the book.
         words: Replacements for the English words in the figure; `WORDS` lists them.
 
-    Attributes:
-        drawing: The drawing; its traits `query_x` and `query_y` follow the reader.
-        controls: The two sliders.
-
     Raises:
         ValueError: If shapes do not fit, a number is not finite, or there are too many tokens.
     """
@@ -105,50 +99,38 @@ class QueryKeyValueExplorer(LiveFigure):
         query_token: str | None = None,
         words: Mapping[str, str] | None = None,
     ) -> None:
-        tokens = [str(token) for token in tokens]
-        if not 1 <= len(tokens) <= MOST_TOKENS:
-            raise ValueError(f"tokens must be 1 to {MOST_TOKENS} names, got {len(tokens)}")
+        tokens = names("tokens", tokens, MOST_TOKENS)
         key_vectors = numbers("keys", keys, (len(tokens), 2))
         value_vectors = numbers("values", values, (len(tokens), 2))
-        start = numbers("query", query, (2,))
+        x, y = numbers("query", query, (2,))
         if query_token is None:
             same_keys = key_vectors == [[*key] for key in KEYS]
-            example = same_keys and (tokens, start) == ([*TOKENS], [*QUERY])
+            example = same_keys and (tokens, (x, y)) == ([*TOKENS], QUERY)
             query_token = "上" if example else ""
         if query_token not in ("", *tokens):
             raise ValueError(f"query_token must be one of {tokens}, or '', got {query_token!r}")
         if numbers("scale", scale, ()) <= 0:
             raise ValueError(f"scale must be above 0, got {scale}")
-        reach, step = _reach(max(abs(x) for row in [*key_vectors, start] for x in row))
+        reach, step = _reach(max(abs(each) for row in [*key_vectors, (x, y)] for each in row))
         drawing = QueryKeyValueDrawing(
             tokens=tokens,
             key_vectors=key_vectors,
             value_vectors=value_vectors,
-            query_x=start[0],
-            query_y=start[1],
+            query_x=x,
+            query_y=y,
             scale=float(scale),
-            start=start,
+            start={"query_x": x, "query_y": y},
             query_token=query_token,
             reach=reach,
             step=step,
             words=texts(WORDS, words),
         )
-        name = drawing.words["query"]
-        sliders = [
-            ipywidgets.FloatSlider(
-                value=value,
-                min=-reach,
-                max=reach,
-                step=step,
-                description=f"{name} {axis}",
-                readout_format=".2f",
-                layout=ipywidgets.Layout(width="auto"),
-            )
-            for axis, value in zip("xy", start, strict=True)
-        ]
-        super().__init__(drawing, sliders)
-        for axis, slider in zip("xy", sliders, strict=True):
-            ipywidgets.jslink((slider, "value"), (drawing, f"query_{axis}"))
+        word = drawing.words["query"]
+        controls = {
+            "query_x": slider(f"{word} x", x, -reach, reach, step),
+            "query_y": slider(f"{word} y", y, -reach, reach, step),
+        }
+        super().__init__(drawing, controls)
 
     def still(self) -> BookFigure:
         """Draw the figure as it stands, with the numbers of `attnlib`."""
@@ -165,6 +147,7 @@ class QueryKeyValueExplorer(LiveFigure):
             query, keys, values, scale=drawing.scale, need_weights=True
         )
         assert weights is not None
+        at_start = all(getattr(drawing, name) == place for name, place in drawing.start.items())
         return draw_still(
             drawing.tokens,
             keys.numpy(),
@@ -174,13 +157,13 @@ class QueryKeyValueExplorer(LiveFigure):
             weights=weights[0].numpy(),
             output=output[0].numpy(),
             reach=drawing.reach,
-            query_token=drawing.query_token if query.tolist() == [drawing.start] else "",
+            query_token=drawing.query_token if at_start else "",
             words=drawing.words,
         )
 
     def __repr__(self) -> str:
         d = self.drawing
-        tokens, start = "".join(d.tokens), ", ".join(f"{x:g}" for x in d.start)
+        tokens, start = "".join(d.tokens), ", ".join(f"{x:g}" for x in d.start.values())
         return f"QueryKeyValueExplorer({tokens!r}, query=({start}), scale={d.scale:g})"
 
 

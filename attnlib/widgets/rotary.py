@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import anywidget
-import ipywidgets
 import numpy as np
 import torch
 import traitlets
 
 from attnlib.plotting import BookFigure
 from attnlib.positional import RotaryPositionalEncoding
-from attnlib.widgets.live_figure import LiveFigure, module, numbers, style, texts
+from attnlib.widgets.arguments import numbers, texts, whole
+from attnlib.widgets.controls import checkbox, slider
+from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style
 from attnlib.widgets.rotary_still import Array, draw_still
 
 LAST = 40  # the last position; rotary.js has the same two numbers
@@ -39,7 +39,7 @@ WORDS = {
 }
 
 
-class RotaryDrawing(anywidget.AnyWidget):
+class RotaryDrawing(Drawing):
     """The drawing: its numbers are computed in the browser, from these traits."""
 
     _esm = module("rotary.js")
@@ -52,8 +52,6 @@ class RotaryDrawing(anywidget.AnyWidget):
     shift = traitlets.Int().tag(sync=True)
     theta = traitlets.Float(1.0).tag(sync=True)
     four_speeds = traitlets.Bool().tag(sync=True)
-    start = traitlets.Dict().tag(sync=True)
-    words = traitlets.Dict().tag(sync=True)
 
     @traitlets.validate("query_vector", "key_vector")
     def _two(self, proposal: Any) -> Any:
@@ -87,10 +85,6 @@ class RotaryExplorer(LiveFigure):
         four_speeds: Turn by the speeds 1, θ, θ², θ³, not by θ alone?
         words: Replacements for the English words in the figure; `WORDS` lists them.
 
-    Attributes:
-        drawing: The drawing; its traits follow the reader.
-        controls: The sliders of both positions, of what is added to both, and of θ; a checkbox.
-
     Raises:
         ValueError: If a vector has not two finite numbers, or a position or θ is out of range.
     """
@@ -121,27 +115,16 @@ class RotaryExplorer(LiveFigure):
             **start,
         )
         word = drawing.words
-        wide = ipywidgets.Layout(width="auto")
-
-        def slider(name: str, description: str, most: int) -> ipywidgets.IntSlider:
-            return ipywidgets.IntSlider(
-                value=start[name], max=most, description=description, layout=wide
-            )
-
         controls = {
-            "query_position": slider("query_position", f"{word['query']} {word['at']}", LAST),
-            "key_position": slider("key_position", f"{word['key']} {word['at']}", LAST),
-            "shift": slider("shift", f"{word['both']} +", LAST_SHIFT),
-            "theta": ipywidgets.FloatSlider(
-                value=start["theta"], min=0.05, max=1, step=0.05, description="θ", layout=wide
+            "query_position": slider(
+                f"{word['query']} {word['at']}", start["query_position"], 0, LAST
             ),
-            "four_speeds": ipywidgets.Checkbox(
-                value=start["four_speeds"], description=word["four_speeds"], layout=wide
-            ),
+            "key_position": slider(f"{word['key']} {word['at']}", start["key_position"], 0, LAST),
+            "shift": slider(f"{word['both']} +", 0, 0, LAST_SHIFT),
+            "theta": slider("θ", start["theta"], 0.05, 1, step=0.05),
+            "four_speeds": checkbox(word["four_speeds"], start["four_speeds"]),
         }
-        super().__init__(drawing, list(controls.values()))
-        for name, control in controls.items():
-            ipywidgets.jslink((control, "value"), (drawing, name))
+        super().__init__(drawing, controls)
 
     def still(self) -> BookFigure:
         """Draw the figure as it stands, with the numbers of `attnlib`."""
@@ -185,18 +168,6 @@ class RotaryExplorer(LiveFigure):
             f"RotaryExplorer(query=({query}), key=({key}), "
             f"query_position={n}, key_position={m}, theta={theta:g}{four})"
         )
-
-
-def whole(name: str, value: Any, least: int, most: int) -> int:
-    """Return a whole number of a range.
-
-    Raises:
-        ValueError: If it is none.
-    """
-    number = numbers(name, value, ())
-    if not (number.is_integer() and least <= number <= most):
-        raise ValueError(f"{name} must be a whole number from {least} to {most}, got {value!r}")
-    return int(number)
 
 
 def _theta(value: Any) -> float:

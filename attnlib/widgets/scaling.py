@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import anywidget
-import ipywidgets
 import numpy as np
 import torch
 import traitlets
@@ -15,7 +13,9 @@ from torch import Tensor
 
 from attnlib.functional import masked_softmax
 from attnlib.plotting import BookFigure
-from attnlib.widgets.live_figure import LiveFigure, module, style, texts
+from attnlib.widgets.arguments import texts
+from attnlib.widgets.controls import buttons, slider
+from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style
 from attnlib.widgets.scaling_still import draw_still
 
 WIDTHS = tuple(2**exponent for exponent in range(11))
@@ -98,7 +98,7 @@ def measure(exponent: int, divisor: float, query: int) -> dict[str, Any]:
     }
 
 
-class ScalingDrawing(anywidget.AnyWidget):
+class ScalingDrawing(Drawing):
     """The drawing: its numbers are computed in the browser, from these traits."""
 
     _esm = module("scaling.js")
@@ -110,8 +110,6 @@ class ScalingDrawing(anywidget.AnyWidget):
     exponent = traitlets.Int(min=0, max=len(WIDTHS) - 1).tag(sync=True)
     divisor = traitlets.Int(min=0, max=len(DIVISORS) - 1).tag(sync=True)
     query = traitlets.Int(min=1, max=QUERIES).tag(sync=True)
-    start = traitlets.Dict().tag(sync=True)
-    words = traitlets.Dict().tag(sync=True)
 
 
 class ScalingExplorer(LiveFigure):
@@ -124,11 +122,6 @@ class ScalingExplorer(LiveFigure):
         divisor: What the scores are divided by at the start: "1", "√d" or "d".
         query: Whose weights are shown at the start, counted from 1 to 64.
         words: Replacements for the English words in the figure; `WORDS` lists them.
-
-    Attributes:
-        drawing: The drawing; its traits `exponent` (d is 2 to that power), `divisor` (its place in
-            `DIVISORS`) and `query` follow the reader.
-        controls: A slider, the buttons of the divisor, and another slider.
 
     Raises:
         ValueError: If one of them is not among these.
@@ -159,35 +152,14 @@ class ScalingExplorer(LiveFigure):
             words=texts(WORDS, words),
             **start,
         )
-        controls = [
-            ipywidgets.IntSlider(
-                value=start["exponent"],
-                min=0,
-                max=len(WIDTHS) - 1,
-                description="log₂ d",
-                layout=ipywidgets.Layout(width="auto"),
+        controls = {
+            "exponent": slider("log₂ d", start["exponent"], 0, len(WIDTHS) - 1),
+            "query": slider(drawing.words["query"], start["query"], 1, QUERIES),
+            "divisor": buttons(
+                drawing.words["divide"], list(DIVISORS), start["divisor"], width="72px"
             ),
-            ipywidgets.ToggleButtons(
-                options=list(DIVISORS),
-                index=start["divisor"],
-                description=drawing.words["divide"],
-                style={"button_width": "72px", "description_width": "84px"},
-                layout=ipywidgets.Layout(
-                    width="auto", display="flex", flex_flow="row wrap", align_items="baseline"
-                ),
-            ),
-            ipywidgets.IntSlider(
-                value=start["query"],
-                min=1,
-                max=QUERIES,
-                description=drawing.words["query"],
-                layout=ipywidgets.Layout(width="auto"),
-            ),
-        ]
+        }
         super().__init__(drawing, controls)
-        ipywidgets.jslink((controls[0], "value"), (drawing, "exponent"))
-        ipywidgets.jslink((controls[1], "index"), (drawing, "divisor"))
-        ipywidgets.jslink((controls[2], "value"), (drawing, "query"))
 
     def still(self) -> BookFigure:
         """Draw the figure as it stands, with the weights of `attnlib`."""

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import {
-  dot, fixed, pair, readNumber, readRow, readRows, readTokens, softmax, weightedSum,
+  dot, fixed, pair, readFlag, readNumber, readRow, readRows, readTokens, readWhole, softmax, weightedSum,
 } from '../../attnlib/widgets/static/common.js';
 
 const close = (actual, expected, message) => {
@@ -72,4 +72,25 @@ test('readers name what is wrong', () => {
   assert.match(message(rows, [[1, 2], [3]]), /^it\[1\] must be 2 finite numbers, got \[3\]/);
   assert.match(message(rows, [[1, NaN], [3, 4]]), /^it\[0\] must be 2 finite numbers, got \[1,"NaN"\]/);
   assert.match(message(rows, [[1, 2], 'xy']), /^it\[1\]/);
+});
+
+test('readWhole takes whole numbers of its range', () => {
+  for (const value of [0, 7, 40]) assert.equal(readWhole(model({ it: value }), 'it', 0, 40), value);
+});
+
+test('readWhole names what is wrong', () => {
+  for (const value of [-1, 41, 2.5]) {
+    const message = `it must be a whole number from 0 to 40, got ${value}`;
+    assert.throws(() => readWhole(model({ it: value }), 'it', 0, 40), { message });
+  }
+  for (const value of [NaN, Infinity, '3', null, undefined]) {
+    assert.throws(() => readWhole(model({ it: value }), 'it', 0, 40), /^Error: it must be a finite number/);
+  }
+});
+
+test('readFlag takes true and false alone', () => {
+  for (const value of [true, false]) assert.equal(readFlag(model({ it: value }), 'it'), value);
+  for (const value of [0, 'true', null, undefined]) {
+    assert.throws(() => readFlag(model({ it: value }), 'it'), /^Error: it must be true or false, got /);
+  }
 });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import figure, { decode, meanOfHeads, onCurve, outlines } from '../../attnlib/widgets/static/multi_head.js';
+import { onCurve } from '../../attnlib/widgets/static/head_lines.js';
+import { outlines } from '../../attnlib/widgets/static/head_maps.js';
+import figure, { decode, meanOfHeads } from '../../attnlib/widgets/static/multi_head.js';
 
 const encode = (numbers) => {
   const bytes = Buffer.alloc(4 * numbers.length);

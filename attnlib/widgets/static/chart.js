@@ -1,37 +1,8 @@
 // A rectangle with a grid, for curves over whole numbers (positions, distances): what the figures about
 // positions share.
 
-import { fixed, html, readNumber, set, svg, write } from './common.js';
+import { fixed, set, svg, write } from './common.js';
 import { gridStep, SIDE } from './plane.js';
-
-export function readWhole(model, name, least, most) {
-  const value = readNumber(model, name);
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new Error(`${name} must be a whole number from ${least} to ${most}, got ${value}`);
-  }
-  return value;
-}
-
-/** The line on top of a figure: a hint, and a button that puts `traits` back to their values in `start`. */
-export function head(root, model, traits) {
-  const [words, start] = ['words', 'start'].map((name) => model.get(name));
-  set(root, { role: 'group', 'aria-label': words.figure });
-  const bar = html('div', { class: 'attn-bar' }, root);
-  html('p', { class: 'attn-hint' }, bar, words.hint);
-  html('button', { class: 'attn-button', type: 'button' }, bar, words.reset).addEventListener('click', () => {
-    for (const name of traits) model.set(name, start[name]);
-    model.save_changes();
-  });
-}
-
-/** A titled place for a drawing; `draw(place)` fills it, and a note goes below. */
-export function panel(parent, title, note, draw) {
-  const place = html('div', { class: 'attn-panel' }, parent);
-  html('p', { class: 'attn-title' }, place, title);
-  const drawn = draw(place);
-  html('p', { class: 'attn-note' }, place, note);
-  return drawn;
-}
 
 /** The frame of a drawing that is `SIDE` wide. */
 export const frame = (parent, height, attributes) =>

@@ -56,8 +56,34 @@ export const html = (tag, attributes = {}, parent = null, text = undefined) =>
 export const svg = (tag, attributes = {}, parent = null, text = undefined) =>
   append(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, parent, text);
 
+/** A titled place for a drawing; `draw(place)` fills it, and a note goes below. Returns what `draw` returned. */
+export function panel(parent, title, note, draw) {
+  const place = html('div', { class: 'attn-panel' }, parent);
+  html('p', { class: 'attn-title' }, place, title);
+  const drawn = draw(place);
+  html('p', { class: 'attn-note' }, place, note);
+  return drawn;
+}
+
+/** Let keys act: `actions` is key name -> function. Browsers keep their own keys (Alt and an arrow: back). */
+export function onKeys(element, actions) {
+  element.addEventListener('keydown', (event) => {
+    if (!Object.hasOwn(actions, event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    actions[event.key](event);
+  });
+}
+
+/** The line on top of a figure: a hint, and the button that puts all back. */
+function head(root, words, reset) {
+  set(root, { role: 'group', 'aria-label': words.figure });
+  const bar = html('div', { class: 'attn-bar' }, root);
+  html('p', { class: 'attn-hint' }, bar, words.hint);
+  html('button', { class: 'attn-button', type: 'button' }, bar, words.reset).addEventListener('click', reset);
+}
+
 /** An invisible text that screen readers speak once it has stood still for a moment. */
-export function liveRegion(parent, signal, delay = 700) {
+function liveRegion(parent, signal, delay = 700) {
   const region = html('div', { class: 'attn-hidden', role: 'status', 'aria-live': 'polite' }, parent);
   let timer;
   signal.addEventListener('abort', () => clearTimeout(timer));
@@ -70,13 +96,34 @@ export function liveRegion(parent, signal, delay = 700) {
 // --- traits: whatever comes in is checked, for the message is what the reader sees ------------------
 
 // JSON writes NaN as null, which would hide what is wrong.
-const shown = (value) =>
+export const shown = (value) =>
   String(JSON.stringify(value, (_, v) => (typeof v === 'number' && !Number.isFinite(v) ? String(v) : v))).slice(0, 60);
 
 export function readNumber(model, name) {
   const value = model.get(name);
   if (!Number.isFinite(value)) throw new Error(`${name} must be a finite number, got ${shown(value)}`);
   return value;
+}
+
+export function readWhole(model, name, least, most) {
+  const value = readNumber(model, name);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new Error(`${name} must be a whole number from ${least} to ${most}, got ${value}`);
+  }
+  return value;
+}
+
+export function readFlag(model, name) {
+  const value = model.get(name);
+  if (typeof value !== 'boolean') throw new Error(`${name} must be true or false, got ${shown(value)}`);
+  return value;
+}
+
+/** Values by name. */
+function readNamed(model, name) {
+  const values = model.get(name);
+  if (!values || typeof values !== 'object') throw new Error(`${name} must be values by name, got ${shown(values)}`);
+  return values;
 }
 
 export function readTokens(model, name, most) {
@@ -117,14 +164,40 @@ export function readRows(model, name, count, width) {
 /**
  * Make the default export of a figure's module.
  *
+ * Every figure has the traits `words` (its texts, among them figure, hint and reset) and `start` (live trait
+ * -> its value when the figure was made, to which "reset" returns).
+ *
  * @param {object} figure
  * @param {string[]} figure.structure traits that decide which elements there are: all are drawn anew
- * @param {string[]} figure.live traits that change often: they only call what `draw` returned
+ * @param {string[]} figure.live traits that controls change: they only call what `draw` returned
  * @param {(model) => object} figure.read the checked state; throws an Error for the reader's eyes
- * @param {(root, state, model, signal) => (state) => void} figure.draw builds the elements and returns
- *   the function that updates them
+ * @param {(root, state, {words, model, put}) => (state) => {numbers, told}} figure.draw builds the elements;
+ *   `put` sets live traits. It returns the function that updates them and tells what is shown: `numbers` in
+ *   full precision (kept in data-numbers, where tests find them), `told` for a screen reader.
  */
 export function liveFigure({ structure, live, read, draw }) {
+  const structural = ['words', 'start', ...structure];
+
+  function build(root, model, state, signal) {
+    const [words, start] = ['words', 'start'].map((name) => readNamed(model, name));
+    const missing = live.find((name) => !Object.hasOwn(start, name));
+    if (missing) throw new Error(`start must have the traits ${live.join(', ')}, got no ${missing}`);
+    const put = (changes) => {
+      for (const [name, value] of Object.entries(changes)) model.set(name, value);
+      model.save_changes();
+    };
+    head(root, words, () => put(start));
+    const update = draw(root, state, { words, model, put });
+    const say = liveRegion(root, signal);
+    let first = true; // the opening state can be read; only changes are spoken
+    return (now) => {
+      const { numbers, told } = update(now);
+      root.dataset.numbers = JSON.stringify(numbers);
+      if (!first) say(told);
+      first = false;
+    };
+  }
+
   function render({ model, el }) {
     const root = html('div', { class: 'attn-figure' }, el);
     let drawn = new AbortController();
@@ -139,7 +212,7 @@ export function liveFigure({ structure, live, read, draw }) {
           drawn.abort();
           drawn = new AbortController();
           root.replaceChildren();
-          update = draw(root, state, model, drawn.signal);
+          update = build(root, model, state, drawn.signal);
         }
         update(state);
       } catch (error) {
@@ -157,13 +230,13 @@ export function liveFigure({ structure, live, read, draw }) {
       update = null;
       soon();
     };
-    for (const name of structure) model.on(`change:${name}`, afresh);
+    for (const name of structural) model.on(`change:${name}`, afresh);
     for (const name of live) model.on(`change:${name}`, soon);
     paint();
     return () => {
       cancelAnimationFrame(frame);
       drawn.abort();
-      for (const name of structure) model.off(`change:${name}`, afresh);
+      for (const name of structural) model.off(`change:${name}`, afresh);
       for (const name of live) model.off(`change:${name}`, soon);
     };
   }

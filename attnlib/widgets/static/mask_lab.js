@@ -1,7 +1,7 @@
 // MaskLab: who may attend to whom, and what is left after the softmax; see mask_lab.py.
 
 import {
-  fixed, html, liveFigure, liveRegion, readNumber, readRows, readTokens, set, softmax, write,
+  fixed, html, liveFigure, onKeys, readFlag, readRows, readTokens, readWhole, set, shown, softmax, write,
 } from './common.js';
 
 const MOST_TOKENS = 12; // the same number as in mask_lab.py
@@ -71,21 +71,13 @@ export function build({ n, validLen, isCausal, window, painted }) {
 
 // --- traits ----------------------------------------------------------------------------------
 
-function readWhole(model, name, least, most) {
-  const value = readNumber(model, name);
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new Error(`${name} must be a whole number from ${least} to ${most}, got ${value}`);
-  }
-  return value;
-}
-
 function readPainted(model, n) {
   const painted = model.get('painted');
   const place = (value) => Number.isInteger(value) && value >= 0 && value < n;
   const good = (cell) => Array.isArray(cell) && cell.length === 3 && place(cell[0]) && place(cell[1]) && [0, 1].includes(cell[2]);
   if (!Array.isArray(painted) || !painted.every(good)) {
     const bad = Array.isArray(painted) ? painted.find((cell) => !good(cell)) : painted;
-    throw new Error(`painted must hold cells [query, key, 0 or 1] below ${n}, got ${JSON.stringify(bad)}`);
+    throw new Error(`painted must hold cells [query, key, 0 or 1] below ${n}, got ${shown(bad)}`);
   }
   return painted;
 }
@@ -98,7 +90,7 @@ function read(model) {
     tokens,
     scores: readRows(model, 'scores', n, n),
     validLen: readWhole(model, 'valid_len', 0, n),
-    isCausal: Boolean(model.get('is_causal')),
+    isCausal: readFlag(model, 'is_causal'),
     window: readWhole(model, 'window', 1, n),
     painted: readPainted(model, n),
     convention: readWhole(model, 'convention', 0, CONVENTIONS.length - 1),
@@ -107,15 +99,7 @@ function read(model) {
 
 // --- drawing ---------------------------------------------------------------------------------
 
-function draw(root, state, model, signal) {
-  const words = model.get('words');
-  set(root, { role: 'group', 'aria-label': words.figure });
-  const bar = html('div', { class: 'attn-bar' }, root);
-  html('p', { class: 'attn-hint' }, bar, words.hint);
-  html('button', { class: 'attn-button', type: 'button' }, bar, words.reset).addEventListener('click', () => {
-    for (const [name, value] of Object.entries(model.get('start'))) model.set(name, value);
-    model.save_changes();
-  });
+function draw(root, state, { words, model, put }) {
   const parts = html('div', { class: 'attn-lab' }, root);
   parts.style.setProperty('--n', state.n);
   let touched = null;
@@ -124,13 +108,10 @@ function draw(root, state, model, signal) {
     const now = read(model);
     const mask = combine(now);
     touched = last;
-    model.set('painted', paint(now, cells, !cells.some(([i, j]) => mask[i][j])));
-    model.save_changes();
+    put({ painted: paint(now, cells, !cells.some(([i, j]) => mask[i][j])) });
   });
   const elsewhere = drawWritten(parts, state, words);
-  const status = html('p', { class: 'attn-lab-status' }, parts);
-  const say = liveRegion(root, signal);
-  let first = true;
+  const status = html('p', { class: 'attn-lab-status' }, parts.firstChild);
   return (now) => {
     const mask = combine(now);
     const weights = now.scores.map((row, i) => maskedSoftmax(row, mask[i]));
@@ -138,9 +119,9 @@ function draw(root, state, model, signal) {
     elsewhere({ ...now, mask });
     const summary = summarise(now, mask, words);
     write(status, summary);
-    root.dataset.numbers = JSON.stringify({ mask, weights });
-    if (!first) say(`${touched ? `${touched()}. ` : ''}${summary}`); // the opening state can be read
-    [first, touched] = [false, null];
+    const cell = touched ? `${touched()}. ` : ''; // spoken first: it is what the reader's hand is on
+    touched = null;
+    return { numbers: { mask, weights }, told: cell + summary };
   };
 }
 
@@ -208,22 +189,16 @@ function drawGrid(parent, { n, tokens }, words, toggle) {
       });
     }
   }
-  table.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const [i, j] = here;
-    const keys = {
-      ArrowLeft: () => move(i, j - 1),
-      ArrowRight: () => move(i, j + 1),
-      ArrowUp: () => move(i - 1, j),
-      ArrowDown: () => move(i + 1, j),
-      Home: () => move(i, 0),
-      End: () => move(i, n - 1),
-      ' ': press,
-      Enter: press,
-    };
-    if (!keys[event.key]) return;
-    event.preventDefault();
-    keys[event.key]();
+  const step = (down, right) => () => move(here[0] + down, here[1] + right);
+  onKeys(table, {
+    ArrowLeft: step(0, -1),
+    ArrowRight: step(0, 1),
+    ArrowUp: step(-1, 0),
+    ArrowDown: step(1, 0),
+    Home: () => move(here[0], 0),
+    End: () => move(here[0], n - 1),
+    ' ': press,
+    Enter: press,
   });
 
   const numbers = rows.map(({ cells }) => cells.map((cell) => html('span', {}, cell)));
@@ -272,7 +247,7 @@ function drawWritten(parent, { n, tokens }, words) {
 }
 
 export default liveFigure({
-  structure: ['tokens', 'scores', 'start', 'words'],
+  structure: ['tokens', 'scores'],
   live: ['valid_len', 'is_causal', 'window', 'painted', 'convention'],
   read,
   draw,

@@ -1,19 +1,15 @@
 // PositionalEncodingExplorer: the sinusoidal encoding as a map of cells, as curves, and the dot product of
 // two of its rows; see positional_encoding.py.
 
-import { dot, fixed, html, liveFigure, liveRegion, readNumber, set, svg, write } from './common.js';
-import { SIDE } from './plane.js';
-import { chart, frame, head, marker, panel, readWhole, through } from './chart.js';
+import { dot, fixed, html, liveFigure, panel, readWhole, set, shown, svg, write } from './common.js';
+import { chart, marker, through } from './chart.js';
+import { drawMap, MAP_HEIGHT } from './encoding_map.js';
 
 const LENGTH = 60; // positions; these five numbers are those of positional_encoding.py
 const LAST = 39; // the last position of a slider: with the largest shift it is the last row
 const LAST_SHIFT = 20;
 const MOST_DIMS = 128;
 const MOST_COLUMNS = 4;
-const LIVE = ['dim', 'base_index', 'first', 'second', 'shift', 'columns'];
-const [POSITIVE, NEGATIVE] = [[43, 127, 211], [204, 96, 16]]; // 4 : 1 on white and on the dark paper alike
-const MAP = { left: 30, top: 16, width: 254, height: 240 }; // within a frame of SIDE × MAP_HEIGHT
-const MAP_HEIGHT = 276;
 const CURVES_HEIGHT = MAP_HEIGHT;
 const PRODUCTS_HEIGHT = 170;
 
@@ -54,167 +50,46 @@ function read(model) {
   if (dim % 2) throw new Error(`dim must be even, got ${dim}`);
   const bases = model.get('bases');
   if (!Array.isArray(bases) || !bases.length || !bases.every((base) => base > 0 && Number.isFinite(base))) {
-    throw new Error(`bases must be numbers above 0, got ${JSON.stringify(bases)}`);
+    throw new Error(`bases must be numbers above 0, got ${shown(bases)}`);
   }
   const base = bases[readWhole(model, 'base_index', 0, bases.length - 1)];
   const shift = readWhole(model, 'shift', 0, LAST_SHIFT);
   const [m, n] = ['first', 'second'].map((name) => readWhole(model, name, 0, LAST) + shift);
   const columns = model.get('columns');
   if (!Array.isArray(columns) || !columns.every((column) => Number.isInteger(column) && column >= 0)) {
-    throw new Error(`columns must be whole numbers from 0, got ${JSON.stringify(columns)}`);
+    throw new Error(`columns must be whole numbers from 0, got ${shown(columns)}`);
   }
   return { dim, base, m, n, columns: visible(columns, dim).sort((a, b) => a - b) };
 }
 
-function draw(root, state, model, signal) {
-  const words = model.get('words');
-  head(root, model, LIVE);
+function draw(root, state, { words, model, put }) {
   const panels = html('div', { class: 'attn-planes' }, root);
-  const pick = (column) => {
-    model.set('columns', choose(visible(model.get('columns'), model.get('dim')), column));
-    model.save_changes();
-  };
+  const pick = (column) => put({ columns: choose(visible(model.get('columns'), model.get('dim')), column) });
   const updates = [
-    drawMap(panels, words, pick), drawCurves(panels, words), drawProducts(panels, words), drawTable(panels, words),
+    drawMap(panels, words, LENGTH, pick), drawCurves(panels, words), drawProducts(panels, words), drawTable(panels, words),
   ];
-  const say = liveRegion(root, signal);
   let drawn = '';
   let table = {};
   return ({ dim, base, m, n, columns }) => {
     const fresh = drawn !== `${dim} ${base}`;
     if (fresh) {
+      drawn = `${dim} ${base}`;
       table = {
         P: encoding(LENGTH, dim, base),
         products: Array.from({ length: LENGTH }, (_, distance) => productAt(distance, dim, base)),
       };
     }
-    const product = dot(table.P[m], table.P[n]);
-    const now = { dim, base, m, n, columns, product, fresh, ...table };
-    for (const update of updates) update(now);
-    root.dataset.numbers = JSON.stringify({
-      dim, base, m, n, product, products: table.products, rows: [table.P[m], table.P[n]],
-      columns: Object.fromEntries(columns.map((column) => [column, table.P.map((row) => row[column])])),
-    });
-    // The opening state stands in the table; only changes are spoken.
-    if (drawn) say(`m = ${m}, n = ${n}, n − m = ${fixed(n - m, 0)}: ${words.product} ${fixed(product)}`);
-    drawn = `${dim} ${base}`;
+    const { P, products } = table;
+    const product = dot(P[m], P[n]);
+    for (const update of updates) update({ dim, base, m, n, columns, product, fresh, P });
+    return {
+      numbers: {
+        dim, base, m, n, product, products, rows: [P[m], P[n]],
+        columns: Object.fromEntries(columns.map((column) => [column, P.map((row) => row[column])])),
+      },
+      told: `m = ${m}, n = ${n}, n − m = ${fixed(n - m, 0)}: ${words.product} ${fixed(product)}`,
+    };
   };
-}
-
-/** The cells, with a cursor for pointer and keyboard, and the number under it. */
-function drawMap(parent, words, pick) {
-  const { left, top, width, height } = MAP;
-  const cell = height / LENGTH;
-  const view = {};
-  panel(parent, words.map, words.map_note, (panelRoot) => {
-    const scale = html('span', { class: 'attn-pe-scale', 'aria-hidden': 'true' }, panelRoot.firstChild, '−1');
-    html('span', { class: 'attn-pe-colors' }, scale);
-    scale.append('1');
-    view.place = html('div', {
-      class: 'attn-pe-map', tabindex: 0, role: 'slider', 'aria-roledescription': words.cell_role,
-      'aria-label': words.map, 'aria-valuemin': 0,
-    }, panelRoot);
-    view.canvas = html('canvas', { height: LENGTH, 'aria-hidden': 'true' }, view.place);
-    view.root = frame(view.place, MAP_HEIGHT, { 'aria-hidden': 'true' });
-    view.readout = html('p', { class: 'attn-pe-readout' }, panelRoot);
-  });
-  const { place, canvas, root, readout } = view;
-  Object.assign(canvas.style, {
-    left: `${(100 * left) / SIDE}%`, top: `${(100 * top) / MAP_HEIGHT}%`,
-    width: `${(100 * width) / SIDE}%`, height: `${(100 * height) / MAP_HEIGHT}%`,
-  });
-  for (let p = 0; p < LENGTH; p += 10) {
-    svg('text', { class: 'attn-tick', x: left - 5, y: top + p * cell + 6, 'text-anchor': 'end' }, root, String(p));
-  }
-  const ticks = svg('g', {}, root);
-  const marks = svg('g', {}, root);
-  const rows = ['m', 'n'].map((name, i) => {
-    // Around the row, so that its cells stay in sight.
-    const [halo, line] = [['attn-pe-halo', 2.25], ['attn-pe-row', 0.75]].map(([kind, gap]) =>
-      svg('rect', { class: kind, x: left - gap, width: width + 2 * gap, height: cell + 2 * gap }, root));
-    const leader = svg('path', { class: 'attn-pe-leader' }, root);
-    const text = svg('text', { class: 'attn-label', x: left + width + [5, 20][i] }, root, name);
-    return { halo, line, leader, text, gap: [3, 18][i] };
-  });
-  const cursor = svg('rect', { class: 'attn-pe-cursor', height: cell + 3 }, root);
-
-  let now = null;
-  let [row, column] = [0, 0];
-  const show = () => {
-    column = Math.min(column, now.dim - 1);
-    const x = width / now.dim;
-    set(cursor, { x: left + column * x - 1.5, y: top + row * cell - 1.5, width: x + 3 });
-    const hand = `${column % 2 ? 'cos' : 'sin'}(${row} / ${now.base}^(${2 * Math.floor(column / 2)}/${now.dim}))`;
-    const text = `P[${row}, ${column}] = ${hand} = ${fixed(now.P[row][column], 3)}`;
-    write(readout, text);
-    set(readout, { 'data-value': now.P[row][column] });
-    set(place, { 'aria-valuenow': column, 'aria-valuemax': now.dim - 1, 'aria-valuetext': text });
-  };
-  const point = (event) => {
-    const box = canvas.getBoundingClientRect();
-    const part = (value, count) => Math.min(Math.max(Math.floor(value * count), 0), count - 1);
-    column = part((event.clientX - box.left) / box.width, now.dim);
-    row = part((event.clientY - box.top) / box.height, LENGTH);
-    show();
-  };
-  place.addEventListener('pointermove', point);
-  place.addEventListener('click', (event) => {
-    point(event);
-    pick(column);
-  });
-  const arrows = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-  place.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (arrows[event.key]) {
-      const [down, right] = arrows[event.key].map((step) => step * (event.shiftKey ? 10 : 1));
-      row = Math.min(Math.max(row + down, 0), LENGTH - 1);
-      column = Math.min(Math.max(column + right, 0), now.dim - 1);
-      show();
-    } else if (event.key === 'Enter' || event.key === ' ') {
-      pick(column);
-    } else {
-      return;
-    }
-    event.preventDefault();
-  });
-
-  return (state) => {
-    if (state.fresh) {
-      paintCells(canvas, state.P, state.dim);
-      ticks.replaceChildren();
-      const step = [1, 2, 4, 8, 16, 32].find((each) => state.dim / each <= 8);
-      for (let j = 0; j < state.dim; j += step) {
-        svg('text', { class: 'attn-tick', x: left + ((j + 0.5) * width) / state.dim, y: top + height + 14, 'text-anchor': 'middle' }, ticks, String(j));
-      }
-    }
-    if (!now) [row, column] = [state.m, state.columns[0]];
-    now = state;
-    marks.replaceChildren();
-    state.columns.forEach((j, i) => {
-      const x = width / state.dim;
-      svg('rect', { class: `attn-pe-mark attn-pe-color-${i}`, x: left + j * x, y: top - 9, width: Math.max(x - 1, 1.5), height: 7 }, marks);
-    });
-    [state.m, state.n].forEach((p, i) => {
-      const y = top + p * cell;
-      set(rows[i].halo, { y: y - 2.25 });
-      set(rows[i].line, { y: y - 0.75 });
-      set(rows[i].leader, { d: `M${left + width},${y + cell / 2}h${rows[i].gap}` });
-      set(rows[i].text, { y: y + 7 });
-    });
-    show();
-  };
-}
-
-/** A cell's colour says the sign, its strength the size; the paper shines through, in the dark as well. */
-function paintCells(canvas, P, dim) {
-  canvas.width = dim;
-  const context = canvas.getContext('2d');
-  const image = context.createImageData(dim, LENGTH);
-  P.forEach((row, p) => row.forEach((value, j) => {
-    const color = value < 0 ? NEGATIVE : POSITIVE;
-    image.data.set([...color, Math.round(255 * Math.abs(value))], 4 * (p * dim + j));
-  }));
-  context.putImageData(image, 0, 0);
 }
 
 function drawCurves(parent, words) {
@@ -323,8 +198,8 @@ export const wave = (value) =>
   value < 10_000 ? fixed(value, value < 10 ? 2 : value < 100 ? 1 : 0) : `${fixed(value / 1000, 0)}k`;
 
 export default liveFigure({
-  structure: ['bases', 'start', 'words'],
-  live: LIVE,
+  structure: ['bases'],
+  live: ['dim', 'base_index', 'first', 'second', 'shift', 'columns'],
   read,
   draw,
 });

@@ -1,8 +1,8 @@
 // QueryKeyValueExplorer: keys as arrows, values as points, a query to drag; see query_key_value.py.
 
 import {
-  dot, fixed, html, liveFigure, liveRegion, pair, readNumber, readRow, readRows, readTokens, set, softmax,
-  svg, weightedSum, write,
+  dot, fixed, html, liveFigure, onKeys, pair, panel, readNumber, readRows, readTokens, set, softmax, svg,
+  weightedSum, write,
 } from './common.js';
 import { arrow, away, convexHull, label, labelPlaces, plane, project, SIDE, squareAround } from './plane.js';
 
@@ -21,60 +21,36 @@ function read(model) {
   const query = [readNumber(model, 'query_x'), readNumber(model, 'query_y')];
   const [scale, reach, step] = ['scale', 'reach', 'step'].map((name) => readNumber(model, name));
   if (!(reach > 0 && step > 0)) throw new Error(`reach and step must be above 0, got ${reach} and ${step}`);
-  const start = readRow(model, 'start', 2);
-  return { tokens, keys, values, query, scale, reach, step, start, ...attend(query, keys, values, scale) };
+  return { tokens, keys, values, query, scale, reach, step, ...attend(query, keys, values, scale) };
 }
 
-function draw(root, state, model, signal) {
-  const words = model.get('words');
-  const { reach, step, start } = state;
+function draw(root, state, { words, model, put }) {
+  const { reach, step } = state;
   // Asked of the model, not of what is painted: two keys may be pressed within one frame.
   const here = () => [model.get('query_x'), model.get('query_y')];
-  const put = ([x, y]) => {
-    model.set('query_x', x);
-    model.set('query_y', y);
-    model.save_changes();
-  };
   // toFixed: 3 * 0.05 is 0.15000000000000002, which nobody wants to see beside a slider.
   const snap = (value) =>
     Number((Math.round(Math.min(Math.max(value, -reach), reach) / step) * step).toFixed(9));
-  const move = (point) => put(point.map(snap));
+  const move = ([x, y]) => put({ query_x: snap(x), query_y: snap(y) });
+  const { query_x: x, query_y: y } = model.get('start');
+  const named = { token: model.get('query_token'), at: [x, y] };
 
-  set(root, { role: 'group', 'aria-label': words.figure });
-  const bar = html('div', { class: 'attn-bar' }, root);
-  html('p', { class: 'attn-hint' }, bar, words.hint);
-  html('button', { class: 'attn-button', type: 'button' }, bar, words.reset).addEventListener('click', () => put(start));
   const planes = html('div', { class: 'attn-planes' }, root);
   const updates = [
-    drawKeys(planes, state, words, { token: model.get('query_token'), here, move }),
-    drawValues(planes, state, words),
-    drawTable(root, state, words),
+    drawKeys(planes, state, words, { named, here, move }), drawValues(planes, state, words), drawTable(root, state, words),
   ];
-  const say = liveRegion(root, signal);
-  let first = true;
   return (now) => {
     for (const update of updates) update(now);
-    root.dataset.outputX = now.output[0];
-    root.dataset.outputY = now.output[1];
-    const rows = now.tokens.map(
-      (token, i) => `${token}: ${words.score} ${fixed(now.scores[i])}, ${words.weight} ${fixed(now.weights[i], 3)}`,
+    const { tokens, query, scores, weights, output } = now;
+    const rows = tokens.map(
+      (token, i) => `${token}: ${words.score} ${fixed(scores[i])}, ${words.weight} ${fixed(weights[i], 3)}`,
     );
-    // The opening state stands in the table; only changes are spoken.
-    if (!first) say(`${words.query} ${pair(now.query)}. ${rows.join('; ')}. ${words.output} ${pair(now.output)}.`);
-    first = false;
+    const told = `${words.query} ${pair(query)}. ${rows.join('; ')}. ${words.output} ${pair(output)}.`;
+    return { numbers: { query, scores, weights, output }, told };
   };
 }
 
-/** A titled place for a plane, with a note below it. */
-function panel(parent, title, note, draw) {
-  const figure = html('div', { class: 'attn-panel' }, parent);
-  html('p', { class: 'attn-title' }, figure, title);
-  const drawn = draw(figure);
-  html('p', { class: 'attn-note' }, figure, note);
-  return drawn;
-}
-
-function drawKeys(parent, { keys, tokens, reach, step, start }, words, { token, here, move }) {
+function drawKeys(parent, { keys, tokens, reach, step }, words, { named, here, move }) {
   const title = words.keys_plane;
   const edge = 1.13 * reach; // room for the ring at the utmost
   const { root, at, from } = panel(parent, title, words.keys_note, (place) =>
@@ -120,14 +96,11 @@ function drawKeys(parent, { keys, tokens, reach, step, start }, words, { token, 
   root.addEventListener('click', (event) => {
     if (!handle.contains(event.target)) move(from(event));
   });
-  const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-  handle.addEventListener('keydown', (event) => {
-    const direction = arrows[event.key];
-    if (!direction || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
+  const push = (right, up) => (event) => {
     const [[x, y], length] = [here(), (event.shiftKey ? 10 : 2) * step];
-    move([x + direction[0] * length, y + direction[1] * length]);
-  });
+    move([x + right * length, y + up * length]);
+  };
+  onKeys(handle, { ArrowLeft: push(-1, 0), ArrowRight: push(1, 0), ArrowUp: push(0, 1), ArrowDown: push(0, -1) });
 
   return ({ query, scores }) => {
     const tip = at(query);
@@ -142,8 +115,8 @@ function drawKeys(parent, { keys, tokens, reach, step, start }, words, { token, 
       set(feet[i], { cx: foot[0], cy: foot[1] });
       names[i](places[i], fixed(scores[i]));
     });
-    const atStart = token && query[0] === start[0] && query[1] === start[1];
-    write(queryName, atStart ? words.query_of.replace('{token}', token) : words.query);
+    const atStart = named.token && query[0] === named.at[0] && query[1] === named.at[1];
+    write(queryName, atStart ? words.query_of.replace('{token}', named.token) : words.query);
     set(queryName, besideTip(origin, tip, places));
     set(handle, {
       transform: `translate(${tip[0]} ${tip[1]})`,
@@ -216,7 +189,7 @@ function drawTable(parent, { tokens, keys, values, scale }, words) {
     const bar = html('span', { class: 'attn-fill' }, track);
     const number = html('span', {}, weight);
     html('td', { class: 'attn-column-value' }, row, pair(values[i]));
-    return { row, score, bar, number };
+    return { score, bar, number };
   });
   const sum = html('p', { class: 'attn-sum' }, parent);
   html('span', { class: 'attn-output-name' }, sum, words.output);
@@ -233,8 +206,7 @@ function drawTable(parent, { tokens, keys, values, scale }, words) {
   const result = html('strong', { class: 'attn-output-name' }, sum);
 
   return (now) => {
-    rows.forEach(({ row, score, bar, number }, i) => {
-      set(row, { 'data-score': now.scores[i], 'data-weight': now.weights[i] });
+    rows.forEach(({ score, bar, number }, i) => {
       write(score, fixed(now.scores[i]));
       bar.style.transform = `scaleX(${now.weights[i]})`;
       write(number, fixed(now.weights[i], 3));
@@ -245,7 +217,7 @@ function drawTable(parent, { tokens, keys, values, scale }, words) {
 }
 
 export default liveFigure({
-  structure: ['tokens', 'key_vectors', 'value_vectors', 'scale', 'reach', 'step', 'start', 'query_token', 'words'],
+  structure: ['tokens', 'key_vectors', 'value_vectors', 'scale', 'reach', 'step', 'query_token'],
   live: ['query_x', 'query_y'],
   read,
   draw,

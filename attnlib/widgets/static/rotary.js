@@ -1,14 +1,15 @@
 // RotaryExplorer: a query and a key turn with their positions, their score follows the distance; see
 // rotary.py.
 
-import { dot, fixed, html, liveFigure, liveRegion, readNumber, readRow, set, svg, write } from './common.js';
+import {
+  dot, fixed, html, liveFigure, panel, readFlag, readNumber, readRow, readWhole, set, svg, write,
+} from './common.js';
 import { arrow, SIDE } from './plane.js';
-import { chart, dots, frame, head, marker, panel, readWhole, through } from './chart.js';
+import { chart, dots, frame, marker, through } from './chart.js';
 
 const LAST = 40; // the last position and the longest distance; LAST and LAST_SHIFT are those of rotary.py
 const LAST_SHIFT = 100;
 const HEIGHT = 208; // of the chart
-const LIVE = ['query_position', 'key_position', 'shift', 'theta', 'four_speeds'];
 const NAMES = ['1', 'θ', 'θ²', 'θ³'];
 
 export const turn = ([a, b], angle) => {
@@ -32,28 +33,22 @@ function read(model) {
   const [n, m] = ['query_position', 'key_position'].map((name) => readWhole(model, name, 0, LAST) + shift);
   const theta = readNumber(model, 'theta');
   if (!(theta > 0 && theta <= 1)) throw new Error(`theta must be above 0 and at most 1, got ${theta}`);
-  const four = model.get('four_speeds');
-  if (typeof four !== 'boolean') throw new Error(`four_speeds must be true or false, got ${four}`);
-  const powers = four ? [0, 1, 2, 3] : [1];
+  const powers = readFlag(model, 'four_speeds') ? [0, 1, 2, 3] : [1];
   const speeds = powers.map((power) => theta ** power);
   const names = powers.map((power) => NAMES[power]);
   return { query, key, n, m, theta, speeds, names, ...rotate(query, key, n, m, speeds) };
 }
 
-function draw(root, state, model, signal) {
-  const words = model.get('words');
-  head(root, model, LIVE);
+function draw(root, state, { words }) {
   const panels = html('div', { class: 'attn-planes' }, root);
   const updates = [drawArrows(panels, words), drawScores(panels, words), drawTable(panels.lastChild, words)];
-  const say = liveRegion(root, signal);
-  let first = true;
   return (now) => {
     for (const update of updates) update(now);
     const { n, m, theta, queries, keys, scores, score } = now;
-    root.dataset.numbers = JSON.stringify({ n, m, theta, queries, keys, scores, score });
-    // The opening state stands in the table; only changes are spoken.
-    if (!first) say(`n = ${n}, m = ${m}, n − m = ${fixed(n - m, 0)}: ${words.score} ${fixed(score)}`);
-    first = false;
+    return {
+      numbers: { n, m, theta, queries, keys, scores, score },
+      told: `n = ${n}, m = ${m}, n − m = ${fixed(n - m, 0)}: ${words.score} ${fixed(score)}`,
+    };
   };
 }
 
@@ -171,8 +166,8 @@ function drawTable(parent, words) {
 }
 
 export default liveFigure({
-  structure: ['query_vector', 'key_vector', 'start', 'words'],
-  live: LIVE,
+  structure: ['query_vector', 'key_vector'],
+  live: ['query_position', 'key_position', 'shift', 'theta', 'four_speeds'],
   read,
   draw,
 });

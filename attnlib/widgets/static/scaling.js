@@ -1,6 +1,6 @@
 // ScalingExplorer: dot products of width d, divided, through the softmax; see scaling.py.
 
-import { fixed, html, liveFigure, liveRegion, readNumber, set, softmax, svg, write } from './common.js';
+import { fixed, html, liveFigure, readWhole, set, softmax, svg, write } from './common.js';
 
 // The same numbers as in scaling.py.
 const WIDTHS = Array.from({ length: 11 }, (_, exponent) => 2 ** exponent);
@@ -66,14 +66,6 @@ export function histogram(values) {
 
 // --- traits ----------------------------------------------------------------------------------
 
-function readWhole(model, name, least, most) {
-  const value = readNumber(model, name);
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new Error(`${name} must be a whole number from ${least} to ${most}, got ${value}`);
-  }
-  return value;
-}
-
 /** The dot products [width][query][key] out of the text that carries them. */
 export function parse(hundredths) {
   const numbers = String(hundredths).split(' ').map((text) => (text ? Number(text) / 100 : NaN));
@@ -95,34 +87,25 @@ const read = (model) => ({
 
 // --- drawing ---------------------------------------------------------------------------------
 
-function draw(root, state, model, signal) {
-  const words = model.get('words');
+function draw(root, state, { words, model }) {
   const products = parse(model.get('hundredths'));
-  set(root, { role: 'group', 'aria-label': words.figure });
-  const bar = html('div', { class: 'attn-bar' }, root);
-  html('p', { class: 'attn-hint' }, bar, words.hint);
-  html('button', { class: 'attn-button', type: 'button' }, bar, words.reset).addEventListener('click', () => {
-    for (const [name, value] of Object.entries(model.get('start'))) model.set(name, value);
-    model.save_changes();
-  });
   const setting = html('p', { class: 'attn-setting' }, root);
   const parts = html('div', { class: 'attn-parts' }, root);
   const charts = html('div', { class: 'attn-charts' }, parts);
   const [scoresChart, weightsChart] = [drawScores(charts, words), drawWeights(charts, words)];
   const gauges = drawGauges(parts, words);
   html('p', { class: 'attn-note' }, parts, words.note);
-  const say = liveRegion(root, signal);
-  let first = true;
   return ({ exponent, choice, query }) => {
     const d = WIDTHS[exponent];
     const divisor = DIVISORS[choice](d);
     const { scores, weights, ...now } = measure(products[exponent], d, divisor);
     const formula = `d = ${d}, w = softmax(q · k${['', ` / √${d}`, ` / ${d}`][choice]})`;
     write(setting, formula);
-    const told = [scoresChart(scores, now.std, choice), weightsChart(weights[query - 1], now.mean, query), gauges(now)];
-    root.dataset.numbers = JSON.stringify({ d, divisor, query, ...now, weights: weights[query - 1] });
-    if (!first) say(`${formula}. ${told.join('. ')}.`); // the opening state can be read, not only heard
-    first = false;
+    const looks = [scoresChart(scores, now.std, choice), weightsChart(weights[query - 1], now.mean, query), gauges(now)];
+    return {
+      numbers: { d, divisor, query, ...now, weights: weights[query - 1] },
+      told: `${formula}. ${looks.join('. ')}.`,
+    };
   };
 }
 
@@ -252,7 +235,7 @@ function drawGauges(parent, words) {
 }
 
 export default liveFigure({
-  structure: ['hundredths', 'start', 'words'],
+  structure: ['hundredths'],
   live: ['exponent', 'divisor', 'query'],
   read,
   draw,

@@ -1,0 +1,15 @@
+// How MultiHeadView tells heads apart: by number, dashes and colour.
+
+import { html } from './common.js';
+
+export const MOST_LABELS = 12; // beside a heat map
+// A colour for each head is in multi_head.css; nobody has to tell heads apart by it alone.
+const DASHES = ['none', '9 4', '2 3', '14 4 3 4', '5 5', '18 5', '3 6', '9 3 2 3 2 3'];
+
+export const badge = (parent, head) => html('span', { class: `attn-heads-badge attn-heads-${head}` }, parent, head);
+export const dash = (head, heads) => (head < heads ? DASHES[head % DASHES.length] : '1 3'); // the last is the mean
+export const colorOf = (head, heads) => (head < heads ? `attn-heads-${head}` : 'attn-heads-mean');
+
+/** One row of a matrix whose rows stand one after the other. */
+export const rowOf = (matrix, row, columns) => matrix.subarray(row * columns, (row + 1) * columns);
+export const strongest = (row) => row.reduce((best, weight, i) => (weight > row[best] ? i : best), 0);
