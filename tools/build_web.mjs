@@ -1,5 +1,6 @@
 // Builds what the book's pages load besides the theme into book/_static/vendor:
 //   book-widgets.js   the loader of the live figures (book/web), one file
+//   controls.css      style of the standard controls; lean_pages.py puts it in front of book.css
 //   katex/            style and fonts of the formulas, which Sphinx has rendered beforehand
 //   fonts/            the text face
 //   LICENSES.txt      the licences of everything in there
@@ -35,9 +36,9 @@ async function buildLoader() {
     entryPoints: ['book/web/main.js'],
     format: 'iife',
     target: 'es2022',
-    define: { CONTROLS_CSS: JSON.stringify(style.outputFiles[0].text) },
   });
   write('book-widgets.js', script.outputFiles[0].contents);
+  write('controls.css', style.outputFiles[0].contents);
   return [...Object.keys(style.metafile.inputs), ...Object.keys(script.metafile.inputs)];
 }
 
@@ -99,6 +100,6 @@ const loader = fs.readFileSync(path.join(target, 'book-widgets.js'));
 const kilobytes = (bytes) => `${Math.round(bytes / 1000)} kB`;
 console.log(`book/_static/vendor: loader ${kilobytes(loader.length)}, ${kilobytes(gzipSync(loader).length)} gzipped`);
 if (process.argv.includes('--sizes')) {
-  const result = await esbuild.build({ ...options, entryPoints: ['book/web/main.js'], format: 'iife', define: { CONTROLS_CSS: '""' } });
+  const result = await esbuild.build({ ...options, entryPoints: ['book/web/main.js'], format: 'iife' });
   console.log(await esbuild.analyzeMetafile(result.metafile));
 }

@@ -27,6 +27,8 @@ ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
 ICON_RULE = re.compile(r"(\.fa-[a-z0-9-]+:before,?)+")
 GLYPH = re.compile(r"\\([ef][0-9a-f]{3})\b|([\ue000-\uf8ff])")
 
+CONTROLS = "vendor/controls.css"  # of the standard controls; book.css overrides some of it
+
 # Files next to book.css. Loaded after it, they would break lines anew in front of the reader.
 INSIDE_THE_STYLE = (
     "vendor/fonts/source-sans-3-latin-wght-normal.woff2",
@@ -110,8 +112,8 @@ def cut(path: Path, codes: set[int]) -> None:
     subset.save_font(font, path, options)
 
 
-def put_fonts_inside(source: Path, static: Path) -> None:
-    """Write the stylesheet anew, with fonts themselves in place of their addresses."""
+def complete_style(source: Path, static: Path) -> None:
+    """Write the stylesheet anew: behind that of the controls, and with fonts, not their addresses."""
     css = source.read_text("utf-8")
     for name in INSIDE_THE_STYLE:
         address = f'url("{name}")'
@@ -119,7 +121,8 @@ def put_fonts_inside(source: Path, static: Path) -> None:
             raise ExtensionError(f"{source.name} must name {address}")
         font = base64.b64encode((static / name).read_bytes()).decode()
         css = css.replace(address, f'url("data:font/woff2;base64,{font}")')
-    (static / source.name).write_text(css, "utf-8")
+    controls = (static / CONTROLS).read_text("utf-8")
+    (static / source.name).write_text(controls + css, "utf-8")
 
 
 def finish(app: Sphinx, exception: Exception | None) -> None:
@@ -133,7 +136,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     for pattern in ("vendor/fonts/*-latin-ext-*.woff2", "vendor/katex/fonts/*.woff2"):
         for path in site.glob(f"_static/{pattern}"):
             cut(path, letters)
-    put_fonts_inside(Path(app.confdir, "book/_static/book.css"), site / "_static")
+    complete_style(Path(app.confdir, "book/_static/book.css"), site / "_static")
     first = {"language": app.config.language, "title": escape(app.config.html_title)}
     page = f"{app.config.root_doc}.html"
     (site / "index.html").write_text(FIRST_PAGE.format(page=page, **first), "utf-8")

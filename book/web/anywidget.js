@@ -21,9 +21,9 @@ function evaluate(source) {
 function addStyle(css) {
   if (!css || styles.has(css)) return;
   styles.add(css);
-  const element = document.createElement('style');
-  element.textContent = css;
-  document.head.append(element);
+  const sheet = new CSSStyleSheet(); // unlike a style element, no strict policy forbids it
+  sheet.replaceSync(css);
+  document.adoptedStyleSheets.push(sheet);
 }
 
 /** What a figure's code sees of its model; listeners of a removed view go with it. */

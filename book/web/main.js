@@ -46,9 +46,6 @@ function start() {
   document.removeEventListener('readystatechange', start);
   const figures = document.querySelectorAll('.live-figure');
   if (!figures.length) return;
-  const style = document.createElement('style');
-  style.textContent = CONTROLS_CSS; // put in by tools/build_web.mjs
-  document.head.prepend(style); // before the book's own style, which may override it
   const saved = JSON.parse(document.querySelector(STATE)?.textContent ?? '{"state": {}}').state;
   const managerOf = managers(saved);
   // Figures further down cost nothing until the reader comes near.
