@@ -1,6 +1,7 @@
 """A real Chromium, the built book over http and as files, and a record of all that goes wrong."""
 
 import functools
+import gzip
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -8,9 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.browser.policy import policy
 from tests.site.built import SITE
 from tools.find_browser import find_browser
 
+TEXTS = {".html", ".css", ".js", ".json", ".svg", ".txt"}
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -29,7 +32,34 @@ def browser():
         browser.close()
 
 
-class Quiet(SimpleHTTPRequestHandler):
+@functools.cache
+def packed(path: Path) -> bytes:
+    """Return a file as a host sends it: texts gzipped; pictures and fonts are small already."""
+    content = path.read_bytes()
+    return gzip.compress(content, 9) if path.suffix in TEXTS else content
+
+
+class Host(SimpleHTTPRequestHandler):
+    """Such a server as books are published on: gzip, lasting connections, a strict policy."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        path = Path(self.translate_path(self.path))
+        if path.is_dir() or not path.exists():
+            self.send_error(404)
+            return
+        body = packed(path)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Length", str(len(body)))
+        if path.suffix in TEXTS:
+            self.send_header("Content-Encoding", "gzip")
+        if path.suffix == ".html":
+            self.send_header("Content-Security-Policy", policy(path.read_text(encoding="utf-8")))
+        self.end_headers()
+        self.wfile.write(body)
+
     def log_message(self, *_):
         pass
 
@@ -37,7 +67,7 @@ class Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def server():
     """Serve the built book on this machine only; the address ends with a slash."""
-    handler = functools.partial(Quiet, directory=SITE)
+    handler = functools.partial(Host, directory=SITE)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
         httpd.daemon_threads = True
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
@@ -89,9 +119,7 @@ class Visit:
         return [figure.get_attribute("data-state") for figure in figures]
 
 
-@pytest.fixture
-def visit(browser, server):
-    """Return a function that opens a window: `visit()`, `visit("file", color_scheme="dark")`."""
+def opening(browser, server):
     visits = []
 
     def opened(origin="http", **options):
@@ -102,6 +130,18 @@ def visit(browser, server):
     yield opened
     for each in visits:
         each.context.close()
+
+
+@pytest.fixture
+def visit(browser, server):
+    """Return a function that opens a window: `visit()`, `visit("file", color_scheme="dark")`."""
+    yield from opening(browser, server)
+
+
+@pytest.fixture(scope="module")
+def lasting_visit(browser, server):
+    """The same for windows that the tests of a file share, since loading a page takes longest."""
+    yield from opening(browser, server)
 
 
 MEASURED = pytest.StashKey[list[str]]()

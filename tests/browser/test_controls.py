@@ -4,10 +4,9 @@ import json
 
 import ipywidgets as widgets
 import pytest
-from ipywidgets.embed import embed_data
 
-from tests.browser.test_accessibility import violations
-from tests.browser.test_still_pictures import FIGURE, STATE, serve
+from tests.browser.axe import violations
+from tests.browser.stage import Stage
 from tests.site.built import ROOT
 
 KNOWN = json.loads((ROOT / "book/web/known_widgets.json").read_text(encoding="utf-8"))
@@ -34,30 +33,26 @@ def one_of_each():
 
 
 @pytest.fixture(scope="module")
-def bundle():
-    return embed_data(views=[one_of_each()], drop_defaults=False)
+def stage():
+    return Stage([one_of_each()])
+
+
+@pytest.fixture(scope="module")
+def opened(lasting_visit, stage):
+    window = lasting_visit()
+    stage(window)
+    assert window.states() == ["alive"]
+    return window
 
 
 @pytest.fixture
-def page(visit, bundle):
-    window = visit()
-    view = json.dumps(bundle["view_specs"][0])
-
-    def change(html):
-        state = json.dumps(bundle["manager_state"]).replace("</", "<\\/")
-        html = STATE.sub(lambda match: match[1] + state + match[3], html)
-        figure = FIGURE.search(html)[0]
-        start, end = figure.index('view+json">') + len('view+json">'), figure.rindex("</script>")
-        return html.replace(figure, figure[:start] + view + figure[end:])
-
-    page = serve(window, change)
-    page.wait_for_selector('.live-figure[data-state="alive"]')
-    yield page
-    assert window.problems == []
+def page(opened):
+    yield opened.page
+    assert opened.problems == []
 
 
-def test_the_page_holds_all_known_widgets(bundle):
-    used = {(m["model_module"], m["model_name"]) for m in bundle["manager_state"]["state"].values()}
+def test_the_page_holds_all_known_widgets(stage):
+    used = {(m["model_module"], m["model_name"]) for m in stage.state["state"].values()}
     known = {
         (module, name)
         for module, names in KNOWN.items()

@@ -66,47 +66,172 @@ def check_positional_encoding(shown):
 
 
 def check_rotary(shown):
-    # With one speed, the second arrow of a rotary encoding of width 4 turns by θ per step.
-    assert len(shown["scores"]) == 1
-    rope = attnlib.RotaryPositionalEncoding(4, base=shown["theta"] ** -2)
-    query = torch.tensor([[1, 1, 1, 1]], dtype=torch.float64)
-    key = torch.tensor([[2, -1, 2, -1]], dtype=torch.float64)
-    turned = rope(query, offset=shown["n"])[0, 2:], rope(key, offset=shown["m"])[0, 2:]
-    close(shown["queries"][0], turned[0])
-    close(shown["keys"][0], turned[1])
-    close(shown["score"], turned[0] @ turned[1])
+    # A head has the speed 1 in its first pair: θ alone is the second pair of a head of two.
+    pairs = 4 if len(shown["scores"]) == 4 else 2
+    rope = attnlib.RotaryPositionalEncoding(2 * pairs, base=shown["theta"] ** -pairs)
+    query, key = (
+        torch.tensor(vector, dtype=torch.float64).repeat(1, pairs) for vector in ([1, 1], [2, -1])
+    )
+    first = 0 if pairs == 4 else 1
+    turned = [
+        rope(vector, offset=place).view(pairs, 2)[first:]
+        for vector, place in ((query, shown["n"]), (key, shown["m"]))
+    ]
+    close(shown["queries"], turned[0])
+    close(shown["keys"], turned[1])
+    close(shown["score"], (turned[0] * turned[1]).sum())
 
 
 CHECKS = {
     name.removeprefix("check_"): check for name, check in globals().items() if "check_" in name
 }
 
+# What a figure says before anybody has touched it.
+OPENINGS = {
+    "scaling": lambda shown: shown["d"] == 64 and shown["mean"][0] > 0.8,  # saturated
+    "mask_lab": lambda shown: 0 < sum(map(sum, shown["mask"])) < 25,  # some may, some may not
+    "multi_head": lambda shown: (
+        len({row.index(max(row)) for row in shown["weights"]}) == 4  # each head looks elsewhere
+    ),
+    "positional_encoding": lambda shown: 0 < shown["product"] < shown["dim"] / 2,  # less than P·P
+    "rotary": lambda shown: shown["score"] * (1 * 2 + 1 * -1) < 0,  # turning has changed its sign
+}
 
-@pytest.mark.parametrize("name", PAGES)
-def test_numbers_follow_every_slider(visit, name):
-    window = visit()
-    page = window.open(PAGES[name])
-    window.come_near_all_figures()
-    root = page.locator(".live .attn-figure").first
 
-    def shown():
-        return json.loads(root.get_attribute("data-numbers"))
+class Figure:
+    """The first figure of a page, as its reader meets it."""
 
-    CHECKS[name](shown())
-    sliders = page.locator(".live .widget-slider .noUi-handle")
-    assert sliders.count() > 0
-    for index in range(sliders.count()):
-        before = shown()
-        for key in ("ArrowLeft", "ArrowRight", "ArrowRight"):
-            sliders.nth(index).press(key)
-            page.wait_for_timeout(60)
-            CHECKS[name](shown())
-        if shown() == before:  # a slider that stood at its end, or one step back and forth
-            sliders.nth(index).press("ArrowLeft")
-            page.wait_for_timeout(60)
-        assert shown() != before, f"slider {index} moves nothing"
-        CHECKS[name](shown())
+    def __init__(self, window, name):
+        self.window, self.name = window, name
+        self.page = window.open(PAGES[name])
+        window.come_near_all_figures()
+        self.root = self.page.locator(".live .attn-figure").first
+        self.live = self.page.locator(".live").first
+
+    def shown(self):
+        return json.loads(self.root.get_attribute("data-numbers"))
+
+    def changes(self, act):
+        """Act: what is shown must change, and be attnlib's."""
+        before = self.root.get_attribute("data-numbers")
+        act()
+        self.page.wait_for_function(
+            "([e, before]) => e.dataset.numbers !== before",
+            arg=[self.root.element_handle(), before],
+            timeout=3000,
+        )
+        CHECKS[self.name](self.shown())
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def figure(request, lasting_visit):
+    window = lasting_visit(has_touch=True)
+    yield Figure(window, request.param)
     assert window.problems == []
+    window.context.close()
+
+
+def test_it_opens_in_a_state_that_says_something(figure):
+    CHECKS[figure.name](figure.shown())
+    assert OPENINGS[figure.name](figure.shown())
+
+
+def test_every_slider_moves_it_by_keyboard(figure):
+    sliders = figure.live.get_by_role("slider").filter(has=figure.page.locator(".noUi-touch-area"))
+    assert sliders.count() > 0
+    for slider in sliders.all():
+        low, high, now = (
+            float(slider.get_attribute(f"aria-value{name}")) for name in ("min", "max", "now")
+        )
+        for key in ("ArrowRight", "ArrowLeft") if now == low else ("ArrowLeft", "ArrowRight"):
+            figure.changes(lambda slider=slider, key=key: slider.press(key))
+        far = "End" if now < high else "Home"
+        figure.changes(lambda slider=slider, far=far: slider.press(far))
+
+
+def test_reset_brings_everything_back(figure):
+    figure.page.reload()
+    figure.window.come_near_all_figures()
+    opening, controls = figure.shown(), texts_of_controls(figure)
+    for slider in figure.live.locator(".noUi-handle").all():
+        slider.press("ArrowRight")
+        slider.press("ArrowRight")
+    figure.page.wait_for_timeout(50)
+    assert figure.shown() != opening
+    figure.changes(lambda: figure.root.locator("button.attn-button").press("Enter"))
+    assert figure.shown() == opening
+    assert texts_of_controls(figure) == controls
+
+
+def texts_of_controls(figure):
+    return figure.live.locator(".widget-readout").all_inner_texts()
+
+
+# What else can be pressed, by a finger.
+TAPPED = {
+    "scaling": [".widget-toggle-button >> nth=1", ".noUi-base >> nth=0"],
+    "mask_lab": [
+        ".attn-scroller tbody td >> nth=1",
+        ".attn-scroller tbody th >> nth=0",
+        ".attn-scroller thead th >> nth=0",
+        ".widget-checkbox input",
+        ".noUi-base >> nth=1",
+    ],
+    "multi_head": [
+        ".noUi-base >> nth=0",
+        ".attn-heads-token >> nth=0",
+        ".attn-heads-title input >> nth=1",
+        ".attn-heads-map >> nth=2",
+    ],
+    "positional_encoding": [".attn-pe-map", ".noUi-base >> nth=0"],
+    "rotary": [".widget-checkbox input", ".noUi-base >> nth=1"],
+}
+
+
+def test_a_finger_moves_it(figure):
+    figure.page.reload()
+    figure.window.come_near_all_figures()
+    for selector in TAPPED[figure.name]:
+        figure.page.wait_for_timeout(50)
+        figure.changes(figure.live.locator(selector).first.tap)
+
+
+# By keyboard alone: what to focus, which keys to press.
+PRESSED = {
+    "scaling": [(".widget-toggle-button >> nth=2", ["Enter"])],
+    "mask_lab": [
+        (".attn-scroller tbody td >> nth=0", ["ArrowRight", "Space"]),
+        (".widget-checkbox input", ["Space"]),
+    ],
+    "multi_head": [
+        (".attn-heads-token[tabindex='0']", ["ArrowUp"]),
+        (".attn-heads-title input >> nth=0", ["Space"]),
+    ],
+    "positional_encoding": [
+        (".attn-pe-map", ["ArrowRight", "ArrowRight", "Enter"]),
+        (".widget-dropdown select", ["ArrowDown"]),
+    ],
+    "rotary": [(".widget-checkbox input", ["Space"])],
+}
+
+
+def test_keys_alone_move_it(figure):
+    figure.page.reload()
+    figure.window.come_near_all_figures()
+    for selector, keys in PRESSED[figure.name]:
+        figure.live.locator(selector).first.focus()
+        figure.changes(lambda keys=keys: [figure.page.keyboard.press(key) for key in keys])
+
+
+def test_what_changes_is_spoken_and_the_opening_state_is_not(figure):
+    figure.page.reload()
+    figure.window.come_near_all_figures()
+    region = figure.root.locator("[role=status][aria-live=polite]")
+    figure.page.wait_for_timeout(900)
+    assert region.text_content() == ""
+    handle = figure.live.locator(".noUi-handle").first
+    handle.press("ArrowLeft")
+    figure.page.wait_for_function("e => e.textContent.length > 15", arg=region.element_handle())
 
 
 def test_mask_lab_combines_what_its_controls_say(visit):

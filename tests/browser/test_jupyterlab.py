@@ -132,26 +132,15 @@ def move_a_slider(page):
 
 def move_the_query(page):
     """Push the slider of the first live figure; its numbers must be attnlib's for the new query."""
-    before = page.locator(".attn-figure").first.get_attribute("data-output-x")
-    handle = page.locator(".widget-slider .noUi-handle").first
-    handle.focus()
+    page.locator(".widget-slider .noUi-handle").first.focus()
     for _ in range(10):
         page.keyboard.press("ArrowRight")
     page.wait_for_function(
-        "before => document.querySelector('.attn-figure').dataset.outputX !== before", arg=before
+        "() => JSON.parse(document.querySelector('.attn-figure').dataset.numbers).query[0] > 1.45"
     )
-    page.wait_for_timeout(300)
-    shown = json.loads(
-        page.evaluate(
-            """() => JSON.stringify({
-              query: +document.querySelector('.widget-slider .noUi-handle').ariaValueNow,
-              output: [...'XY'].map(
-                (axis) => +document.querySelector('.attn-figure').dataset['output' + axis]),
-            })"""
-        )
-    )
-    assert shown["query"] > 1
-    query = torch.tensor([[shown["query"], 1.0]], dtype=torch.float64)
+    shown = json.loads(page.locator(".attn-figure").first.get_attribute("data-numbers"))
+    query = torch.tensor([shown["query"]], dtype=torch.float64)
+    assert query.tolist() == [[1.5, 1.0]]
     keys = torch.tensor([[1.0, 1.0], [2.0, -1.0], [1.0, -1.0]], dtype=torch.float64)
     values = torch.tensor([[1.0, 3.0], [-1.0, 3.0], [-1.0, 1.0]], dtype=torch.float64)
     output, _ = attnlib.scaled_dot_product_attention(query, keys, values, scale=1.0)

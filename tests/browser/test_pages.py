@@ -1,45 +1,32 @@
-"""Every page, over http and from the disk: nothing foreign, nothing missing, no complaint."""
+"""What the site does: first page, search, dark mode, fonts; that the tests' own eyes are open."""
 
 import pytest
 
-from tests.site.built import pages, soup
+from tests.browser.policy import policy
+from tests.browser.test_every_page import PAGES, SHIFTS
+from tests.site.built import SITE
 
-PAGES = [page for page in pages() if page != "index.html"]  # which only leads to another
 FIGURES = "notebooks/en/01_query_key_value.html"
 
 
-@pytest.mark.parametrize("origin", ["http", "file"])
-@pytest.mark.parametrize("path", PAGES)
-def test_page_loads_without_a_complaint(visit, origin, path):
-    window = visit(origin)
-    page = window.open(path)
-    window.come_near_all_figures()
-    page.wait_for_timeout(200)
-    assert page.locator("h1").first.is_visible()
-    assert window.problems == []
-    assert set(window.states()) <= {"alive"}
-
-
-# Inline: the theme's few lines, the widgets' styles. blob: is how a figure's own code is started.
-POLICY = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline' blob:; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'"
-)
-
-
-def test_figures_live_under_a_strict_content_security_policy(visit):
+def test_every_page_is_served_under_a_strict_policy(visit, server):
+    """The tests of each page find no violation: here is that there is something to violate."""
     window = visit()
-
-    def with_policy(route):
-        answer = route.fetch()
-        route.fulfill(response=answer, headers=answer.headers | {"content-security-policy": POLICY})
-
-    window.page.route("**/*.html", with_policy)
-    window.open(FIGURES)
-    window.come_near_all_figures()
-    assert set(window.states()) == {"alive"}
-    assert window.problems == []
+    page = window.open(FIGURES)
+    header = page.request.get(server + FIGURES).headers["content-security-policy"]
+    assert header == policy((SITE / FIGURES).read_text(encoding="utf-8"))
+    assert "unsafe-inline" not in header.replace("style-src-attr 'unsafe-inline'", "")
+    assert "unsafe-eval" not in header
+    page.evaluate(
+        """() => {
+          const script = document.createElement('script');
+          script.textContent = 'window.hit = 1';
+          document.head.append(script);
+        }"""
+    )
+    assert page.evaluate("window.hit") is None
+    assert len(window.problems) == 1
+    assert "Content Security Policy" in window.problems[0]
 
 
 def test_the_record_of_problems_works(visit, server):
@@ -76,69 +63,6 @@ def test_search_finds_words_of_both_languages(visit):
         page.wait_for_selector("#search-results li a")
         page.wait_for_load_state("networkidle")
         assert window.problems == []
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_no_page_scrolls_sideways(visit, path):
-    window = visit()
-    page = window.open(path)
-    window.come_near_all_figures()
-    window.open_all_boxes()
-    for width in (1300, 650, 360):  # a desk; a desk at 200 %; a phone
-        page.set_viewport_size({"width": width, "height": 800})
-        page.wait_for_timeout(150)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert sticking_out(page) == []
-
-
-def sticking_out(page):
-    """Return what the right edge cuts off, unless it can be scrolled into view in its box."""
-    return page.evaluate(
-        """() => [...document.querySelectorAll('article *')].filter((element) => {
-          for (let box = element.parentElement; box; box = box.parentElement) {
-            if (getComputedStyle(box).overflowX !== 'visible' && box !== document.body
-                && box !== document.documentElement) return false;
-          }
-          return element.getBoundingClientRect().right > innerWidth + 1;
-        }).map((element) => element.outerHTML.slice(0, 120))"""
-    )
-
-
-SHIFTS = """
-  window.shift = 0;
-  new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
-  }).observe({ type: 'layout-shift', buffered: true });
-"""
-
-
-@pytest.mark.parametrize("width", [360, 1300])
-@pytest.mark.parametrize("path", PAGES)
-def test_nothing_jumps(visit, path, width):
-    """Open the page, then read towards each figure, as fast as one can flick (4000 pixels/s)."""
-    window = visit(viewport={"width": width, "height": 900})
-    window.page.add_init_script(SHIFTS)
-    page = window.open(path)
-    page.wait_for_timeout(300)
-    for figure in page.locator(".live-figure").all():
-        top = figure.evaluate("e => e.getBoundingClientRect().top + scrollY")
-        for position in range(max(0, int(top) - 3000), int(top) + 800, 200):
-            page.evaluate("position => scrollTo(0, position)", position)
-            page.wait_for_timeout(50)
-    assert page.evaluate("window.shift") < 0.05
-
-
-@pytest.mark.parametrize("width", [360, 1300])
-@pytest.mark.parametrize("path", [page for page in PAGES if soup(page).select(".live-figure")])
-def test_the_room_kept_for_a_figure_fits_it(visit, path, width):
-    """The numbers stand at the end of book.css: mend them there when a figure has changed."""
-    window = visit(viewport={"width": width, "height": 900})
-    page = window.open(path)
-    window.come_near_all_figures()
-    for figure in page.locator(".live-figure").all():
-        kept = figure.evaluate("e => parseFloat(getComputedStyle(e).minHeight)")
-        needed = figure.locator(".live > *").first.bounding_box()["height"]
-        assert kept == pytest.approx(needed, rel=0.05), figure.get_attribute("class")
 
 
 def test_nothing_jumps_at_a_figure_that_is_in_view_at_once(visit):
@@ -183,7 +107,7 @@ def test_figure_turns_dark_with_the_page(visit):
     window = visit(color_scheme="light")
     page = window.open(FIGURES)
     window.come_near_all_figures()
-    paper = "getComputedStyle(document.querySelector('.live .attn-figure')).backgroundColor"
+    paper = "getComputedStyle(document.querySelector('.live .attn-live')).backgroundColor"
     assert page.evaluate(paper) == "rgb(255, 255, 255)"
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     assert page.evaluate(paper) != "rgb(255, 255, 255)"
@@ -241,16 +165,3 @@ def test_text_is_shown_although_the_fonts_fail(visit):
     page = window.open("book/en/intro.html")
     page.wait_for_timeout(500)
     assert page.locator("h1").is_visible()
-
-
-def test_print_shows_the_text_and_still_pictures_only(visit):
-    window = visit()
-    page = window.open(FIGURES)
-    window.come_near_all_figures()
-    page.emulate_media(media="print")
-    assert page.locator("h1").is_visible()
-    for figure in page.locator(".live-figure").all():
-        assert figure.locator(".still img").is_visible()
-        assert not figure.locator(".live").is_visible()
-    for hidden in ("#pst-primary-sidebar", "#pst-secondary-sidebar", ".bd-header-article"):
-        assert not page.locator(hidden).is_visible(), hidden

@@ -2,51 +2,14 @@
 
 import copy
 import json
-import re
 
 import pytest
 
-from tests.site.built import SITE
+from tests.browser.stage import FIGURE, PAGE, STATE, serve, with_state
+from tests.site.built import pages, soup
 
-PAGE = "notebooks/en/01_query_key_value.html"
-STATE = re.compile(
-    r'(<script type="application/vnd\.jupyter\.widget-state\+json">)(.*?)(</script>)', re.DOTALL
-)
-FIGURE = re.compile(r'<div class="live-figure [^"]*">.*?</script>\s*</div>', re.DOTALL)
-
-
-def serve(window, change):
-    """Let the window get the page with `change(html)` applied, and go there."""
-    html = change((SITE / PAGE).read_text(encoding="utf-8"))
-    window.page.route(
-        "**/" + PAGE, lambda route: route.fulfill(body=html, content_type="text/html")
-    )
-    page = window.open(PAGE)
-    for figure in page.locator(".live-figure").all():
-        figure.scroll_into_view_if_needed()
-        page.wait_for_timeout(100)
-    return page
-
-
-def with_a_broken_twin(breakage):
-    """Put a copy of the first figure, with models of its own, in front of it, and break it."""
-
-    def change(html):
-        bundle = json.loads(STATE.search(html)[2])
-        twin = {
-            "twin" + name: json.loads(json.dumps(model).replace("IPY_MODEL_", "IPY_MODEL_twin"))
-            for name, model in copy.deepcopy(bundle["state"]).items()
-        }
-        breakage(twin)
-        bundle["state"].update(twin)
-        text = json.dumps(bundle).replace("</", "<\\/")
-        html = STATE.sub(lambda match: match[1] + text + match[3], html)
-        figure = FIGURE.search(html)[0]
-        broken = figure.replace('"model_id": "', '"model_id": "twin')
-        assert broken != figure
-        return html.replace(figure, broken + figure)
-
-    return change
+PAGES = [page for page in pages() if page != "index.html"]
+WITH_FIGURES = [page for page in PAGES if soup(page).select(".live-figure")]
 
 
 def drawing(models):
@@ -74,82 +37,124 @@ BREAKAGES = {
     "unknown view": lambda models: box(models).update(_view_name="TabView"),
     "a child is missing": lambda models: box(models).update(children=["IPY_MODEL_nobody"]),
     "no state at all": lambda models: models.clear(),
+    "none": lambda models: None,
 }
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES.values(), ids=BREAKAGES.keys())
-def test_a_broken_figure_stays_still_and_the_other_lives(visit, breakage):
-    window = visit()
-    page = serve(window, with_a_broken_twin(breakage))
-    page.wait_for_selector('.live-figure[data-state="alive"]')
-    page.wait_for_selector('.live-figure[data-state="failed"]')
-    assert window.states() == ["failed", "alive"]
-    broken, living = page.locator(".live-figure").all()
+def with_twins(html):
+    """Put copies of the first figure, with models of their own, in front of it, each broken."""
+    bundle, figure = json.loads(STATE.search(html)[2]), FIGURE.search(html)[0]
+    twins, state = [], dict(bundle["state"])
+    for number, breakage in enumerate(BREAKAGES.values()):
+        mark = f"twin{number}x"
+        twin = {
+            mark + name: json.loads(json.dumps(model).replace("IPY_MODEL_", f"IPY_MODEL_{mark}"))
+            for name, model in copy.deepcopy(bundle["state"]).items()
+        }
+        breakage(twin)
+        state.update(twin)
+        twins.append(figure.replace('"model_id": "', f'"model_id": "{mark}'))
+    assert len(set(twins)) == len(BREAKAGES)
+    return with_state(html.replace(figure, "\n".join([*twins, figure])), bundle | {"state": state})
+
+
+@pytest.fixture(scope="module")
+def twins(lasting_visit):
+    window = lasting_visit()
+    serve(window, with_twins)
+    window.come_near_all_figures()
+    return window
+
+
+def test_only_whole_figures_come_alive(twins):
+    broken = len(BREAKAGES) - 1
+    assert twins.states() == ["failed"] * broken + ["alive", "alive"]
+    assert sum("live figure:" in problem for problem in twins.problems) == broken
+    assert not [problem for problem in twins.problems if problem.startswith("foreign")]
+
+
+@pytest.mark.parametrize("number", range(len(BREAKAGES) - 1), ids=list(BREAKAGES)[:-1])
+def test_a_broken_figure_stays_still(twins, number):
+    broken = twins.page.locator(".live-figure").nth(number)
     assert broken.locator(".still img").is_visible()
     assert broken.bounding_box()["height"] - broken.locator("img").bounding_box()["height"] < 80
     assert broken.locator(".live").count() == 0
     assert "still picture" in broken.locator(".live-figure-note").inner_text()
-    assert not living.locator(".still img").is_visible()
-    assert living.locator(".attn-handle").is_visible()
-    living.locator(".attn-handle").focus()
-    page.keyboard.press("ArrowRight")
-    living.locator('.attn-handle[aria-valuetext*="1.1"]').wait_for()
-    assert any("live figure:" in problem for problem in window.problems)
-    assert not [problem for problem in window.problems if problem.startswith("foreign")]
 
 
-def test_two_of_a_kind_live_side_by_side(visit):
-    window = visit()
-    page = serve(window, with_a_broken_twin(lambda models: None))
-    window.come_near_all_figures()
-    assert window.states() == ["alive", "alive"]
-    first, second = page.locator(".attn-handle").all()
+def test_those_beside_it_live_each_for_itself(twins):
+    first, second = twins.page.locator(".live .attn-handle").all()
+    assert not twins.page.locator(".live-figure").last.locator(".still img").is_visible()
     first.focus()
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function(
+    twins.page.keyboard.press("ArrowRight")
+    twins.page.wait_for_function(
         "e => e.getAttribute('aria-valuetext').includes('1.1')", arg=first.element_handle()
     )
     assert "1.1" not in second.get_attribute("aria-valuetext")
-    assert window.problems == []
 
 
-def shows_its_still(page):
-    """Tell whether the picture is there and fills its place, without a hole below it."""
-    figure = page.locator(".live-figure").first
-    figure.scroll_into_view_if_needed()
-    picture = figure.locator(".still img")
-    box, place = picture.bounding_box(), figure.bounding_box()
-    large = box["width"] > 300 and box["height"] > 200
-    return picture.is_visible() and large and place["height"] - box["height"] < 80
+def test_when_the_saved_state_is_damaged(visit):
+    window = visit()
+    serve(window, lambda html: STATE.sub(r'\1{"state": {"a": NaN}}\3', html))
+    window.come_near_all_figures()
+    assert set(window.states()) == {"failed"}
+    assert stills(window.page) == window.page.locator(".live-figure").count()
 
 
-@pytest.mark.parametrize("origin", ["http", "file"])
-def test_without_scripts(visit, origin):
-    window = visit(origin, java_script_enabled=False)
-    page = window.open(PAGE)
-    assert shows_its_still(page)
-    assert page.locator(".live-figure noscript").first.is_visible()
-    assert page.locator("h1").is_visible()
-    assert page.locator(".katex-html").first.is_visible()
+def stills(page):
+    """Count the still pictures; each must fill its place, without a hole below it."""
+    figures = page.locator(".live-figure").all()
+    for figure in figures:
+        figure.scroll_into_view_if_needed()
+        picture = figure.locator(".still img")
+        assert picture.is_visible()
+        box, place = picture.bounding_box(), figure.bounding_box()
+        # On a phone the picture is as wide as the page.
+        assert box["width"] > min(300, 0.8 * place["width"])
+        assert box["height"] > 150
+        assert place["height"] - box["height"] < 80
+        assert len(picture.get_attribute("alt")) > 40
+    return len(figures)
+
+
+@pytest.fixture(scope="module", params=["http", "file"])
+def without_scripts(request, lasting_visit):
+    return lasting_visit(request.param, java_script_enabled=False)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_without_scripts(without_scripts, path):
+    page = without_scripts.open(path)
+    assert page.locator("h1").first.is_visible()
+    notes = page.locator(".live-figure noscript").all()
+    assert stills(page) == len(notes) == len(soup(path).select(".live-figure"))
+    assert all(note.is_visible() for note in notes)
+    if soup(path).select(".katex-html"):
+        assert page.locator(".katex-html").first.is_visible()
     # Chromium counts the scripts that it was told not to load among the failed ones.
-    assert [problem for problem in window.problems if not problem.endswith(" csp")] == []
+    assert [p for p in without_scripts.problems if not p.endswith(" csp")] == []
 
 
-def test_when_the_loader_does_not_arrive(visit):
-    window = visit()
-    window.page.route("**/book-widgets.js*", lambda route: route.abort())
-    page = window.open(PAGE)
-    assert shows_its_still(page)
+LOADERS = {
+    "does not arrive": lambda route: route.abort(),
+    "is not understood": lambda route: route.fulfill(
+        body="class A { #b = ?; }", content_type="text/javascript"
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=LOADERS)
+def without_loader(request, lasting_visit):
+    window = lasting_visit()
+    window.page.route("**/book-widgets.js*", LOADERS[request.param])
+    return window
+
+
+@pytest.mark.parametrize("path", WITH_FIGURES)
+def test_when_the_loader_fails(without_loader, path):
+    page = without_loader.open(path)
+    assert stills(page)
     assert page.locator("h1").is_visible()
-
-
-def test_in_a_browser_that_cannot_read_the_loader(visit):
-    window = visit()
-    window.page.route(
-        "**/book-widgets.js*",
-        lambda route: route.fulfill(body="class A { #b = ?; }", content_type="text/javascript"),
-    )
-    assert shows_its_still(window.open(PAGE))
 
 
 def test_a_figure_far_away_costs_nothing(visit):

@@ -1,0 +1,18 @@
+"""What axe-core finds wrong on a page for readers who do not see or point as others do."""
+
+from tests.site.built import ROOT
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def violations(page):
+    """Return what is wrong, a line each."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    result = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    assert result["passes"], "axe has looked at nothing"
+    return [
+        f"{rule['id']}: {rule['help']} -- {node['html'][:200]} -- {node['failureSummary'][:300]}"
+        for rule in result["violations"]
+        for node in rule["nodes"]
+    ]

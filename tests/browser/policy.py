@@ -1,0 +1,39 @@
+"""The strictest Content-Security-Policy under which a page of the book works.
+
+CONTRIBUTING.md, "Under a Content-Security-Policy", says it in words. Tests serve every page with
+it.
+"""
+
+import base64
+import hashlib
+import re
+
+INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)([^>]*)>(.*?)</script>", re.DOTALL)
+HANDLER = re.compile(r'\son[a-z]+="([^"]*)"')
+
+
+def sha256(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def policy(html: str) -> str:
+    """Return the value of the header for one page."""
+    scripts = {sha256(code) for kind, code in INLINE_SCRIPT.findall(html) if "json" not in kind}
+    handlers = {sha256(code) for code in HANDLER.findall(html)}
+    allowed = " ".join(sorted(scripts | handlers))
+    return "; ".join(
+        [
+            "default-src 'none'",
+            # blob: is how a figure's own code, which its widget carries, is started as a module.
+            # The theme sets light or dark before the page is painted, and prints by a handler.
+            f"script-src 'self' blob: 'unsafe-hashes' {allowed}",
+            "style-src-elem 'self'",
+            "style-src-attr 'unsafe-inline'",  # the formulas that KaTeX has set
+            "img-src 'self' data:",
+            "font-src 'self' data:",
+            "connect-src 'self'",  # the search fetches the pages that it has found
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        ]
+    )

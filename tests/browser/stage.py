@@ -1,0 +1,62 @@
+"""A page of the book with figures of our own on it, whole or broken on purpose."""
+
+import json
+import re
+
+from ipywidgets.embed import dependency_state, embed_data
+
+from tests.site.built import SITE
+
+PAGE = "notebooks/en/01_query_key_value.html"
+STATE = re.compile(
+    r'(<script type="application/vnd\.jupyter\.widget-state\+json">)(.*?)(</script>)', re.DOTALL
+)
+FIGURE = re.compile(r'<div class="live-figure [^"]*">.*?</script>\s*</div>', re.DOTALL)
+MODEL_ID = re.compile(r'"model_id": "\w+"')
+
+
+def serve(window, change):
+    """Let the window get the page with `change(html)` applied, and go there."""
+    html = change((SITE / PAGE).read_text(encoding="utf-8"))
+    window.page.route(
+        "**/" + PAGE, lambda route: route.fulfill(body=html, content_type="text/html")
+    )
+    return window.open(PAGE)
+
+
+def with_state(html, bundle):
+    """Return the page with another saved state of its widgets."""
+    text = json.dumps(bundle).replace("</", "<\\/")
+    return STATE.sub(lambda match: match[1] + text + match[3], html)
+
+
+class Stage:
+    """Some widgets as figures of one page, in their order.
+
+    Args:
+        widgets: What to show.
+        spoil: Called with the number of a figure and the state of its drawing (the anywidget), to
+            write into it what Python would have refused.
+    """
+
+    def __init__(self, widgets, spoil=lambda number, state: None):
+        bundle = embed_data(
+            views=widgets, state=dependency_state(widgets, drop_defaults=False), drop_defaults=False
+        )
+        self.state, self.views = bundle["manager_state"], bundle["view_specs"]
+        for number, widget in enumerate(widgets):
+            if hasattr(widget, "drawing"):
+                spoil(number, self.state["state"][widget.drawing.model_id]["state"])
+
+    def __call__(self, window):
+        """Show the page in a window and return it, with all figures alive or failed."""
+
+        def change(html):
+            html = with_state(html, self.state)
+            figure = FIGURE.search(html)[0]
+            ids = [f'"model_id": "{view["model_id"]}"' for view in self.views]
+            return html.replace(figure, "\n".join(MODEL_ID.sub(each, figure) for each in ids))
+
+        page = serve(window, change)
+        window.come_near_all_figures()
+        return page

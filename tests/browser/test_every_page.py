@@ -1,0 +1,211 @@
+"""Every page, on a desk in the light and on a phone in the dark: whole, quiet, light, legible.
+
+Loading a page takes longest, so the tests of a page share a window: a test may leave it scrolled,
+yet not in another width, theme or medium than it found it in.
+"""
+
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from tests.browser.axe import violations
+from tests.browser.conftest import packed
+from tests.site.built import SITE, pages, soup
+
+PAGES = [page for page in pages() if page != "index.html"]  # which only leads to another
+WITH_FIGURES = [page for page in PAGES if soup(page).select(".live-figure")]
+KILOBYTES = {True: 600, False: 350}  # gzipped; pages with figures, pages without
+MOST_SHIFT = 0.05
+
+DESK = {"viewport": {"width": 1300, "height": 900}, "color_scheme": "light"}
+PHONE = {
+    "viewport": {"width": 360, "height": 780},
+    "color_scheme": "dark",
+    "has_touch": True,
+    "is_mobile": True,
+}
+
+SHIFTS = """
+  window.shift = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+  }).observe({ type: 'layout-shift', buffered: true });
+"""
+
+
+class Reader:
+    """Opens a page and reads towards each figure, as fast as one can flick (4000 pixels/s)."""
+
+    def __init__(self, window, path):
+        self.window, self.path, self.page = window, path, window.page
+        self.loaded = set()
+        self.page.on("requestfinished", lambda request: self.loaded.add(request.url))
+        self.page.add_init_script(SHIFTS)
+        window.open(path)
+        self.page.wait_for_timeout(200)
+        for figure in self.figures():
+            top = figure.evaluate("e => e.getBoundingClientRect().top + scrollY")
+            for position in range(max(0, int(top) - 3000), int(top) + 800, 200):
+                self.page.evaluate("position => scrollTo(0, position)", position)
+                self.page.wait_for_timeout(50)
+        window.come_near_all_figures()
+        self.page.evaluate("document.fonts.ready")
+        self.page.wait_for_timeout(100)
+        self.shift = self.page.evaluate("window.shift")
+
+    def figures(self):
+        return self.page.locator(".live-figure").all()
+
+
+def reading(visit, path, **options):
+    window = visit(**options)
+    yield Reader(window, path)
+    window.context.close()
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def desk(request, lasting_visit):
+    yield from reading(lasting_visit, request.param, **DESK)
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def phone(request, lasting_visit):
+    yield from reading(lasting_visit, request.param, **PHONE)
+
+
+def loads_without_a_complaint(reader):
+    assert reader.page.locator("h1").first.is_visible()
+    assert reader.window.states() == ["alive"] * len(reader.figures())
+    assert bool(reader.figures()) is (reader.path in WITH_FIGURES)
+    assert reader.window.problems == []
+
+
+def test_a_desk_loads_it_without_a_complaint(desk):
+    loads_without_a_complaint(desk)
+
+
+def test_a_phone_loads_it_without_a_complaint(phone):
+    loads_without_a_complaint(phone)
+
+
+def test_nothing_jumps_on_a_desk(desk, report):
+    report(f"{desk.path}: layout shift {desk.shift:.3f} on a desk")
+    assert desk.shift < MOST_SHIFT
+
+
+def test_nothing_jumps_on_a_phone(phone, report):
+    report(f"{phone.path}: layout shift {phone.shift:.3f} on a phone")
+    assert phone.shift < MOST_SHIFT
+
+
+def test_its_weight(desk, report):
+    sizes = {}
+    for url in desk.loaded:
+        if url.startswith(desk.window.root):
+            path = SITE / unquote(urlsplit(url).path).lstrip("/")
+            sizes[path.name] = len(packed(path)) / 1000
+    weight, heavy = sum(sizes.values()), sorted(sizes, key=sizes.get)[-3:]
+    names = ", ".join(f"{name} {sizes[name]:.0f}" for name in heavy)
+    report(f"{desk.path}: {weight:.0f} kB gzipped in {len(sizes)} files (most: {names})")
+    assert len(sizes) > 8
+    assert weight <= KILOBYTES[desk.path in WITH_FIGURES], sizes
+
+
+def fits(reader):
+    """The numbers stand at the end of book.css: mend them there when a figure has changed."""
+    for figure in reader.figures():
+        kept = figure.evaluate("e => parseFloat(getComputedStyle(e).minHeight)")
+        needed = figure.locator(".live > *").first.bounding_box()["height"]
+        assert kept == pytest.approx(needed, rel=0.05), figure.get_attribute("class")
+
+
+def test_the_room_kept_for_figures_fits_on_a_desk(desk):
+    fits(desk)
+
+
+def test_the_room_kept_for_figures_fits_on_a_phone(phone):
+    fits(phone)
+
+
+def sticking_out(page):
+    """Return what the right edge cuts off, unless it can be scrolled into view in its box."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll('article *')].filter((element) => {
+          for (let box = element.parentElement; box; box = box.parentElement) {
+            if (getComputedStyle(box).overflowX !== 'visible' && box !== document.body
+                && box !== document.documentElement) return false;
+          }
+          return element.getBoundingClientRect().right > innerWidth + 1;
+        }).map((element) => element.outerHTML.slice(0, 120))"""
+    )
+
+
+def scrolls_sideways(page, width):
+    return page.evaluate("document.documentElement.scrollWidth") > width or sticking_out(page)
+
+
+def test_it_never_scrolls_sideways_on_a_desk(desk):
+    desk.window.open_all_boxes()
+    for width in (768, 650, 1300):  # a tablet; a desk at 200 %; a desk
+        desk.page.set_viewport_size({"width": width, "height": 900})
+        desk.page.wait_for_timeout(150)
+        assert not scrolls_sideways(desk.page, width), width
+
+
+def test_it_never_scrolls_sideways_on_a_phone(phone):
+    phone.window.open_all_boxes()
+    assert not scrolls_sideways(phone.page, 360)
+
+
+# Colours do not depend on the width, nor the layout on the colours: two windows see it all.
+def test_axe_on_a_desk_in_the_light(desk):
+    desk.window.open_all_boxes()
+    assert violations(desk.page) == []
+
+
+def test_axe_on_a_phone_in_the_dark(phone):
+    phone.window.open_all_boxes()
+    assert violations(phone.page) == []
+
+
+def test_print_shows_text_and_still_pictures_only(desk):
+    desk.page.emulate_media(media="print")
+    assert desk.page.locator("h1").first.is_visible()
+    for figure in desk.figures():
+        assert figure.locator(".still img").is_visible()
+        assert not figure.locator(".live").is_visible()
+    for hidden in ("#pst-primary-sidebar", "#pst-secondary-sidebar", ".bd-header-article"):
+        assert not desk.page.locator(hidden).is_visible(), hidden
+    desk.page.emulate_media(media="screen")
+
+
+# What moves by itself in a figure; figures follow the reader's hand all the same.
+MOVING = """() => [...document.querySelectorAll('.live *')].filter((element) => {
+  const { transitionDuration, animationName } = getComputedStyle(element);
+  return animationName !== 'none' || transitionDuration.split(', ').some((time) => time !== '0s');
+}).map((element) => element.outerHTML.slice(0, 120))"""
+
+
+def test_reduced_motion_is_respected(desk):
+    desk.page.emulate_media(reduced_motion="reduce")
+    assert desk.page.evaluate(MOVING) == []
+    desk.page.emulate_media(reduced_motion="no-preference")
+
+
+def test_nothing_complained_meanwhile(desk):
+    assert desk.window.problems == []
+
+
+def test_nothing_complained_meanwhile_on_a_phone(phone):
+    assert phone.window.problems == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_it_works_from_the_disk(visit, path):
+    window = visit("file")
+    page = window.open(path)
+    window.come_near_all_figures()
+    page.wait_for_timeout(100)
+    assert page.locator("h1").first.is_visible()
+    assert set(window.states()) <= {"alive"}
+    assert window.problems == []

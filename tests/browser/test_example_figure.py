@@ -1,0 +1,58 @@
+"""The example figure lives: what it does not do itself, the shared parts do for every figure."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.browser.axe import violations
+from tests.browser.stage import Stage
+from tests.example_figure import temperature
+
+FILES = Path(temperature.__file__).parent.glob("temperature.*")
+
+
+@pytest.fixture
+def window(visit):
+    window = visit()
+    Stage([temperature.TemperatureExplorer()])(window)
+    yield window
+    assert window.problems == []
+
+
+def test_a_figure_takes_less_than_150_lines():
+    lengths = [len(file.read_text(encoding="utf-8").splitlines()) for file in FILES]
+    assert len(lengths) == 2
+    assert sum(lengths) < 150
+
+
+def test_its_text_and_picture_are_the_same_each_time():
+    first, second = (temperature.TemperatureExplorer()._repr_mimebundle_()[0] for _ in range(2))
+    assert first["text/plain"] == "TemperatureExplorer(scores=[2.0, 1.0, 0.0])"
+    assert first["image/png"] == second["image/png"]
+
+
+def test_it_lives(window):
+    page = window.page
+    root = page.locator(".live .attn-figure")
+
+    def shown():
+        return json.loads(root.get_attribute("data-numbers"))
+
+    def check():
+        expected = (torch.tensor([2.0, 1, 0]).double() / shown()["temperature"]).softmax(dim=0)
+        assert shown()["weights"] == pytest.approx(expected.tolist(), abs=1e-5)
+
+    check()
+    assert page.get_by_role("group", name="Weights at a temperature").count() == 1
+    assert violations(page) == []
+    opening = shown()
+    page.get_by_role("slider", name="temperature").press("ArrowRight")
+    page.wait_for_function("e => !e.dataset.numbers.includes(':1,')", arg=root.element_handle())
+    check()
+    assert shown()["temperature"] == pytest.approx(1.1)
+    root.locator("[role=status]").filter(has_text="Weights: 0.64").wait_for(state="attached")
+    page.get_by_role("button", name="Reset").click()
+    page.wait_for_function("e => e.dataset.numbers.includes(':1,')", arg=root.element_handle())
+    assert shown() == opening

@@ -1,0 +1,61 @@
+"""Where widgets cannot be shown, a notebook shows the still pictures of its live figures.
+
+GitHub's viewer takes the richest output that it knows, as nbconvert does: the picture.
+"""
+
+import base64
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from nbconvert import HTMLExporter, MarkdownExporter
+from traitlets.config import Config
+
+import attnlib
+
+ROOT = Path(attnlib.__file__).parent.parent
+NOTEBOOKS = sorted(ROOT.glob("notebooks/*/*.ipynb"))
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem, scope="module")
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def still_pictures(notebook):
+    """Return the pictures of the live figures, as bytes; there must be one at least."""
+    outputs = [o.data for cell in notebook.cells for o in cell.get("outputs", []) if "data" in o]
+    pictures = [base64.b64decode(data["image/png"]) for data in outputs if VIEW in data]
+    assert pictures
+    return pictures
+
+
+def html_without_widgets(notebook):
+    kinds = ["text/html", "text/markdown", "image/png", "text/plain"]
+    static = Config({"NbConvertBase": {"display_data_priority": kinds}})
+    return HTMLExporter(config=static).from_notebook_node(notebook)[0]
+
+
+def html_without_state(notebook):
+    """As nbconvert writes by itself where a notebook was saved without the state of its widgets."""
+    bare = nbformat.from_dict(notebook)
+    bare.metadata = {key: value for key, value in notebook.metadata.items() if key != "widgets"}
+    return HTMLExporter().from_notebook_node(bare)[0]
+
+
+@pytest.mark.parametrize("view", [html_without_widgets, html_without_state])
+def test_html_shows_the_still_picture(notebook, view):
+    page = BeautifulSoup(view(notebook), "html.parser")
+    assert not page.select(f'script[type="{VIEW}"]')
+    sources = [image["src"] for image in page.select("img")]
+    shown = [base64.b64decode(s.partition("base64,")[2]) for s in sources if s.startswith("data:")]
+    for picture in still_pictures(notebook):
+        assert picture in shown
+
+
+def test_markdown_shows_the_still_picture(notebook):
+    _, resources = MarkdownExporter().from_notebook_node(notebook)
+    for picture in still_pictures(notebook):
+        assert picture in resources["outputs"].values()
