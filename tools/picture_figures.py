@@ -1,0 +1,80 @@
+"""Take pictures of the live figures, as they open, for the introduction and the README.
+
+Run it after `make book` when a figure's looks have changed:
+
+    python tools/picture_figures.py
+"""
+
+import io
+import sys
+from pathlib import Path
+
+from find_browser import find_browser
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ROOT / "book" / "_build" / "html" / "notebooks" / "en"
+TARGET = ROOT / "book" / "_static"
+VIEWPORT = {"width": 768, "height": 1400}
+CARD = (640, 420)  # pixels of a picture in the gallery, which shows it at half its size
+
+# The element at the top left corner of the picture, in each figure.
+CORNERS = {
+    "01_query_key_value": ".attn-planes",
+    "02_scaled_dot_product": ".attn-setting",
+    "03_masks": ".attn-lab",
+    "04_multi_head": ".attn-heads",
+    "05_positional_encoding": ".attn-planes",
+    "06_relative_positions": ".attn-planes",
+}
+
+
+def save(png: bytes, name: str, size: tuple[int, int] | None = None) -> None:
+    """Write a picture with few colours; cut to `size` if there is one."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    if size:
+        picture = picture.crop((0, 0, picture.width, round(picture.width * size[1] / size[0])))
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    path = TARGET / name
+    few = picture.quantize(
+        96, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
+    )
+    few.save(path, optimize=True)
+    print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
+
+
+def take(page: Page, chapter: str, corner: str) -> None:
+    """Open a chapter, and save its figure for the gallery; that of chapter 1 also in full."""
+    page.goto((PAGES / f"{chapter}.html").as_uri())
+    page.locator(".live-figure").first.scroll_into_view_if_needed()
+    page.wait_for_selector('.live-figure[data-state="alive"]')
+    page.wait_for_timeout(300)
+    box = page.locator(f".live {corner}").first.bounding_box()
+    if box is None:
+        sys.exit(f"✗ {chapter}: no {corner} is to be seen")
+    height = box["width"] * CARD[1] / CARD[0] + 1
+    clip = {"x": box["x"], "y": box["y"], "width": box["width"], "height": height}
+    save(page.screenshot(clip=clip), f"figures/{chapter[3:]}.png", CARD)
+    if chapter.startswith("01"):
+        save(page.locator(".live .attn-live").first.screenshot(), "live-figure.png")
+
+
+def main() -> None:
+    """Take all pictures."""
+    (TARGET / "figures").mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        page = browser.new_page(viewport=VIEWPORT, device_scale_factor=2, color_scheme="light")
+        # What floats over the page does not belong to a figure.
+        page.add_init_script(
+            "addEventListener('DOMContentLoaded', () => document.querySelectorAll("
+            "'.skip-link, #pst-back-to-top, .bd-header-article').forEach((e) => e.remove()))"
+        )
+        for chapter, corner in CORNERS.items():
+            take(page, chapter, corner)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
