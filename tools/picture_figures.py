@@ -11,12 +11,12 @@ from pathlib import Path
 
 from find_browser import find_browser
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "book" / "_build" / "html" / "notebooks" / "en"
 TARGET = ROOT / "book" / "_static"
-VIEWPORT = {"width": 768, "height": 1400}
+VIEWPORT = ViewportSize(width=768, height=1400)
 CARD = (640, 420)  # pixels of a picture in the gallery, which shows it at half its size
 
 # The element at the top left corner of the picture, in each figure.
@@ -53,9 +53,8 @@ def take(page: Page, chapter: str, corner: str) -> None:
     box = page.locator(f".live {corner}").first.bounding_box()
     if box is None:
         sys.exit(f"✗ {chapter}: no {corner} is to be seen")
-    height = box["width"] * CARD[1] / CARD[0] + 1
-    clip = {"x": box["x"], "y": box["y"], "width": box["width"], "height": height}
-    save(page.screenshot(clip=clip), f"figures/{chapter[3:]}.png", CARD)
+    box["height"] = box["width"] * CARD[1] / CARD[0] + 1
+    save(page.screenshot(clip=box), f"figures/{chapter[3:]}.png", CARD)
     if chapter.startswith("01"):
         save(page.locator(".live .attn-live").first.screenshot(), "live-figure.png")
 

@@ -41,13 +41,22 @@ async function bringToLife(figure, managerOf) {
   }
 }
 
+/** The models of the page; none if it is damaged, so that each figure says that it cannot start. */
+function savedState() {
+  try {
+    return JSON.parse(document.querySelector(STATE)?.textContent ?? '{}').state ?? {};
+  } catch (error) {
+    console.error('live figure:', error);
+    return {};
+  }
+}
+
 function start() {
   if (document.readyState === 'loading') return;
   document.removeEventListener('readystatechange', start);
   const figures = document.querySelectorAll('.live-figure');
   if (!figures.length) return;
-  const saved = JSON.parse(document.querySelector(STATE)?.textContent ?? '{"state": {}}').state;
-  const managerOf = managers(saved);
+  const managerOf = managers(savedState());
   // Figures further down cost nothing until the reader comes near.
   const nearby = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {

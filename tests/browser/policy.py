@@ -9,6 +9,7 @@ import hashlib
 import re
 
 INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)([^>]*)>(.*?)</script>", re.DOTALL)
+INLINE_STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 HANDLER = re.compile(r'\son[a-z]+="([^"]*)"')
 
 
@@ -20,6 +21,7 @@ def policy(html: str) -> str:
     """Return the value of the header for one page."""
     scripts = {sha256(code) for kind, code in INLINE_SCRIPT.findall(html) if "json" not in kind}
     handlers = {sha256(code) for code in HANDLER.findall(html)}
+    styles = {sha256(css) for css in INLINE_STYLE.findall(html)}
     allowed = " ".join(sorted(scripts | handlers))
     return "; ".join(
         [
@@ -27,7 +29,8 @@ def policy(html: str) -> str:
             # blob: is how a figure's own code, which its widget carries, is started as a module.
             # The theme sets light or dark before the page is painted, and prints by a handler.
             f"script-src 'self' blob: 'unsafe-hashes' {allowed}",
-            "style-src-elem 'self'",
+            # The theme hides its buttons where scripts are off.
+            f"style-src-elem 'self' {' '.join(sorted(styles))}",
             "style-src-attr 'unsafe-inline'",  # the formulas that KaTeX has set
             "img-src 'self' data:",
             "font-src 'self' data:",

@@ -35,18 +35,22 @@ class Stage:
 
     Args:
         widgets: What to show.
-        spoil: Called with the number of a figure and the state of its drawing (the anywidget), to
-            write into it what Python would have refused.
+        spoilt: For each widget, what to write into the state of its drawing (the anywidget), even
+            if Python would have refused it; no control is joined to these traits then.
     """
 
-    def __init__(self, widgets, spoil=lambda number, state: None):
+    def __init__(self, widgets, spoilt=()):
         bundle = embed_data(
             views=widgets, state=dependency_state(widgets, drop_defaults=False), drop_defaults=False
         )
         self.state, self.views = bundle["manager_state"], bundle["view_specs"]
-        for number, widget in enumerate(widgets):
-            if hasattr(widget, "drawing"):
-                spoil(number, self.state["state"][widget.drawing.model_id]["state"])
+        models = self.state["state"]
+        for widget, traits in zip(widgets, spoilt, strict=False):
+            drawing = widget.drawing.model_id
+            models[drawing]["state"].update(traits)
+            mine = [[f"IPY_MODEL_{drawing}", name] for name in traits]
+            for name in [n for n, model in models.items() if model["state"].get("target") in mine]:
+                del models[name]
 
     def __call__(self, window):
         """Show the page in a window and return it, with all figures alive or failed."""

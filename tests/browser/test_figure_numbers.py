@@ -169,22 +169,20 @@ def texts_of_controls(figure):
 
 # What else can be pressed, by a finger.
 TAPPED = {
-    "scaling": [".widget-toggle-button >> nth=1", ".noUi-base >> nth=0"],
+    "scaling": [".widget-toggle-button >> nth=1"],
     "mask_lab": [
         ".attn-scroller tbody td >> nth=1",
         ".attn-scroller tbody th >> nth=0",
         ".attn-scroller thead th >> nth=0",
         ".widget-checkbox input",
-        ".noUi-base >> nth=1",
     ],
     "multi_head": [
-        ".noUi-base >> nth=0",
         ".attn-heads-token >> nth=0",
         ".attn-heads-title input >> nth=1",
         ".attn-heads-map >> nth=2",
     ],
-    "positional_encoding": [".attn-pe-map", ".noUi-base >> nth=0"],
-    "rotary": [".widget-checkbox input", ".noUi-base >> nth=1"],
+    "positional_encoding": [".attn-pe-map"],
+    "rotary": [".widget-checkbox input"],
 }
 
 
@@ -194,6 +192,27 @@ def test_a_finger_moves_it(figure):
     for selector in TAPPED[figure.name]:
         figure.page.wait_for_timeout(50)
         figure.changes(figure.live.locator(selector).first.tap)
+    session = figure.window.context.new_cdp_session(figure.page)
+    for handle in figure.live.locator(".noUi-handle").all():
+        figure.changes(lambda handle=handle: drag(session, handle))
+
+
+def drag(session, handle):
+    """Pull the handle of a slider to the middle of its track; if it is there, to the left."""
+    handle.scroll_into_view_if_needed()
+    box, track = handle.bounding_box(), handle.locator("xpath=ancestor::*[2]").bounding_box()
+    x, y = (box[side] + box[size] / 2 for side, size in (("x", "width"), ("y", "height")))
+    middle = track["x"] + track["width"] / 2
+    to = middle if abs(x - middle) > 30 else track["x"]
+    touch(session, "touchStart", (x, y))
+    for part in range(1, 6):
+        touch(session, "touchMove", (x + (to - x) * part / 5, y))
+    touch(session, "touchEnd")
+
+
+def touch(session, kind, *points):
+    at = [{"x": x, "y": y} for x, y in points]
+    session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
 
 
 # By keyboard alone: what to focus, which keys to press.

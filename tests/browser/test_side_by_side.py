@@ -24,7 +24,7 @@ KINDS = [
 # Places and type of everything in a figure, as seen from its corner.
 LAYOUT = """(figure) => {
   const { left, top } = figure.getBoundingClientRect();
-  return [...figure.querySelectorAll('*')].map((element) => {
+  return [...figure.querySelectorAll(':not(option)')].map((element) => {
     const { x, y, width, height } = element.getBoundingClientRect();
     const { fontSize, color, margin } = getComputedStyle(element);
     const box = [x - left, y - top, width, height].map(Math.round);

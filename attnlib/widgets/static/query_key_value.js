@@ -181,7 +181,7 @@ function drawTable(parent, { tokens, keys, values, scale }, words) {
   const body = html('tbody', {}, table);
   const rows = tokens.map((token, i) => {
     const row = html('tr', {}, body);
-    html('th', { scope: 'row', class: 'attn-column-token' }, row, token);
+    html('th', { scope: 'row', class: 'attn-column-token', title: token }, row, token);
     html('td', { class: 'attn-column-key' }, row, pair(keys[i]));
     const score = html('td', { class: 'attn-column-score' }, row);
     const weight = html('div', { class: 'attn-weight' }, html('td', { class: 'attn-column-weight' }, row));
