@@ -2,22 +2,23 @@
 
 Run it after `make book` when a figure's looks have changed:
 
-    python tools/picture_figures.py
+    python -m tools.picture_figures
 """
 
 import io
 import sys
 from pathlib import Path
 
-from find_browser import find_browser
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
+
+from tools.find_browser import find_browser
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "book" / "_build" / "html" / "notebooks" / "en"
 TARGET = ROOT / "book" / "_static"
 VIEWPORT = ViewportSize(width=768, height=1400)
-CARD = (640, 420)  # pixels of a picture in the gallery, which shows it at half its size
+CARD = (560, 368)  # pixels of a picture in the gallery, which shows it at half its size
 
 # The element at the top left corner of the picture, in each figure.
 CORNERS = {
@@ -38,7 +39,7 @@ def save(png: bytes, name: str, size: tuple[int, int] | None = None) -> None:
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     path = TARGET / name
     few = picture.quantize(
-        96, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
+        64, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
     )
     few.save(path, optimize=True)
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")

@@ -73,8 +73,11 @@ def mend(
     def with_size(match: re.Match[str]) -> str:
         if match[1] not in files:
             return match[0]
-        width, height = png_size(files[match[1]])
-        return f'<img width="{width}" height="{height}" '
+        path = files[match[1]]
+        width, height = png_size(path)
+        # The gallery of the introduction stands far down.
+        lazy = 'loading="lazy" ' if path.parent.name == "figures" else ""
+        return f'<img {lazy}width="{width}" height="{height}" '
 
     if "body" in context:
         body = IMAGE.sub(with_size, context["body"])
@@ -113,7 +116,7 @@ def cut(path: Path, codes: set[int]) -> None:
 
 
 def complete_style(source: Path, static: Path) -> None:
-    """Write the stylesheet anew: behind that of the controls, and with fonts, not their addresses."""
+    """Write the stylesheet anew: behind that of the controls, with fonts, not their addresses."""
     css = source.read_text("utf-8")
     for name in INSIDE_THE_STYLE:
         address = f'url("{name}")'

@@ -194,6 +194,8 @@ def test_a_finger_moves_it(figure):
         figure.changes(figure.live.locator(selector).first.tap)
     session = figure.window.context.new_cdp_session(figure.page)
     for handle in figure.live.locator(".noUi-handle").all():
+        figure.root.locator("button.attn-button").tap()
+        figure.page.wait_for_timeout(100)
         figure.changes(lambda handle=handle: drag(session, handle))
 
 
