@@ -31,6 +31,7 @@ environment = load("environment")  # not as part of a package: it runs before th
         ("Failed to establish a new connection: [Errno -3] Temporary failure", "network"),
         ("ERROR: Could not find a version that satisfies x==1 (from versions: none)", "network"),
         ("ERROR: No matching distribution found for torch==2.13.0", "no build for this Python"),
+        ("npm error code EINTEGRITY", "not the one that the lock file names"),
         ("OSError: [Errno 13] Permission denied: '.venv'", "cannot be written"),
         ("something else entirely", "last lines above"),
     ],

@@ -33,6 +33,9 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 VENDOR = ROOT / "book" / "_static" / "vendor"
 DISK_NEEDED = 3_000_000_000  # bytes; the CPU build of torch and its neighbours take about 2 GB
 
+# What the lock file names, each archive held against its checksum, and no code of theirs run.
+NPM_CI = ("ci", "--ignore-scripts", "--no-audit", "--no-fund")
+
 # What a failed installer printed -> what the reader should do about it.
 CAUSES = [
     (
@@ -52,6 +55,11 @@ CAUSES = [
         r"No matching distribution found for (\S+)",
         "A pinned package has no build for this Python and system: use Python 3.11 to 3.13 on "
         "Linux, macOS or Windows (see requirements.txt).",
+    ),
+    (
+        r"EINTEGRITY|THESE PACKAGES DO NOT MATCH THE HASHES",
+        "A package is not the one that the lock file names: it was damaged on its way, or somebody "
+        "has changed it. Run the same command again; if it stays, do not trust that package.",
     ),
     (
         r"Permission denied|EACCES",
@@ -170,7 +178,7 @@ def set_up_web() -> None:
         say("fetching the web packages of package-lock.json")
         node_stamp.unlink(missing_ok=True)
         # `npm ci` begins by deleting node_modules, so an interrupted one leaves nothing behind.
-        run_shown([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "npm ci", r"added \d")
+        run_shown([npm, *NPM_CI], "npm ci", r"added \d")
         node_stamp.write_text(locked)
     sources = sorted(path for path in (ROOT / "book" / "web").rglob("*") if path.is_file())
     built = digest(locked, ROOT / "tools" / "build_web.mjs", *sources)

@@ -108,6 +108,7 @@ def test_run_all(lab, browser, path):
                 assert output["output_type"] != "error", (cell["id"], output)
                 assert output.get("name") != "stderr", (cell["id"], output)
 
+        assert_myst_is_rendered(page)
         page.evaluate(GO_TO_THE_FIGURE)
         page.locator(".attn-figure").first.wait_for(timeout=30_000)
         if path.stem == "01_query_key_value":
@@ -118,6 +119,32 @@ def test_run_all(lab, browser, path):
         assert not errors
     finally:
         page.close()
+
+
+MYST = """() => {
+  const cells = window.jupyterapp.shell.currentWidget.content.widgets
+    .filter((cell) => cell.model.type === 'markdown');
+  const sources = cells.map((cell) => cell.model.sharedModel.source);
+  const shown = [...document.querySelectorAll('.jp-MarkdownCell .jp-MarkdownOutput')];
+  return {
+    named: sources.filter((source) => source.includes(':::{')).length,
+    rendered: shown.filter((cell) => cell.querySelector('.myst-admonition')).length,
+    raw: shown.map((cell) => cell.innerText).filter((text) => /:::|^\\{\\w+\\}/m.test(text)),
+    headings: sources.flatMap((source) => source.match(/^## .+$/gm) ?? []).length,
+  };
+}"""
+
+
+def assert_myst_is_rendered(page):
+    """Directives become boxes, none stays as its source; the table of contents has the headings."""
+    seen = page.evaluate(MYST)
+    assert seen["raw"] == []
+    assert seen["named"]
+    assert seen["rendered"]
+    page.evaluate("window.jupyterapp.shell.activateById('table-of-contents')")
+    entries = page.locator(".jp-TableOfContents-tree li")
+    entries.first.wait_for(timeout=30_000)
+    assert entries.count() > seen["headings"]
 
 
 def move_a_slider(page):
