@@ -11,6 +11,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 BIN := .venv/bin
 PORT ?= 8000
 HTML := book/_build/html
+OFFLINE := dist/good-morning-attention.zip
+PDF := dist/good-morning-attention.pdf
 BOOK_INPUTS := $(shell find book notebooks attnlib _config.yml -type f \
 	-not -path 'book/_build/*' -not -name '*.pyc' -not -path '*/.ipynb_checkpoints/*' -not -path '*/mine/*')
 
@@ -21,7 +23,7 @@ export PYTHONHASHSEED := 0
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export REPO REF TAG CHAPTER
 
-.PHONY: help book serve test test-colab lab reset notebooks lint bench audit fonts lock colab-pins \
+.PHONY: help book serve offline pdf test test-colab lab reset notebooks lint bench audit fonts lock colab-pins \
 	publish-as release-check wheel clean environment web python
 
 help: ## list the targets
@@ -40,6 +42,20 @@ $(HTML)/.complete: $(BOOK_INPUTS)
 serve: book ## serve the built book on this machine only (PORT=8000)
 	@echo "▸ http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
 	@python -m http.server $(PORT) --bind 127.0.0.1 --directory $(HTML)
+
+offline: book ## pack the built book into one zip that opens without a server
+	@$(MAKE) --no-print-directory --silent $(OFFLINE)
+	@echo "✓ the offline book is $(OFFLINE): unzip it, open index.html"
+
+$(OFFLINE): $(HTML)/.complete tools/offline_book.py
+	@python tools/offline_book.py
+
+pdf: book ## print the whole book as one PDF
+	@$(MAKE) --no-print-directory --silent $(PDF)
+	@echo "✓ the printed book is $(PDF)"
+
+$(PDF): $(HTML)/.complete tools/book_pdf.py book/print.css
+	@python -m tools.book_pdf
 
 test: web ## set everything up and prove all of it
 	@python tools/prove.py

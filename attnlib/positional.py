@@ -264,7 +264,7 @@ def alibi_bias(
         device: Where the bias is made.
 
     Returns:
-        Bias of shape (num_heads, q_len, k_len), in the default dtype: an `attn_bias`.
+        Bias of shape (num_heads, q_len, k_len), in the default dtype; goes as `attn_bias`.
 
     Raises:
         ValueError: If `num_heads` is smaller than 1 or a length is negative.

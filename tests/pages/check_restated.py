@@ -1,0 +1,124 @@
+"""Hold tests/pages/restated.py against the libraries that it restates (a maintainer's step).
+
+    pip install --target DIR huggingface_hub; pip install --target DIR --no-deps \
+        d2l==1.0.3 transformers==5.24.0 tokenizers safetensors regex pyyaml
+    PYTHONPATH=DIR:. python tests/pages/check_restated.py
+
+The page of names (book/en/names.md) says with which versions this was done last, and when.
+"""
+
+import re
+import sys
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tests.pages import restated
+
+close = torch.testing.assert_close
+
+
+def d2l_source() -> dict[str, Any]:
+    """Run the classes that are restated out of d2l's file, without importing what it imports."""
+    spec = find_spec("d2l")
+    assert spec is not None, "d2l is not installed"
+    assert spec.submodule_search_locations is not None
+    text = Path(spec.submodule_search_locations[0], "torch.py").read_text(encoding="utf-8")
+    names = ("def masked_softmax", "class DotProductAttention", "class MultiHeadAttention")
+    found = [
+        re.search(rf"^{name}\(.*?(?=^class |^def )", text, re.DOTALL | re.MULTILINE)
+        for name in (*names, "class PositionalEncoding")
+    ]
+    scope: dict[str, Any] = {}
+    exec("import math\nimport torch\nfrom torch import nn\nimport types\n", scope)
+    exec(
+        "d2l = types.SimpleNamespace(Module=nn.Module, zeros=torch.zeros, arange=torch.arange)",
+        scope,
+    )
+    for match in found:
+        assert match is not None
+        exec(match[0], scope)
+        exec("d2l.DotProductAttention = globals().get('DotProductAttention')", scope)
+    return scope
+
+
+def check_d2l() -> None:
+    """Attention with padding, and positions."""
+    d2l = d2l_source()
+    x, lens = torch.randn(2, 7, 15), torch.tensor([3, 0])
+    theirs, ours = d2l["MultiHeadAttention"](15, 5, 0.0), restated.D2lMultiHeadAttention(15, 5, 0.0)
+    theirs(x, x, x, None)  # makes its lazy layers
+    ours.load_state_dict(theirs.state_dict())
+    for valid_lens in (None, lens, torch.arange(1, 8).expand(2, 7)):
+        close(ours(x, x, x, valid_lens), theirs(x, x, x, valid_lens))
+        close(ours.attention.attention_weights, theirs.attention.attention_weights)
+    close(restated.d2l_positional_encoding(16), d2l["PositionalEncoding"](16, 0.0).P)
+
+
+def check_hugging_face() -> None:
+    """Llama's attention, mask and rotation; the positions of BLOOM and Marian; GPT-2's layer."""
+    from transformers import LlamaConfig, LlamaModel
+    from transformers.models.bloom.modeling_bloom import build_alibi_tensor
+    from transformers.models.llama import modeling_llama as llama
+    from transformers.models.marian.modeling_marian import MarianSinusoidalPositionalEmbedding
+    from transformers.pytorch_utils import Conv1D
+
+    from attnlib import alibi_slopes
+
+    config = LlamaConfig(
+        vocab_size=11, hidden_size=24, num_attention_heads=3, num_key_value_heads=3,
+        num_hidden_layers=1, intermediate_size=8, attn_implementation="eager",
+    )  # fmt: skip
+    model = LlamaModel(config).eval()
+    layer = model.layers[0].self_attn
+    seen: dict[str, Any] = {}
+    original = llama.eager_attention_forward
+
+    def watched(
+        module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **rest: Any
+    ) -> Any:
+        result = original(module, query, key, value, attention_mask, **rest)
+        seen.update(query=query, key=key, value=value, mask=attention_mask, result=result, **rest)
+        return result
+
+    llama.eager_attention_forward = watched
+    tokens, real = torch.randint(11, (2, 7)), torch.ones(2, 7, dtype=torch.long)
+    real[1, :2] = 0  # filler in front, so that the first rows of phrase 1 are empty
+    with torch.no_grad():
+        whole = model(tokens, attention_mask=real, use_cache=False)[0]
+        close(seen["mask"], restated.hf_prepare_mask(real, 7))
+        ours = restated.hf_attention(
+            seen["query"], seen["key"], seen["value"], seen["mask"], seen["scaling"]
+        )
+        close(ours, seen["result"])
+        first = model(tokens[:, :4], attention_mask=real[:, :4], use_cache=True)
+        last = model(tokens[:, 4:], attention_mask=real, past_key_values=first.past_key_values)[0]
+        close(seen["mask"], restated.hf_prepare_mask(real, 3))
+        close(last, whole[:, 4:])
+        x, places = torch.randn(2, 3, 7, 8), torch.arange(5, 12).expand(2, 7)
+        turned, _ = llama.apply_rotary_pos_emb(x, x, *model.rotary_emb(x, places))
+        close(restated.hf_rotary(x, places), turned)
+        slopes = alibi_slopes(4)
+        close(
+            restated.hf_alibi(real, slopes).flatten(0, 1),
+            build_alibi_tensor(real, 4, torch.float32),
+        )
+        marian = MarianSinusoidalPositionalEmbedding(9, 16)
+        close(restated.hf_marian_positions(9, 16), marian.create_weight())
+        theirs, mine = Conv1D(6, 5), restated.HfConv1D(6, 5)
+        mine.load_state_dict(theirs.state_dict())
+        close(mine(torch.ones(2, 5)), theirs(torch.ones(2, 5)))
+    assert {"q_proj", "k_proj", "v_proj", "o_proj"} <= {name for name, _ in layer.named_children()}
+    assert layer.q_proj.bias is None
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    check_d2l()
+    check_hugging_face()
+    sys.stdout.write(
+        f"d2l {version('d2l')} and Transformers {version('transformers')}: as restated\n"
+    )

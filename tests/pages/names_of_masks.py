@@ -1,0 +1,141 @@
+"""Checks of the rows on masks."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+from torch.nn.attention.bias import causal_lower_right
+
+import attnlib
+from tests.pages import restated
+from tests.pages.names_page import (
+    BATCH,
+    EMBED,
+    HEADS,
+    LENGTH,
+    MAY,
+    MUST_NOT,
+    WIDTH,
+    heads,
+    layers,
+    one_head,
+    polarity,
+    row,
+    same,
+)
+
+
+@row("boolean mask, function")
+def _(ours, torch_, d2l, hf):
+    ours.says(
+        polarity(
+            lambda q, k, v, m: attnlib.scaled_dot_product_attention(q, k, v, **{ours.one(): m})[0]
+        )
+    )
+    torch_.says(
+        polarity(lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, **{torch_.one(): m}))
+    )
+
+
+@row("boolean mask, layer")
+def _(ours, torch_, d2l, hf):
+    mine = one_head(attnlib.MultiHeadAttention(1, 1))
+    theirs = one_head(nn.MultiheadAttention(1, 1, bias=False, batch_first=True))
+    ours.says(polarity(lambda q, k, v, m: mine(q[0], k[0], v[0], **{ours.one(): m})[0]))
+    torch_.says(polarity(lambda q, k, v, m: theirs(q[0], k[0], v[0], **{torch_.one(): m})[0]))
+
+
+@row("padding, given to the layer")
+def _(ours, torch_, d2l, hf):
+    layer, theirs, other = layers()
+    x, valid_lens = torch.randn(BATCH, LENGTH, EMBED), torch.tensor([3, 5])
+    real = torch.arange(LENGTH) < valid_lens[:, None]
+    expected = layer(x, **{ours.one(): attnlib.padding_mask(valid_lens, LENGTH)})[0]
+    same(expected, theirs(x, x, x, **{torch_.one(): ~real})[0])
+    same(expected, other(x, x, x, **{d2l.one(): valid_lens}))
+    ours.says(MAY)
+    torch_.says(MUST_NOT)
+    d2l.says("how many are real")
+    prepared = restated.hf_prepare_mask(real.long(), 1)  # the last query: no future to hide
+    assert torch.equal(prepared[:, 0, 0] == 0, real)
+    assert hf == "`attention_mask`: 1 = may attend"
+
+
+@row("added to the scores")
+def _(ours, torch_, d2l, hf):
+    inputs, bias = heads(), torch.randn(LENGTH, LENGTH)
+    expected, _ = attnlib.scaled_dot_product_attention(*inputs, **{ours.one(): bias})
+    same(expected, F.scaled_dot_product_attention(*inputs, **{torch_.one(): bias}))
+    same(
+        expected,
+        restated.hf_attention(*inputs, **{hf.one(): bias}, scaling=WIDTH**-0.5)[0].transpose(1, 2),
+    )
+    values = set(restated.hf_prepare_mask(torch.ones(1, LENGTH), LENGTH).unique().tolist())
+    assert values == {0.0, torch.finfo(torch.float32).min}
+    assert hf.endswith("prepared: 0 or the lowest float")
+    torch_.says("of floats")
+
+
+@row("the future hidden")
+def _(ours, torch_, d2l, hf):
+    inputs = heads()
+    expected, _ = attnlib.scaled_dot_product_attention(*inputs, **{ours.one(): True})
+    same(expected, F.scaled_dot_product_attention(*inputs, **{torch_.one(): True}))
+    flat = [each.flatten(0, 1) for each in inputs]
+    steps = torch.arange(1, LENGTH + 1).expand(BATCH * HEADS, LENGTH)
+    same(expected.flatten(0, 1), restated.D2lDotProductAttention(0.0)(*flat, **{d2l.one(): steps}))
+    d2l.says("1, 2, 3, … for each query")
+    hf.says("done by the model")
+    mask = restated.hf_prepare_mask(torch.ones(BATCH, LENGTH), LENGTH)
+    same(expected, restated.hf_attention(*inputs, mask, WIDTH**-0.5)[0].transpose(1, 2))
+
+
+@row("fewer queries than keys, causal")
+def _(ours, torch_, d2l, hf):
+    query, key, value = heads(3, LENGTH, LENGTH)
+    plain = F.scaled_dot_product_attention
+    corners = {
+        "upper left": plain(query, key, value, attn_mask=torch.ones(3, LENGTH).tril().bool()),
+        "lower right": plain(query, key, value, attn_mask=causal_lower_right(3, LENGTH)),
+    }
+    mask = restated.hf_prepare_mask(torch.ones(BATCH, LENGTH), 3)
+    answers = {
+        ours: attnlib.scaled_dot_product_attention(query, key, value, is_causal=True)[0],
+        torch_: plain(query, key, value, is_causal=True),
+        hf: restated.hf_attention(query, key, value, mask, WIDTH**-0.5)[0].transpose(1, 2),
+    }
+    for cell, answer in answers.items():
+        (corner,) = (
+            name for name, each in corners.items() if torch.allclose(each, answer, atol=1e-6)
+        )
+        cell.says(corner)
+
+
+def describe(answer, value):
+    """Say what a query got that had nothing to look at."""
+    if answer.isnan().all():
+        return "NaN"
+    if (answer == 0).all():
+        return "zeros"
+    torch.testing.assert_close(answer, value.mean(dim=-2))
+    return "equal weights"
+
+
+@row("a query with nothing to look at")
+def _(ours, torch_, d2l, hf):
+    query, key, value = heads()
+    mask = torch.ones(LENGTH, LENGTH, dtype=torch.bool)
+    mask[4] = False
+    ours.says(
+        describe(attnlib.scaled_dot_product_attention(query, key, value, mask)[0][..., 4, :], value)
+    )
+    by_function = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)[..., 4, :]
+    x = torch.randn(BATCH, LENGTH, EMBED)
+    by_layer = layers()[1](x, x, x, attn_mask=~mask, need_weights=True)[0][:, 4]
+    got = [describe(by_function, value), describe(by_layer, x)]
+    torch_.says("function: {}; layer, asked for weights: {}".format(*got))
+    flat = [each.flatten(0, 1) for each in (query, key, value)]
+    by_d2l = restated.D2lDotProductAttention(0.0)(*flat, torch.zeros(BATCH * HEADS))
+    d2l.says(describe(by_d2l[:, 4], flat[2]))
+    lowest = torch.zeros(LENGTH, LENGTH).masked_fill(~mask, torch.finfo(torch.float32).min)
+    by_hf = restated.hf_attention(query, key, value, lowest, WIDTH**-0.5)[0].transpose(1, 2)
+    hf.says(describe(by_hf[..., 4, :], value))

@@ -1,0 +1,201 @@
+"""Print the built book as one PDF, with outline, page numbers and living links: `make pdf`.
+
+All pages are put into one long page in the order of the table of contents, where links between
+them become links inside it; a headless Chromium prints that twice: the second time with the page
+numbers that the first one has shown.
+
+    python -m tools.book_pdf
+"""
+
+import logging
+import posixpath
+import sys
+import tempfile
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import yaml
+from bs4 import BeautifulSoup, Tag
+from pypdf import PdfReader, PdfWriter
+
+from tools.find_browser import NoBrowserError, find_browser
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE = ROOT / "book" / "_build" / "html"
+TARGET = ROOT / "dist" / "good-morning-attention.pdf"
+STYLE = ROOT / "book" / "print.css"
+TITLE, CHINESE = "Good Morning, Attention", "早上好,注意力"
+NOT_ON_PAPER = (
+    "script, style, noscript, button, .headerlink, .live > *, .live-figure-note, .katex-mathml, "
+    ".toctree-wrapper, .prev-next-area"
+)
+PAGE = """<!DOCTYPE html>
+<html lang="en" data-theme="light" data-mode="light">
+<head><meta charset="utf-8"><title>{title}: {chinese}</title>
+{styles}
+<style>{running}</style>
+</head>
+<body>
+<div class="cover"><p class="cover-chinese" lang="zh-Hans">{chinese}</p><p class="cover-title">{title}</p>
+<p>An interactive textbook on attention. In this copy the figures stand still.</p></div>
+<nav class="book-contents" aria-label="Contents"><h1 id="contents">Contents</h1>{contents}</nav>
+<main class="bd-article-container">{pages}</main>
+</body></html>
+"""
+
+
+def order() -> list[str]:
+    """Return the pages as the table of contents has them."""
+    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
+    files = [each["file"] for part in toc["parts"] for each in part["chapters"]]
+    return [f"{file}.html" for file in [toc["root"], *files]]
+
+
+def anchor(page: str, fragment: str = "") -> str:
+    """Return the id that stands for a page, or for a place on it, in the one long page."""
+    stem = page.removesuffix(".html").replace("/", "-")
+    return f"{stem}--{fragment}" if fragment else stem
+
+
+def article(page: str, pages: list[str]) -> Tag:
+    """Return the text of a page, with ids and links as the one long page needs them."""
+    parsed = BeautifulSoup((SITE / page).read_text(encoding="utf-8"), "html.parser")
+    found = parsed.select_one("article.bd-article")
+    assert found is not None, page
+    for element in found.select(NOT_ON_PAPER):
+        element.decompose()
+    for element in found.select("details"):
+        element["open"] = ""
+    for element in found.select("[id]"):
+        element["id"] = anchor(page, str(element["id"]))
+    for element in found.select("[aria-labelledby], [aria-describedby]"):
+        del element["aria-labelledby"], element["aria-describedby"]
+    for image in found.select("img[src]"):
+        image["src"] = (SITE / page).parent.joinpath(unquote(str(image["src"]))).resolve().as_uri()
+    for link in found.select("a[href]"):
+        parts = urlsplit(str(link["href"]))
+        if parts.scheme or parts.netloc:
+            continue
+        target = page
+        if parts.path:
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(page), parts.path))
+        if target in pages:
+            link["href"] = "#" + anchor(target, unquote(parts.fragment))
+        else:
+            link.unwrap()  # a file beside the pages: there is none beside a PDF
+    found.name = "section"
+    found["id"] = anchor(page)
+    found["style"] = f"page: {anchor(page)}"
+    return found
+
+
+def headings(sections: list[Tag]) -> Iterator[tuple[int, str, str]]:
+    """Yield level, anchor and text of what the table of contents lists."""
+    for section in sections:
+        for heading in section.select("h1, h2"):
+            holder = heading.find_parent("section")
+            assert holder is not None
+            place = section if heading.name == "h1" else holder
+            yield int(heading.name[1]), str(place["id"]), heading.get_text().strip()
+
+
+def contents(sections: list[Tag], numbers: dict[str, int]) -> str:
+    """Return the table of contents; a page number that is not known yet takes its room all the same."""
+    rows = (
+        f'<p class="level-{level}"><a href="#{escape(place)}"><span>{escape(text)}</span>'
+        f"<span>{numbers.get(place, 888)}</span></a></p>"
+        for level, place, text in headings(sections)
+    )
+    return "".join(rows)
+
+
+def running_heads(sections: list[Tag]) -> str:
+    """Return the style that puts each page's title above its text."""
+    return "".join(
+        f'@page {section["id"]} {{ @top-left {{ content: "{section.h1.get_text().strip()}" }} }}\n'
+        for section in sections
+        if section.h1 is not None
+    )
+
+
+def assemble(numbers: dict[str, int]) -> str:
+    """Return the book as one page of HTML."""
+    pages = order()
+    sections = [article(page, pages) for page in pages]
+    first = BeautifulSoup((SITE / pages[0]).read_text(encoding="utf-8"), "html.parser")
+    sheets = [
+        (SITE / pages[0]).parent.joinpath(urlsplit(str(link["href"])).path).resolve()
+        for link in first.select('link[rel="stylesheet"]')
+    ]
+    styles = "\n".join(f'<link rel="stylesheet" href="{s.as_uri()}">' for s in [*sheets, STYLE])
+    return PAGE.format(
+        title=TITLE,
+        chinese=CHINESE,
+        styles=styles,
+        running=running_heads(sections),
+        contents=contents(sections, numbers),
+        pages="".join(map(str, sections)),
+    )
+
+
+def print_once(browser: Any, html: str, target: Path) -> dict[str, int]:
+    """Print to `target`; return the page number of every place that a link leads to."""
+    source = target.with_suffix(".html")
+    source.write_text(html, encoding="utf-8")
+    page = browser.new_page()
+    page.goto(source.as_uri(), wait_until="load")
+    page.evaluate("document.fonts.ready")
+    page.pdf(path=target, prefer_css_page_size=True, print_background=True, outline=True, tagged=True)
+    page.close()
+    reader = PdfReader(target)
+    found = {}
+    for name, destination in reader.named_destinations.items():
+        number = reader.get_destination_page_number(destination)
+        assert number is not None
+        found[name.removeprefix("/")] = number + 1
+    return found
+
+
+def print_book(browser: Any, target: Path) -> int:
+    """Write the PDF to `target` in one step; return its number of pages.
+
+    Raises:
+        FileNotFoundError: If the book is not built.
+    """
+    if not (SITE / ".complete").is_file():
+        raise FileNotFoundError("the book is not built completely: run `make book`")
+    # Chromium's trailer counts a few objects too few, which pypdf mends and remarks on.
+    logging.getLogger("pypdf").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder:
+        printed = Path(folder, "book.pdf")
+        numbers = print_once(browser, assemble({}), printed)
+        print_once(browser, assemble(numbers), printed)
+        writer = PdfWriter(clone_from=printed)
+        writer.add_metadata({"/Title": f"{TITLE}: {CHINESE}", "/Author": "the authors"})
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_suffix(".pdf.unfinished")
+        writer.write(unfinished)
+        unfinished.replace(target)
+        return len(writer.pages)
+
+
+def main() -> None:
+    from playwright.sync_api import sync_playwright
+
+    try:
+        path = find_browser()
+        with sync_playwright() as playwright:
+            flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            browser = playwright.chromium.launch(executable_path=path, args=flags)
+            count = print_book(browser, TARGET)
+    except (FileNotFoundError, NoBrowserError) as error:
+        sys.exit(f"✗ {error}")
+    size = TARGET.stat().st_size / 1e6
+    print(f"▸ {TARGET.relative_to(ROOT)}: {count} pages, {size:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
