@@ -39,7 +39,8 @@ PAGE = """<!DOCTYPE html>
 <style>{running}</style>
 </head>
 <body>
-<div class="cover"><p class="cover-chinese" lang="zh-Hans">{chinese}</p><p class="cover-title">{title}</p>
+<div class="cover"><p class="cover-chinese" lang="zh-Hans">{chinese}</p>
+<p class="cover-title">{title}</p>
 <p>An interactive textbook on attention. In this copy the figures stand still.</p></div>
 <nav class="book-contents" aria-label="Contents"><h1 id="contents">Contents</h1>{contents}</nav>
 <main class="bd-article-container">{pages}</main>
@@ -103,7 +104,7 @@ def headings(sections: list[Tag]) -> Iterator[tuple[int, str, str]]:
 
 
 def contents(sections: list[Tag], numbers: dict[str, int]) -> str:
-    """Return the table of contents; a page number that is not known yet takes its room all the same."""
+    """Return the table of contents; an unknown page number takes its room all the same."""
     rows = (
         f'<p class="level-{level}"><a href="#{escape(place)}"><span>{escape(text)}</span>'
         f"<span>{numbers.get(place, 888)}</span></a></p>"
@@ -148,7 +149,9 @@ def print_once(browser: Any, html: str, target: Path) -> dict[str, int]:
     page = browser.new_page()
     page.goto(source.as_uri(), wait_until="load")
     page.evaluate("document.fonts.ready")
-    page.pdf(path=target, prefer_css_page_size=True, print_background=True, outline=True, tagged=True)
+    page.pdf(
+        path=target, prefer_css_page_size=True, print_background=True, outline=True, tagged=True
+    )
     page.close()
     reader = PdfReader(target)
     found = {}

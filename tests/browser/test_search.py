@@ -11,7 +11,18 @@ ARTICLES = {
     for page in pages()
     if soup(page).select_one("article") and page not in ("genindex.html", "search.html")
 }
-SEARCHED = ["早上好", "早上", "上好", "好", "注意力", "狗咬人", "causal", "softmax", "masks", "causal_mask"]
+SEARCHED = [
+    "早上好",
+    "早上",
+    "上好",
+    "好",
+    "注意力",
+    "狗咬人",
+    "causal",
+    "softmax",
+    "masks",
+    "causal_mask",
+]
 
 
 def holding(words):
