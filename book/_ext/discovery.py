@@ -1,7 +1,7 @@
 """What search engines, previews of links and readers with a wrong address get to see.
 
-Each page has a description (``page_descriptions`` in ``_config.yml``) and Open Graph tags. What needs
-the book's public address, that is the preview's picture, and ``sitemap.xml``, is written once
+Each page has a description (``page_descriptions`` in ``_config.yml``) and Open Graph tags. What
+needs the book's public address, that is the preview's picture and ``sitemap.xml``, is written once
 ``html.baseurl`` is set. ``404.html`` works at any depth: it loads nothing, and its links start from
 the address's path.
 """
@@ -33,8 +33,8 @@ NOT_FOUND = """<!DOCTYPE html>
 <title>This page does not exist - {title}</title>
 <style>
   :root {{ color-scheme: light dark; }}
-  body {{ margin: 15vh auto; padding: 0 1.5rem; max-width: 36rem; font: 1.125rem/1.6 system-ui, sans-serif;
-    color: #1b2733; background: #fff; }}
+  body {{ margin: 15vh auto; padding: 0 1.5rem; max-width: 36rem;
+    font: 1.125rem/1.6 system-ui, sans-serif; color: #1b2733; background: #fff; }}
   a {{ color: #0b62a8; }}
   @media (prefers-color-scheme: dark) {{
     body {{ color: #dfe4ea; background: #14181e; }}
@@ -103,9 +103,10 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     site, address = Path(app.outdir), base(app)
     pages = sorted(app.config.page_descriptions.keys() & app.env.found_docs)
     pages.sort(key=lambda page: page != app.config.root_doc)
+    names = {page: (app.builder.get_target_uri(page), app.env.titles[page]) for page in pages}
     links = "".join(
-        f'<li><a href="{app.builder.get_target_uri(page)}">{escape(app.env.titles[page].astext())}</a></li>'
-        for page in pages
+        f'<li><a href="{place}">{escape(title.astext())}</a></li>'
+        for place, title in names.values()
     )
     (site / "404.html").write_text(
         NOT_FOUND.format(

@@ -53,18 +53,6 @@ def test_first_page_leads_to_the_introduction(visit, origin):
     assert [problem for problem in window.problems if "ERR_ABORTED" not in problem] == []
 
 
-def test_search_finds_words_of_both_languages(visit):
-    for origin in ("http", "file"):
-        window = visit(origin)
-        page = window.open("search.html?q=softmax")
-        page.wait_for_selector("#search-results li a")
-        page.wait_for_load_state("networkidle")  # the search fetches the pages that it has found
-        page = window.open("search.html?q=早上好")
-        page.wait_for_selector("#search-results li a")
-        page.wait_for_load_state("networkidle")
-        assert window.problems == []
-
-
 def test_nothing_jumps_at_a_figure_that_is_in_view_at_once(visit):
     window = visit()
     window.page.add_init_script(SHIFTS)

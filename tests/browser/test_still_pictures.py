@@ -6,9 +6,9 @@ import json
 import pytest
 
 from tests.browser.stage import FIGURE, PAGE, STATE, serve, with_state
-from tests.site.built import pages, soup
+from tests.site.built import BARE, pages, soup
 
-PAGES = [page for page in pages() if page != "index.html"]
+PAGES = [page for page in pages() if page not in BARE]
 WITH_FIGURES = [page for page in PAGES if soup(page).select(".live-figure")]
 
 

@@ -7,6 +7,7 @@ from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parent.parent.parent
 SITE = ROOT / "book" / "_build" / "html"
+BARE = {"index.html", "404.html"}  # they only lead to the others, without the theme
 
 
 def pages() -> list[str]:

@@ -1,0 +1,142 @@
+"""The book to take away: the zip opens from a disk and lives, the PDF is complete and readable."""
+
+import re
+import zipfile
+
+import pytest
+from pypdf import PdfReader
+
+from tests.browser.conftest import Visit
+from tests.site.built import SITE, soup
+from tools import book_pdf, offline_book
+
+CHAPTER = "notebooks/en/01_query_key_value.html"
+
+
+@pytest.fixture(scope="module")
+def unzipped(tmp_path_factory):
+    """Return the folder that a reader gets, on a path with a blank and Chinese in it."""
+    folder = tmp_path_factory.mktemp("读者 folder")
+    target = folder / "good-morning-attention.zip"
+    assert offline_book.pack(SITE, target) > 100
+    with zipfile.ZipFile(target) as archive:
+        assert archive.testzip() is None
+        archive.extractall(folder)
+    return folder / "good-morning-attention"
+
+
+@pytest.fixture
+def away(browser, unzipped):
+    window = Visit(browser, f"{unzipped.as_uri()}/")
+    yield window
+    window.context.close()
+
+
+def test_the_same_pages_give_the_same_zip(tmp_path):
+    for name in ("a", "b"):
+        offline_book.pack(SITE, tmp_path / name / "book.zip")
+    assert (tmp_path / "a/book.zip").read_bytes() == (tmp_path / "b/book.zip").read_bytes()
+
+
+def test_an_unbuilt_book_is_not_packed(tmp_path):
+    with pytest.raises(FileNotFoundError, match="make book"):
+        offline_book.pack(tmp_path, tmp_path / "book.zip")
+
+
+def test_the_offline_book_opens_and_its_figures_live(away):
+    away.open("index.html").wait_for_url("**/book/en/intro.html")
+    away.problems = [problem for problem in away.problems if "ERR_ABORTED" not in problem]
+    page = away.open(CHAPTER)
+    away.come_near_all_figures()
+    assert away.states()
+    assert set(away.states()) == {"alive"}
+    score = page.locator(".live .attn-figure").first
+    before = score.inner_text()
+    page.locator(".live .noUi-handle").first.press("ArrowRight")
+    page.wait_for_function(
+        "before => document.querySelector('.live .attn-figure').innerText !== before", arg=before
+    )
+    assert away.problems == []
+
+
+def test_the_offline_book_can_be_searched(away):
+    page = away.open("search.html?q=早上")
+    page.wait_for_selector("#search-results li a")
+    page.locator("#search-results li a").first.click()
+    page.wait_for_load_state("load")
+    assert "早上" in page.locator("article").inner_text()
+    assert away.problems == []
+
+
+@pytest.fixture(scope="module")
+def pdf(browser, tmp_path_factory):
+    target = tmp_path_factory.mktemp("pdf") / "book.pdf"
+    book_pdf.print_book(browser, target)
+    return PdfReader(target)
+
+
+def test_the_pdf_has_every_page_in_its_outline_at_its_place(pdf):
+    titles = {
+        item.title: pdf.get_destination_page_number(item)
+        for item in pdf.outline
+        if not isinstance(item, list)
+    }
+    headings = [
+        soup(page).select_one("article h1").get_text().rstrip("#") for page in book_pdf.order()
+    ]
+    listed = [title for title in titles if title in headings]
+    assert listed == headings
+    assert sorted(titles.values()) == list(titles.values())
+    for heading in headings:
+        assert heading.split()[0] in pdf.pages[titles[heading]].extract_text()
+
+
+def test_the_contents_of_the_pdf_name_the_right_pages(pdf):
+    text = "\n".join(pdf.pages[number].extract_text() for number in range(1, 5))
+    for page in book_pdf.order():
+        heading = soup(page).select_one("article h1").get_text().rstrip("#")
+        place = pdf.named_destinations[f"/{book_pdf.anchor(page)}"]
+        number = pdf.get_destination_page_number(place) + 1
+        assert re.search(rf"{re.escape(heading)}\s*{number}\b", text), (heading, number)
+
+
+def test_chinese_in_the_pdf_is_text_in_an_embedded_font(pdf):
+    text = "".join(page.extract_text() for page in pdf.pages)
+    for words in ("早上好", "爱好", "注意力", "缩放点积注意力"):
+        assert words in text
+    assert "\ufffd" not in text
+    for page in pdf.pages:
+        for font in page["/Resources"].get("/Font", {}).values():
+            inner = font.get_object()
+            if inner["/Subtype"] == "/Type3":
+                continue  # drawn glyph by glyph: always inside
+            inner = (
+                inner["/DescendantFonts"][0].get_object() if "/DescendantFonts" in inner else inner
+            )
+            descriptor = inner["/FontDescriptor"].get_object()
+            assert {"/FontFile2", "/FontFile3", "/FontFile"} & set(descriptor), inner["/BaseFont"]
+
+
+def test_every_picture_is_in_the_pdf(pdf):
+    wanted = sum(len(soup(page).select("article img")) for page in book_pdf.order())
+    drawn = sum(
+        kind.get_object()["/Subtype"] == "/Image"
+        for page in pdf.pages
+        for kind in page["/Resources"].get("/XObject", {}).values()
+    )
+    assert drawn >= wanted > 15
+
+
+def test_links_of_the_pdf_lead_inside_it_or_to_the_web(pdf):
+    inside = outside = 0
+    for page in pdf.pages:
+        for link in page.get("/Annots", []):
+            action, place = link.get_object().get("/A", {}), link.get_object().get("/Dest")
+            if "/URI" in action:
+                assert re.match(r"https?://", action["/URI"]), action["/URI"]
+                outside += 1
+            else:
+                assert place in pdf.named_destinations, place
+                inside += 1
+    assert inside > 300
+    assert outside > 50

@@ -1,0 +1,46 @@
+"""404.html, as a server such as GitHub Pages shows it: under the address that was asked for."""
+
+import functools
+import threading
+from http.server import ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.browser.conftest import Quiet, Visit
+from tests.site.built import SITE, soup
+
+PREFIX = urlsplit(soup("404.html").base["href"]).path.removesuffix("404.html")
+
+
+class LikePages(Quiet):
+    def do_GET(self):  # noqa: N802
+        path = urlsplit(self.path).path.removeprefix(PREFIX)
+        if (SITE / path).is_file():
+            self.path = f"/{path}"
+            super().do_GET()
+            return
+        body = (SITE / "404.html").read_bytes()
+        self.send_response(404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.mark.parametrize("wrong", ["nowhere", "notebooks/en/07_missing.html", "a/b/c/d/e/"])
+def test_a_wrong_address_leads_back_from_any_depth(browser, wrong):
+    with ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(LikePages, directory=SITE)
+    ) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        window = Visit(browser, f"http://127.0.0.1:{httpd.server_address[1]}{PREFIX}")
+        page = window.open(wrong)
+        assert "does not exist" in page.locator("h1").inner_text()
+        assert [
+            problem for problem in window.problems if wrong not in problem and "404" not in problem
+        ] == []
+        page.locator("main a").first.click()
+        page.wait_for_url("**/book/en/intro.html")
+        assert page.locator("h1").inner_text().startswith("Good Morning")
+        window.context.close()
+        httpd.shutdown()
