@@ -48,7 +48,8 @@ def seconds_until_alive(visit, path, line):
             },
         )
     window.page.add_init_script(GO_TO_THE_FIGURE)
-    page = window.open(path)
+    page = window.page
+    page.goto(window.root + path, wait_until="commit")
     page.wait_for_selector('.live-figure[data-state="alive"]')
     start = page.evaluate("performance.getEntriesByName('figure-alive')[0].startTime")
     window.context.close()
