@@ -201,7 +201,8 @@ def test_a_finger_moves_it(figure):
 
 def drag(session, handle):
     """Pull the handle of a slider to the middle of its track; if it is there, to the left."""
-    handle.scroll_into_view_if_needed()
+    handle.evaluate("e => e.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    handle.page.wait_for_timeout(100)
     box, track = handle.bounding_box(), handle.locator("xpath=ancestor::*[2]").bounding_box()
     x, y = (box[side] + box[size] / 2 for side, size in (("x", "width"), ("y", "height")))
     middle = track["x"] + track["width"] / 2
