@@ -124,6 +124,16 @@ def test_importing_attnlib_loads_no_pictures() -> None:
     assert (run.stdout.strip(), run.stderr) == ("set()", "")
 
 
+def test_checks_load_with_themselves_only() -> None:
+    """`import attnlib` brings no checks, and they bring neither pictures nor notebooks."""
+    script = (
+        "import sys, attnlib; print('attnlib.checks' in sys.modules); import attnlib.checks; "
+        "print({'matplotlib', 'ipywidgets', 'anywidget', 'IPython'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (run.stdout.split(), run.stderr) == (["False", "set()"], "")
+
+
 def test_what_is_public_is_exported() -> None:
     """Every public function and class of the maths, and nothing else, under `attnlib`."""
     defined = {

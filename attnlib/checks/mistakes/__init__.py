@@ -1,0 +1,1 @@
+"""Known wrong answers, chapter by chapter: each misconception is a short function that has it."""

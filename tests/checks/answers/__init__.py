@@ -1,0 +1,1 @@
+"""Answers as readers write them, right and wrong."""

@@ -1,0 +1,25 @@
+"""Where answers are filed under the name of their check."""
+
+RIGHT: dict[str, list] = {}
+# With the misconception that each has to be told; None: wrong in a way that has no name.
+WRONG: dict[str, list[tuple[str | None, object]]] = {}
+
+
+def right(check):
+    """File the function below as a right answer."""
+
+    def file(answer):
+        RIGHT.setdefault(check, []).append(answer)
+        return answer
+
+    return file
+
+
+def wrong(check, misconception):
+    """File the function below as a wrong answer."""
+
+    def file(answer):
+        WRONG.setdefault(check, []).append((misconception, answer))
+        return answer
+
+    return file

@@ -1,0 +1,1 @@
+"""Right answers, a file per chapter."""

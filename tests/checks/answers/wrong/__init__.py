@@ -1,0 +1,1 @@
+"""Wrong answers, a file per chapter."""

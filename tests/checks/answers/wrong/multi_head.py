@@ -1,0 +1,178 @@
+"""Chapter 4: wrong answers."""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import attnlib
+from tests.checks.answers.filing import WRONG, wrong
+
+INF = float("inf")
+
+WRONG["number_of_weights"] = [
+    ("heads_share_weights", [49, 49, 49]),
+    ("weights_per_token", [7, 21, 84]),
+    ("parameters_counted", [576] * 3),
+    (None, [12, 4, 1]),
+]
+
+
+@wrong("split_heads", "view_without_transpose")
+def straight_view(x, num_heads):
+    batch, length, embed_dim = x.shape
+    return x.view(batch, num_heads, length, embed_dim // num_heads)
+
+
+@wrong("split_heads", "transpose_missing")
+def half_way(x, num_heads):
+    return x.view(x.shape[0], x.shape[1], num_heads, x.shape[2] // num_heads)
+
+
+@wrong("split_heads", "features_dealt_out")
+def dealt(x, num_heads):
+    return torch.stack([x[..., h::num_heads] for h in range(num_heads)], dim=1)
+
+
+@wrong("split_heads", "heads_in_batch")
+def d2l_split(x, num_heads):
+    x = x.reshape(x.shape[0], x.shape[1], num_heads, -1).permute(0, 2, 1, 3)
+    return x.reshape(-1, x.shape[2], x.shape[3])
+
+
+@wrong("split_heads", "wrong_type")
+def list_of_heads(x, num_heads):
+    return list(x.chunk(num_heads, dim=-1))
+
+
+@wrong("split_heads", "returned_pair")
+def tuple_of_heads(x, num_heads):
+    return x.chunk(num_heads, dim=-1)
+
+
+@wrong("merge_heads", "merge_without_transpose")
+def straight_reshape(heads):
+    b, h, n, d = heads.shape
+    return heads.reshape(b, n, h * d)
+
+
+@wrong("merge_heads", "merge_dealt_out")
+def stacked_last(heads):
+    return torch.stack(heads.unbind(1), dim=-1).flatten(2)
+
+
+@wrong("merge_heads", "transpose_without_regrouping")
+def only_transposed(heads):
+    return heads.transpose(1, 2)
+
+
+@wrong("merge_heads", "heads_added")
+def added(heads):
+    return heads.sum(1)
+
+
+@wrong("merge_heads", "raises")
+def view_after_transpose(heads):
+    b, h, n, d = heads.shape
+    return heads.transpose(1, 2).view(b, n, h * d)
+
+
+def _mh(x, w_q, w_k, w_v, w_o, h, scale=None, dim=-1, split=None, merge=None):
+    split = split or (lambda t: t.unflatten(-1, (h, -1)).transpose(1, 2))
+    merge = merge or (lambda t: t.transpose(1, 2).flatten(2))
+    q, k, v = split(x @ w_q), split(x @ w_k), split(x @ w_v)
+    return merge((q @ k.mT / (scale or math.sqrt(q.shape[-1]))).softmax(dim) @ v) @ w_o
+
+
+@wrong("multi_head", "scale_missing")
+def mh_unscaled(*a):
+    return _mh(*a, scale=1.0)
+
+
+@wrong("multi_head", "scale_by_embed_dim")
+def mh_embed_dim(x, *a):
+    return _mh(x, *a, scale=x.shape[-1] ** 0.5)
+
+
+@wrong("multi_head", "scale_by_width")
+def mh_width(x, *a):
+    return _mh(x, *a, scale=x.shape[-1] // a[-1])
+
+
+@wrong("multi_head", "softmax_over_queries")
+def mh_queries(*a):
+    return _mh(*a, dim=-2)
+
+
+@wrong("multi_head", "softmax_over_heads")
+def mh_heads(*a):
+    return _mh(*a, dim=1)
+
+
+@wrong("multi_head", "view_without_transpose")
+def mh_view(x, w_q, w_k, w_v, w_o, num_heads):
+    b, n, d = x.shape
+    return _mh(x, w_q, w_k, w_v, w_o, num_heads, split=lambda t: t.view(b, num_heads, n, -1))
+
+
+@wrong("multi_head", "view_without_transpose")
+def mh_view_both(x, w_q, w_k, w_v, w_o, num_heads):
+    b, n, d = x.shape
+    return _mh(
+        x,
+        w_q,
+        w_k,
+        w_v,
+        w_o,
+        num_heads,
+        split=lambda t: t.view(b, num_heads, n, -1),
+        merge=lambda t: t.reshape(b, n, d),
+    )
+
+
+@wrong("multi_head", "merge_without_transpose")
+def mh_merge(x, *a):
+    return _mh(x, *a, merge=lambda t: t.reshape(x.shape))
+
+
+@wrong("multi_head", "output_projection_missing")
+def mh_no_out(x, w_q, w_k, w_v, w_o, num_heads):
+    return _mh(x, w_q, w_k, w_v, torch.eye(x.shape[-1]), num_heads)
+
+
+@wrong("multi_head", "matrices_transposed")
+def mh_linear(x, w_q, w_k, w_v, w_o, num_heads):
+    return F.linear(_mh(x, w_q.T, w_k.T, w_v.T, torch.eye(x.shape[-1]), num_heads), w_o)
+
+
+@wrong("multi_head", "single_head")
+def mh_single(x, w_q, w_k, w_v, w_o, num_heads):
+    return F.scaled_dot_product_attention(x @ w_q, x @ w_k, x @ w_v) @ w_o
+
+
+@wrong("multi_head", "returned_pair")
+def mh_with_weights(*a):
+    return _mh(*a), None
+
+
+@wrong("multi_head", None)
+def mh_causal(x, w_q, w_k, w_v, w_o, num_heads):
+    q, k, v = (attnlib.split_heads(x @ w, num_heads) for w in (w_q, w_k, w_v))
+    return attnlib.merge_heads(F.scaled_dot_product_attention(q, k, v, is_causal=True)) @ w_o
+
+
+@wrong("catches_embed_dim_scale", "test_misses_bug")
+def right_shape(layer_class):
+    out, w = layer_class(12, 3)(torch.randn(1, 7, 12), torch.ones(1, 7, 7, dtype=torch.bool))
+    assert out.shape == (1, 7, 12) and w.shape == (1, 3, 7, 7)
+
+
+@wrong("catches_embed_dim_scale", "test_misses_bug")
+def single_head_only(layer_class):
+    layer, x = layer_class(4, 1), torch.randn(1, 3, 4)
+    with torch.no_grad():
+        for w in (layer.w_q, layer.w_k):
+            w.weight.copy_(torch.eye(4))
+        weights = layer(x, torch.ones(1, 3, 3, dtype=torch.bool))[1]
+    torch.testing.assert_close(weights[:, 0], (x @ x.mT / 2).softmax(-1))

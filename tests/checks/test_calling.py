@@ -1,0 +1,314 @@
+"""An answer may do what it likes: the check survives it, says what it did, and leaves no trace."""
+
+import sys
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from attnlib import checks
+from attnlib.checks import calling
+from attnlib.checks.calling import does_nothing
+
+
+def right(query, key, value):
+    return (query @ key.mT / query.shape[-1] ** 0.5).softmax(-1) @ value
+
+
+def check(answer):
+    return checks.check_attention(answer)
+
+
+def stub_pass(query, key, value):
+    pass
+
+
+def stub_text(query, key, value):
+    """Say what it will do."""
+
+
+def stub_dots(query, key, value): ...
+
+
+def stub_returns(query, key, value):
+    return ...
+
+
+def stub_later(query, key, value):
+    output = None
+    return output  # noqa: RET504
+
+
+def stub_raises(query, key, value):
+    raise NotImplementedError("your turn")
+
+
+@pytest.mark.parametrize(
+    "stub",
+    [None, ..., stub_pass, stub_text, stub_dots, stub_returns, stub_later, stub_raises,
+     lambda *_: None, lambda *_: ..., nn.Identity],
+)  # fmt: skip
+def test_a_stub_is_not_attempted(stub):
+    if stub is nn.Identity:
+        stub = type("Empty", (nn.Module,), {"forward": lambda self, q, k, v: None})()
+    result = check(stub)
+    assert result.passed is None
+    assert result.misconception is None
+    assert "not attempted" in repr(result)
+
+
+def test_a_missing_return_is_no_stub():
+    def forgets(query, key, value):
+        output = query @ key.mT
+        output.softmax(-1)
+
+    assert check(forgets).misconception == "no_return"
+    assert not does_nothing(forgets)
+
+
+class OddError(Exception):
+    def __str__(self):
+        raise RuntimeError("no text either")
+
+
+class NoTensor:
+    shape = property(lambda self: 1 / 0)
+
+    def __repr__(self):
+        raise ValueError("no repr")
+
+
+def raising(error):
+    def answer(query, key, value):
+        raise error
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("no"),
+        SystemExit(3),
+        KeyboardInterrupt(),
+        RecursionError(),
+        OddError(),
+        GeneratorExit(),
+    ],
+)
+def test_an_answer_may_raise_anything(error):
+    result = check(raising(error))
+    assert (result.passed, result.misconception) == (False, "raises")
+    assert type(error).__name__ in result.message
+    assert "raise error" in result.message
+
+
+def test_endless_recursion_is_an_error_like_others():
+    def answer(query, key, value):
+        return answer(query, key, value)
+
+    assert check(answer).misconception == "raises"
+
+
+@pytest.mark.parametrize(
+    ("value", "misconception"),
+    [
+        (1.5, "wrong_type"),
+        ("text", "wrong_type"),
+        ([[1.0]], "wrong_type"),
+        (np.zeros((1, 1, 1)), "wrong_type"),
+        (NoTensor(), "wrong_type"),
+        (check, "wrong_type"),
+        ((x for x in ()), "wrong_type"),
+        ((torch.zeros(1, 1, 1), None), "returned_pair"),
+        (torch.zeros(7), "wrong_shape"),
+        (torch.zeros(0), "wrong_shape"),
+        (torch.tensor(1.0), "wrong_shape"),
+    ],
+)
+def test_an_answer_may_return_anything(value, misconception):
+    result = check(lambda *_: value)
+    assert (result.passed, result.misconception) == (False, misconception)
+    assert repr(result)
+    assert result._repr_html_()
+
+
+def test_dtypes():
+    assert check(lambda *t: right(*t).double()).passed
+    assert check(lambda *t: right(*t).bfloat16().float()).passed in (True, False)
+    assert check(lambda *t: right(*t).to(torch.complex64)).misconception == "wrong_dtype"
+    assert check(lambda *t: right(*t) > 0).misconception == "wrong_dtype"
+    assert check(lambda *t: right(*t).int()).passed is False
+    assert check(lambda *t: right(*t).to_sparse()).passed
+    assert check(lambda *t: right(*t).to("meta")).passed is False
+    assert check(lambda *t: nn.Parameter(right(*t))).passed
+
+
+def test_what_is_not_finite_differs():
+    assert check(lambda *t: right(*t) * float("nan")).misconception == "nan"
+    assert check(lambda *t: right(*t) + float("inf")).passed is False
+
+
+@pytest.mark.parametrize("value", [1, "fn", [right], torch.zeros(2)])
+def test_not_a_function(value):
+    assert check(value).misconception == "not_a_function"
+
+
+def test_arguments_must_fit():
+    assert check(lambda query, key: query).misconception == "wrong_signature"
+    assert check(lambda *, query, key, value: query).misconception == "wrong_signature"
+    assert "fn(query, key, value)" in check(lambda: 0).message
+    assert check(
+        lambda query, key, value, mask=None, *, scale=None: right(query, key, value)
+    ).passed
+
+
+def test_in_place_on_the_input_is_named_and_does_no_harm():
+    def mutates(query, key, value):
+        key.zero_()
+        return right(query, key, value)
+
+    def resizes(query, key, value):
+        output = right(query, key, value)
+        value.resize_(0)
+        return output
+
+    assert check(mutates).misconception == "values_averaged"
+    assert "changes its input: `key`" in check(mutates).message
+    assert check(resizes).misconception == "input_mutated"
+    assert check(right).passed
+
+
+def test_what_is_printed_is_kept_back(capsys):
+    def talks(query, key, value):
+        print("早上好", query.shape)
+        print("trouble", file=sys.stderr)
+        warnings.warn("careful", stacklevel=1)
+        return query
+
+    result = check(talks)
+    assert capsys.readouterr() == ("", "")
+    assert "早上好" in result.printed
+    assert "trouble" in repr(result)
+    assert len(check(lambda *_: print("x" * 10**6)).printed) <= 2000
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr(calling, "SECONDS", 0.5)
+
+
+def spins(query, key, value):
+    while True:
+        pass
+
+
+ENDED = threading.Event()
+
+
+def spins_and_catches(query, key, value):
+    while not ENDED.is_set():
+        try:
+            while not ENDED.is_set():
+                pass
+        except BaseException:
+            pass
+
+
+def sleeps(query, key, value):
+    time.sleep(60)
+
+
+def fast_at_first(query, key, value):
+    while query.shape[0] > 1:
+        pass
+    return right(query, key, value)
+
+
+@pytest.mark.parametrize("answer", [spins, spins_and_catches, sleeps, fast_at_first])
+def test_an_answer_may_never_end(monkeypatch, answer):
+    ENDED.clear()
+    with monkeypatch.context() as patient:
+        patient.setattr(calling, "SECONDS", 1.0)
+        started = time.monotonic()
+        result = check(answer)
+    assert (result.passed, result.misconception) == (False, "never_ends")
+    assert time.monotonic() - started < 30
+    assert check(right).passed, "the next check is not disturbed"
+    ENDED.set()
+
+
+def test_what_spins_is_ended(short):
+    before = set(threading.enumerate())
+    check(spins)
+    time.sleep(0.1)
+    assert set(threading.enumerate()) <= before
+
+
+def test_it_works_outside_the_main_thread():
+    results = []
+    thread = threading.Thread(target=lambda: results.extend([check(right), check(unfinished)]))
+    thread.start()
+    thread.join()
+    assert [result.passed for result in results] == [True, False]
+
+
+def unfinished(query, key, value):
+    return query @ key
+
+
+def test_random_numbers_of_the_reader_stay_as_they_were():
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    check(lambda q, k, v: torch.nn.functional.dropout(right(q, k, v), 0.5))
+    assert torch.rand(2).equal(expected)
+
+
+def test_default_dtype_stays_as_it_was():
+    def doubles(query, key, value):
+        torch.set_default_dtype(torch.float64)
+        return right(query, key, value)
+
+    assert check(doubles).passed
+    assert torch.get_default_dtype() == torch.float32
+
+
+def test_the_same_answer_gets_the_same_result():
+    def dropping(query, key, value):
+        return torch.nn.functional.dropout(right(query, key, value), 0.3)
+
+    assert check(dropping).misconception == "dropout_active"
+    assert repr(check(dropping)) == repr(check(dropping))
+    assert repr(check(lambda q, k, v: q * 2)) == repr(check(lambda q, k, v: q * 2))
+
+
+def test_an_interrupt_of_the_reader_goes_through(monkeypatch):
+    class Interrupted:
+        def __init__(self):
+            self.queue = __import__("queue").SimpleQueue()
+
+        def get(self, timeout):
+            raise KeyboardInterrupt
+
+        def put(self, item):
+            pass
+
+    original = calling.Caller.__init__
+
+    def with_interrupt(self, *arguments):
+        original(self, *arguments)
+        self._outcomes = Interrupted()
+
+    monkeypatch.setattr(calling.Caller, "__init__", with_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        check(sleeps_a_little)
+
+
+def sleeps_a_little(query, key, value):
+    time.sleep(0.05)
+    return query

@@ -1,0 +1,56 @@
+"""The gallery of famous bugs: every line that catches a bug does, and lets right code pass."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tools.draw_bugs import PICTURES, RIGHT, namespace, picture, sections
+
+SECTIONS = sections()
+
+
+def test_every_bug_has_its_right_twin_and_its_picture():
+    assert set(SECTIONS) == set(RIGHT) == {path.stem for path in PICTURES.glob("*.png")}
+    assert len(SECTIONS) >= 8
+
+
+@pytest.mark.parametrize("slug", SECTIONS)
+def test_the_line_catches_the_bug(slug, as_users_call):
+    bug, line = SECTIONS[slug]
+    names = namespace()
+    exec(bug, names)
+    with pytest.raises(AssertionError):
+        exec(line, names)
+
+
+@pytest.mark.parametrize("slug", SECTIONS)
+def test_the_line_lets_right_code_pass(slug, as_users_call):
+    import attnlib
+
+    _, line = SECTIONS[slug]
+    right, _ = RIGHT[slug]
+    exec(line, namespace() | {"weights": right, "split": attnlib.split_heads})
+
+
+@pytest.mark.parametrize("slug", SECTIONS)
+def test_the_picture_is_that_of_the_code(slug, as_users_call):
+    stored = np.asarray(Image.open(PICTURES / f"{slug}.png").convert("RGB"), dtype=int)
+    drawn = np.asarray(Image.open(io.BytesIO(picture(slug))).convert("RGB"), dtype=int)
+    assert stored.shape == drawn.shape
+    assert (np.abs(stored - drawn).max(axis=-1) > 32).sum() <= 12
+
+
+def test_the_code_is_short():
+    for bug, line in SECTIONS.values():
+        assert len(bug.strip().splitlines()) <= 9
+        assert sum(bool(each.strip()) for each in line.splitlines()) <= 2
+
+
+def test_pictures_are_drawn_with_one_seed():
+    before = torch.get_rng_state()
+    first = picture("dropout-that-never-sleeps")
+    torch.set_rng_state(before)
+    assert picture("dropout-that-never-sleeps") == first

@@ -1,0 +1,137 @@
+"""Draw the pictures of the gallery of famous bugs from the code on its own page.
+
+    python tools/draw_bugs.py      # writes book/_static/bugs/*.png; a second run changes nothing
+
+Each section of book/en/bugs.md holds a wrong function and the line that catches it. Beside them
+stands here the right function, and on what both are drawn.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import attnlib
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "book" / "en" / "bugs.md"
+PICTURES = ROOT / "book" / "_static" / "bugs"
+
+QUERY = torch.tensor([[2.0, -1.0], [1.0, 1.0], [0.0, 1.0]])
+KEY = torch.tensor([[1.0, 1.0], [2.0, -1.0], [1.0, -1.0]])
+CAUSAL = attnlib.causal_mask(3)
+X = torch.tensor([[[2.0, 1.0, 0.0, 1.0], [1.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 1.0]]])
+FIRST_SEES_NOBODY = CAUSAL & torch.tensor([[False], [True], [True]])
+
+
+def namespace() -> dict[str, Any]:
+    """Return the names that the page's code may use."""
+    return {
+        "math": math,
+        "torch": torch,
+        "nn": nn,
+        "attnlib": attnlib,
+        "query": QUERY,
+        "key": KEY,
+        "causal": CAUSAL,
+    }
+
+
+def sections() -> dict[str, tuple[str, str]]:
+    """Return the wrong code and the line that catches it, by the section's slug."""
+    found = {}
+    for section in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
+        slug = re.sub(r"[^a-z0-9]+", "-", section.split("\n")[0].lower())
+        bug, line = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+        found[slug] = (bug, line)
+    return found
+
+
+def _causal(query: Tensor, key: Tensor) -> Tensor:
+    return attnlib.attention_weights(query, key, is_causal=True)
+
+
+def _heads(x: Tensor) -> Tensor:
+    heads = attnlib.split_heads(x, 2)
+    return attnlib.attention_weights(heads, heads, is_causal=True)[0, 0]
+
+
+def _rotary(query: Tensor, key: Tensor) -> Tensor:
+    turn = attnlib.RotaryPositionalEncoding(8)
+    return attnlib.attention_weights(turn(query), turn(key))
+
+
+def _alibi(query: Tensor, key: Tensor) -> Tensor:
+    bias = -0.5 * (torch.arange(3)[:, None] - torch.arange(3)).abs()
+    return attnlib.attention_weights(query, key, attn_bias=bias, is_causal=True)
+
+
+# What is right, and the arguments with which both are drawn.
+RIGHT: dict[str, tuple[Callable[..., Tensor], tuple[Any, ...]]] = {
+    "mask-inverted": (attnlib.attention_weights, (QUERY, KEY, CAUSAL)),
+    "empty-row-filled-with-a-finite-number": (
+        attnlib.attention_weights,
+        (QUERY, KEY, FIRST_SEES_NOBODY),
+    ),
+    "causal-mask-aligned-upper-left": (_causal, (QUERY[-1:], KEY)),
+    "softmax-over-the-queries": (attnlib.attention_weights, (QUERY, KEY)),
+    "scale-by-the-width-of-all-heads": (
+        lambda query, key, num_heads: attnlib.attention_weights(query, key),  # noqa: ARG005
+        (QUERY, KEY, 8),
+    ),
+    "heads-split-by-view-alone": (_heads, (X,)),
+    "dropout-that-never-sleeps": (
+        lambda query, key, training: attnlib.attention_weights(query, key),  # noqa: ARG005
+        (QUERY, KEY, False),
+    ),
+    "rotary-layouts-mixed": (_rotary, (torch.ones(6, 8), torch.ones(6, 8).cumsum(-1) / 4)),
+    "alibi-with-the-sign-reversed": (_alibi, (QUERY, KEY)),
+}
+MASKS = {
+    "mask-inverted": (CAUSAL, CAUSAL),
+    "empty-row-filled-with-a-finite-number": (FIRST_SEES_NOBODY, FIRST_SEES_NOBODY),
+    "causal-mask-aligned-upper-left": (None, torch.tensor([[True, False, False]])),
+    "heads-split-by-view-alone": (CAUSAL, CAUSAL),
+    "alibi-with-the-sign-reversed": (CAUSAL, CAUSAL),
+}
+
+
+def picture(slug: str) -> bytes:
+    """Draw right and wrong weights side by side; return the PNG."""
+    from attnlib.plotting import plot_attention, subplots
+
+    torch.manual_seed(0)
+    names = namespace()
+    exec(sections()[slug][0], names)
+    right, arguments = RIGHT[slug]
+    tables = [function(*arguments) for function in (right, names["weights"])]
+    figure, axes = subplots(1, 2, height=2.0 if tables[0].shape[0] == 1 else 3.4)
+    tokens = {1: ["好"], 3: ["早", "上", "好"]}
+    for ax, table, title, mask in zip(
+        axes, tables, ("✓", "✗"), MASKS.get(slug, (None, None)), strict=True
+    ):
+        plot_attention(
+            table,
+            query_labels=tokens.get(table.shape[0]),
+            key_labels=tokens.get(table.shape[1]),
+            mask=mask,
+            ax=ax,
+            title=title,
+        )
+    png, _ = figure.png()
+    return png
+
+
+def main() -> None:
+    """Write all pictures."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for slug in RIGHT:
+        (PICTURES / f"{slug}.png").write_bytes(picture(slug))
+
+
+if __name__ == "__main__":
+    main()
