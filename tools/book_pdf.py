@@ -75,6 +75,7 @@ def article(page: str, pages: list[str]) -> Tag:
     for element in found.select("[aria-labelledby], [aria-describedby]"):
         del element["aria-labelledby"], element["aria-describedby"]
     for image in found.select("img[src]"):
+        del image["loading"]  # what waits until it is scrolled to would never be printed
         image["src"] = (SITE / page).parent.joinpath(unquote(str(image["src"]))).resolve().as_uri()
     for link in found.select("a[href]"):
         parts = urlsplit(str(link["href"]))

@@ -2,19 +2,22 @@
 
 import functools
 import threading
-from http.server import ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser.conftest import Quiet, Visit
+from tests.browser.conftest import Visit
 from tests.site.built import SITE, soup
 
 PREFIX = urlsplit(soup("404.html").base["href"]).path.removesuffix("404.html")
 
 
-class LikePages(Quiet):
-    def do_GET(self):  # noqa: N802
+class LikePages(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
         path = urlsplit(self.path).path.removeprefix(PREFIX)
         if (SITE / path).is_file():
             self.path = f"/{path}"
