@@ -6,6 +6,7 @@ import re
 import pytest
 
 import attnlib
+import attnlib.checks
 import attnlib.plotting
 import attnlib.widgets
 from book._ext.glossary_links import NOT_MEANT, pattern
@@ -21,7 +22,7 @@ ENGLISH = [term for term in TERMS if term.isascii()]
 
 def public():
     """Yield each public name of the library, as a reader imports it, and what it is."""
-    for module in (attnlib, attnlib.widgets):
+    for module in (attnlib, attnlib.checks, attnlib.widgets):
         yield from ((f"{module.__name__}.{name}", getattr(module, name)) for name in module.__all__)
     for name, thing in vars(attnlib.plotting).items():
         own = getattr(thing, "__module__", "") == "attnlib.plotting"
