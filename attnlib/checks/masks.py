@@ -174,6 +174,7 @@ MASKED_ATTENTION = Check(
     stages=(
         lambda: [
             *grid(_masked_tensors, batch=(1, 2), q_len=(1, 2), k_len=(2, 3), width=(2, 3)),
+            (*(Draw(n).normal(2, 5, 7) for n in range(3)), Draw(3).mask(2, 5, 5)),
         ],
         _extreme_cases,
     ),
