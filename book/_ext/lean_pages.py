@@ -20,6 +20,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.typing import ExtensionMetadata
 
+GALLERIES = ("figures", "bugs")  # folders of book/_static
 IMAGE = re.compile(r'<img (?=[^>]*src="(?:[^"]*/)?([^"/]+\.png)")')
 EMPTY_HEADING = re.compile(r'<th class="[^"]*">(<p></p>)?</th>')
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
@@ -75,8 +76,8 @@ def mend(
             return match[0]
         path = files[match[1]]
         width, height = png_size(path)
-        # The gallery of the introduction stands far down.
-        lazy = 'loading="lazy" ' if path.parent.name == "figures" else ""
+        # The galleries stand far down and are long: a reader loads what is scrolled to.
+        lazy = 'loading="lazy" ' if path.parent.name in GALLERIES else ""
         return f'<img {lazy}width="{width}" height="{height}" '
 
     if "body" in context:
