@@ -33,7 +33,7 @@ def holding(words):
 def found(page, words):
     page.goto("about:blank")
     page.goto(f"{words[0]}search.html?q={words[1]}")
-    page.wait_for_function("document.querySelector('.search-summary')?.textContent.trim()")
+    page.locator(".search-summary").filter(has_text=re.compile(r"\S")).wait_for()
     page.wait_for_load_state("networkidle")  # the search fetches the pages that it has found
     links = page.locator("#search-results li a").evaluate_all("all => all.map((a) => a.pathname)")
     return {path.split("/html/")[-1].lstrip("/") for path in links}
