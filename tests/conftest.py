@@ -21,6 +21,7 @@ settings.load_profile("book")
 @pytest.fixture(autouse=True)
 def _same_numbers_every_time() -> None:
     torch.set_num_threads(1)
+    torch.set_printoptions(profile="default")  # cells of chapters, run by a test, set their own
     torch.manual_seed(20170612)
 
 

@@ -140,7 +140,9 @@ def test_numbers_are_legible_on_the_tint_of_their_group():
 def test_series_are_the_heads_and_none_has_the_color_of_a_role():
     roles = {plotting.QUERY, plotting.KEY, plotting.VALUE, plotting.OUTPUT, plotting.MASKED}
     assert not roles & set(plotting.SERIES)
-    assert [color.lower() for color in plotting.SERIES] == list(HEADS[: len(plotting.SERIES)])
+    assert [color.lower() for color in plotting.SERIES] == [
+        color.lower() for color in HEADS[: len(plotting.SERIES)]
+    ]
     css = (ROOT / "attnlib/widgets/static/positional_encoding.css").read_text()
     for index, color in enumerate(plotting.SERIES):
         assert f".attn-pe-color-{index} {{ color: {color.lower()}; }}" in css
