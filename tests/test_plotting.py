@@ -143,9 +143,9 @@ def test_series_are_the_heads_and_none_has_the_color_of_a_role():
     assert [color.lower() for color in plotting.SERIES] == [
         color.lower() for color in HEADS[: len(plotting.SERIES)]
     ]
-    css = (ROOT / "attnlib/widgets/static/positional_encoding.css").read_text()
+    css = (ROOT / "attnlib/widgets/static/common.css").read_text().lower()
     for index, color in enumerate(plotting.SERIES):
-        assert f".attn-pe-color-{index} {{ color: {color.lower()}; }}" in css
+        assert f"--attn-series-{index}: {color.lower()};" in css
 
 
 @pytest.mark.parametrize(
