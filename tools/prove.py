@@ -26,8 +26,9 @@ STAGES: dict[str, list[str]] = {
         *PYTEST,
         "--cov",
         "tests",
-        *(f"--ignore=tests/{each}" for each in ("site", "browser", "colab")),
+        *(f"--ignore=tests/{each}" for each in ("checks", "site", "browser", "colab")),
     ],
+    "checks": [*PYTEST, "tests/checks"],  # coverage would only slow its many calls
     "javascript": ["node", "--test", "tests/js/*.test.mjs"],
     "notebooks": [*PYTEST, "--nbval", "-p", "tests.notebooks.strict_nbval", "notebooks", NOT_MINE],
     "colab": [*PYTEST, "tests/colab"],

@@ -12,6 +12,7 @@ import dis
 import inspect
 import io
 import queue
+import sys
 import threading
 import time
 import traceback
@@ -102,6 +103,8 @@ class Caller:
         """
         self._stopped = True
         self._calls.put(None)
+        if sys.version_info < (3, 12) and sys.gettrace():
+            return  # a traced Python 3.11 stands still until a waiting thread takes its exception
         identity = ctypes.c_ulong(self._thread.ident or 0)
         for patience in (0.05, 0.1, 0.2, 0.4, 0.4):  # seconds
             ctypes.pythonapi.PyThreadState_SetAsyncExc(identity, ctypes.py_object(SystemExit))
