@@ -1,6 +1,7 @@
 """The scripts behind the Makefile: what they promise about interruptions and bad machines."""
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,26 @@ def test_changed_pins_are_installed(installs):
     (environment.VENV / ".ready").write_text("the digest of other pins")
     environment.set_up_python()
     assert len(installs) == 4
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_environment_is_not_set_up_by_its_own_python(tmp_path, whole):
+    """It is on PATH while make runs, whole or as an interrupted rebuild has left it."""
+    folder = tmp_path / ".venv"
+    (folder / "bin").mkdir(parents=True)
+    python = folder / "bin" / "python3"
+    base = Path(sys._base_executable).resolve()
+    python.symlink_to(base)
+    if whole:
+        (folder / "pyvenv.cfg").write_text(f"home = {base.parent}\n")
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "environment.py", tmp_path / "tools")
+    ask = tmp_path / "tools" / "ask.py"
+    ask.write_text(
+        "import sys, environment\nenvironment.leave_the_environment()\nprint(sys.executable)\n"
+    )
+    answer = subprocess.run([python, ask], capture_output=True, text=True, check=True)
+    assert Path(answer.stdout.strip()) == base
 
 
 @pytest.fixture

@@ -117,6 +117,17 @@ def run_shown(command: list[str], what: str, interesting: str) -> None:
     fail(f"{what} failed; the last lines above say why.")
 
 
+def leave_the_environment() -> None:
+    """Go on under the Python below `.venv`, which must not be asked to rebuild itself.
+
+    Where a rebuild was interrupted, `.venv` may be no environment any more, only a folder with a
+    link to Python in it: so the place of the program counts, not what it takes itself for.
+    """
+    if Path(sys.executable).parent.resolve() == BIN:
+        base = os.path.realpath(sys._base_executable)  # type: ignore[attr-defined]
+        os.execv(base, [base, *sys.argv])
+
+
 def set_up_python() -> None:
     """Make `.venv` with exactly the pins of requirements.txt, and `attnlib` importable in it."""
     stamp = VENV / ".ready"
@@ -193,9 +204,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--web", action="store_true", help="set up the web assets too")
     arguments = parser.parse_args()
-    if Path(sys.prefix).resolve() == VENV:  # a .venv on PATH must not be asked to rebuild itself
-        base = str(sys._base_executable)  # type: ignore[attr-defined]
-        os.execv(base, [base, *sys.argv])
+    leave_the_environment()
     try:
         set_up_python()
         if arguments.web:

@@ -9,7 +9,7 @@ from tests.site.built import pages, soup
 ARTICLES = {
     page: " ".join(soup(page).select_one("article").get_text(" ").split())
     for page in pages()
-    if soup(page).select_one("article") and page not in ("genindex.html", "search.html")
+    if soup(page).select_one("article") and page != "search.html"
 }
 SEARCHED = [
     "早上好",
