@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".cache" / "prove"
 PYTEST = ["python", "-m", "pytest", "--quiet"]
+LIMIT = 1800  # seconds, after which a stage is taken to stand still; the longest needs about 400
 NOT_MINE = "--ignore-glob=*/mine/*"  # what `make reset` has kept for a reader
 
 STAGES: dict[str, list[str]] = {
@@ -46,7 +47,13 @@ def run(name: str, command: list[str]) -> tuple[bool, str]:
     started = time.monotonic()
     log = LOGS / f"{name}.log"
     with log.open("w", encoding="utf-8") as output:
-        code = subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT).returncode
+        try:
+            code = subprocess.run(
+                command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, timeout=LIMIT
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code = 1
+            output.write(f"\nended after {LIMIT} s: it stood still\n")
     text = log.read_text(encoding="utf-8", errors="replace").strip()
     last = text.splitlines()[-1].strip("= ") if text else ""
     seconds = time.monotonic() - started
