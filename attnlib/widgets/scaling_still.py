@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from attnlib import plotting
-from attnlib.plotting import FAINT, INK, KEY, PAPER, QUERY, QUIET, BookFigure
+from attnlib.plotting import FAINT, INK, PAPER, QUERY, QUIET, BookFigure
 
 
 def draw_still(
@@ -39,7 +39,7 @@ def draw_still(
 
 def _scores(ax: Axes, scores: np.ndarray[Any, Any], std: float, words: Mapping[str, str]) -> None:
     ax.axvspan(-std, std, color=FAINT)
-    ax.hist(scores, range(-41, 42, 2), color=KEY, rwidth=0.84)
+    ax.hist(scores, range(-41, 42, 2), color=QUIET, rwidth=0.84)
     ax.set(xlim=(-42, 42), xticks=(-40, -20, 0, 20, 40), yticks=())
     ax.set_title(f"{words['scores']}: σ = {std:.2f}")
     ax.spines["left"].set_visible(False)
