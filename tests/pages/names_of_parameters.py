@@ -131,10 +131,10 @@ def _(ours, torch_, d2l, hf):
     ]
     same(*results)
     ours.says("minus slope · distance")
-    hf.says("BLOOM: plus slope · place")
+    hf.says("BLOOM: plus slope · position")
 
 
-@row("place of the first new token")
+@row("position of the first new token")
 def _(ours, torch_, d2l, hf):
     x = torch.randn(BATCH, HEADS, 2, 6)
     rotary = attnlib.RotaryPositionalEncoding(6, interleaved=False)
