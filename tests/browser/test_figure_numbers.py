@@ -118,7 +118,7 @@ class Figure:
         self.page.wait_for_function(
             "([e, before]) => e.dataset.numbers !== before",
             arg=[self.root.element_handle(), before],
-            timeout=3000,
+            timeout=15_000,
         )
         CHECKS[self.name](self.shown())
 

@@ -113,6 +113,8 @@ def test_run_all(lab, browser, path):
                 assert output["output_type"] != "error", (cell["id"], output)
                 assert output.get("name") != "stderr", (cell["id"], output)
 
+        assert_myst_is_rendered(page)
+        assert_headings_are_listed(page)
         page.evaluate(GO_TO_THE_FIGURE)
         page.locator(".attn-figure").first.wait_for(timeout=30_000)
         if path.stem == "01_query_key_value":
@@ -123,6 +125,48 @@ def test_run_all(lab, browser, path):
         assert [error for error in errors if UPSTREAM not in error] == []
     finally:
         page.close()
+
+
+# For each cell of text: boxes and folded parts, as they are written and as they are shown.
+MYST = """() => {
+  const cells = window.jupyterapp.shell.currentWidget.content.widgets
+    .filter((cell) => cell.model.type === 'markdown');
+  const count = (text, pattern) => (text.match(pattern) ?? []).length;
+  return cells.map((cell) => {
+    const source = cell.model.sharedModel.source;
+    return {
+      written: [count(source, /^:::\\{/gm), count(source, /<details>/g)],
+      shown: ['aside', 'details'].map((tag) => cell.node.querySelectorAll(tag).length),
+    };
+  });
+}"""
+ALL_SHOWN = f"() => ({MYST})().every((e) => String(e.written) === String(e.shown))"
+
+
+def assert_myst_is_rendered(page):
+    """Directives become boxes, hints and solutions are folded parts."""
+    page.wait_for_function(ALL_SHOWN, timeout=60_000)
+    boxes, folded = zip(*(cell["shown"] for cell in page.evaluate(MYST)), strict=True)
+    assert sum(boxes) >= 1
+    hint = page.locator("details").first
+    if sum(folded):
+        assert not hint.evaluate("e => e.open")
+        hint.locator("summary").click()
+        assert hint.evaluate("e => e.open")
+
+
+def assert_headings_are_listed(page):
+    headings = page.evaluate(
+        """() => window.jupyterapp.shell.currentWidget.content.widgets
+          .filter((cell) => cell.model.type === 'markdown')
+          .flatMap((cell) => cell.model.sharedModel.source.match(/^##? .+$/gm) ?? [])"""
+    )
+    page.evaluate("window.jupyterapp.shell.activateById('table-of-contents')")
+    page.locator(".jp-TableOfContents-tree").first.get_by_text(
+        headings[-1].lstrip("# "), exact=True
+    ).wait_for(timeout=30_000)
+    listed = page.locator(".jp-TableOfContents-tree").first.inner_text()
+    assert [each for each in headings if each.lstrip("# ") not in listed] == []
 
 
 def move_a_slider(page):
