@@ -1,7 +1,9 @@
 """How soon a figure lives, and how much script a control costs; a table at the end of the run.
 
-The budgets are those of readers, the machine is whatever it is: a visit that took too long is
-repeated, and three good ones out of nine will do. Weights: test_every_page.py.
+The budgets are those of readers, and meant for a machine like theirs. Where the browser is slower
+just now than there, by the time of a fixed piece of script beside each visit, so is the clock. A
+visit that took too long is repeated, and three good ones out of nine will do. Weights:
+test_every_page.py.
 """
 
 import statistics
@@ -25,16 +27,28 @@ LINES = {
     "at once": (None, 1.2),  # a server on this machine
     "at 10 Mb/s and 40 ms": ({"throughput": 10e6 / 8, "latency": 40}, 2.0),
 }
+YARDSTICK = """() => {
+  const start = performance.now();
+  let sum = 0;
+  for (let i = 0; i < 3e7; i++) sum += Math.sqrt(i);
+  return sum > 0 && performance.now() - start;
+}"""
+QUIET = 40  # ms that the yardstick takes on a quiet laptop of 2 cores
 GO_TO_THE_FIGURE = """
   document.addEventListener('readystatechange', () => {
-    document.querySelector('.live-figure').scrollIntoView();
-  }, { once: true });
+    document.querySelector('.live-figure').scrollIntoView();  // again when all pictures are there
+  });
 """
 
 
 def seconds_until_alive(visit, path, line):
-    """Go straight to the first figure, in a browser without a past."""
+    """Go straight to the first figure, in a browser without a past.
+
+    Returns:
+        Seconds by the clock, and how many times longer than on a quiet machine they are.
+    """
     window = visit()
+    yardstick = min(window.page.evaluate(YARDSTICK) for _ in range(3))
     if line:
         session = window.context.new_cdp_session(window.page)
         session.send("Network.enable")
@@ -53,19 +67,22 @@ def seconds_until_alive(visit, path, line):
     page.wait_for_selector('.live-figure[data-state="alive"]')
     start = page.evaluate("performance.getEntriesByName('figure-alive')[0].startTime")
     window.context.close()
-    return start / 1000
+    return start / 1000, max(1.0, yardstick / QUIET)
 
 
 @pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("path", WITH_FIGURES)
 def test_time_until_the_figure_lives(visit, report, path, line):
     conditions, budget = LINES[line]
-    times = []
-    while len(times) < VISITS and sum(time <= budget for time in times) < WANTED:
-        times.append(seconds_until_alive(visit, path, conditions))
-    spread = f"{min(times):.2f} to {max(times):.2f}, {len(times)} visits"
-    report(f"{path}: figure alive {line} after {statistics.median(times):.2f} s ({spread})")
-    assert sum(time <= budget for time in times) >= WANTED, times
+    times, good = [], 0
+    while len(times) < VISITS and good < WANTED:
+        seconds, slower = seconds_until_alive(visit, path, conditions)
+        times.append((seconds, slower))
+        good += seconds / slower <= budget
+    middle, slower = (statistics.median(each) for each in zip(*times, strict=True))
+    spread = f"{min(times)[0]:.2f} to {max(times)[0]:.2f}, {len(times)} visits"
+    report(f"{path}: figure alive {line} after {middle:.2f} s ({spread}), clock {slower:.2f}")
+    assert good >= WANTED, times
 
 
 FRAME = 16  # ms
