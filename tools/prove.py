@@ -35,10 +35,8 @@ STAGES: dict[str, list[str]] = {
     "colab": [*PYTEST, "tests/colab"],
     "book": ["make", "--no-print-directory", "book"],
     "site": [*PYTEST, "tests/site"],
-    "browser": [*PYTEST, "tests/browser", "--ignore=tests/browser/test_speed.py"],
-    "speed": [*PYTEST, "tests/browser/test_speed.py"],
+    "browser": [*PYTEST, "tests/browser"],
 }
-ON_REQUEST = {"speed"}  # seconds mean something on a quiet machine only
 
 
 def run(name: str, command: list[str]) -> tuple[bool, str]:
@@ -65,7 +63,7 @@ def run(name: str, command: list[str]) -> tuple[bool, str]:
 
 def main() -> int:
     """Run the stages named on the command line, or all; 0 if every one passed."""
-    wanted = sys.argv[1:] or [name for name in STAGES if name not in ON_REQUEST]
+    wanted = sys.argv[1:] or list(STAGES)
     if unknown := [name for name in wanted if name not in STAGES]:
         sys.exit(f"no such stage: {', '.join(unknown)}; there are: {', '.join(STAGES)}")
     LOGS.mkdir(parents=True, exist_ok=True)
