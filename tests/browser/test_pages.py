@@ -91,6 +91,17 @@ def test_pictures_lie_on_a_white_card_in_the_dark(visit):
         assert style == ["rgb(255, 255, 255)", "none", "10px"]
 
 
+def test_checks_have_the_colours_of_the_page(visit):
+    """The theme lays HTML outputs on a bright card in the dark, and code in them is bright too."""
+    page = visit(color_scheme="dark").open(FIGURES)
+    output = page.locator(".text_html:has(.attnlib-check)").first
+    colours = output.evaluate(
+        "(e) => [getComputedStyle(e), getComputedStyle(document.body)].map((s) => s.color)"
+    )
+    assert colours[0] == colours[1]
+    assert output.evaluate("(e) => getComputedStyle(e).backgroundColor") == "rgba(0, 0, 0, 0)"
+
+
 def test_figure_turns_dark_with_the_page(visit):
     window = visit(color_scheme="light")
     page = window.open(FIGURES)
