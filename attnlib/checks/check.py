@@ -21,7 +21,13 @@ Answer = Callable[..., Any]
 # Some mistakes come in several spellings, such as different fills; then all of them are listed.
 Wrong = Answer | tuple[Answer, ...]
 # By the id of the misconception; a tuple of ids stands for several mistakes at once.
-WrongAnswers = dict[str | tuple[str, ...], Wrong]
+Ids = str | tuple[str, ...]
+WrongAnswers = dict[Ids, Wrong]
+
+
+def each_id(ids: Ids) -> tuple[str, ...]:
+    """Return the ids one by one, also if it is only one."""
+    return ids if isinstance(ids, tuple) else (ids,)
 
 
 @dataclass
@@ -159,7 +165,7 @@ class Check:
                 for variant in variants if isinstance(variants, tuple) else (variants,):
                     # The last cases are the largest: most variants drop out at once.
                     if all(self._same(variant, t.case, t.outcome) for t in reversed(comparable)):
-                        return (ids if isinstance(ids, tuple) else (ids,)), variant
+                        return each_id(ids), variant
         return (), None
 
     def _same(self, variant: Answer, case: Arguments, outcome: Outcome) -> bool:

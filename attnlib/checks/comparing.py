@@ -37,6 +37,8 @@ def difference(expected: Any, outcome: Outcome, tolerance: float = TOLERANCE) ->
 
 
 def _difference(expected: Any, value: Any, tolerance: float) -> Difference | None:
+    if value is None:
+        return Difference("no_return", {})
     if isinstance(expected, Tensor):
         if isinstance(value, tuple) and value and isinstance(value[0], Tensor):
             return Difference("returned_pair", {"count": str(len(value))})

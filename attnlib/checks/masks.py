@@ -7,10 +7,11 @@ import torch
 from attnlib.checks.check import Check
 from attnlib.checks.inputs import Arguments, Draw, grid
 from attnlib.checks.mistakes.masks import (
-    FINITE_FILLS,
+    EXTREME_SCORES,
     WRONG_EMPTY_ROWS,
     WRONG_PADDING_MASKS,
     WRONG_SOFTMAX,
+    WRONG_WITH_INFINITY,
     wrong_causal_masks,
     wrong_masked_attention,
 )
@@ -128,7 +129,7 @@ MASKED_SOFTMAX = Check(
     exercise="3.7",
     names=("scores", "mask"),
     reference=masked_softmax,
-    wrong=WRONG_SOFTMAX | WRONG_EMPTY_ROWS,
+    wrong=WRONG_SOFTMAX | WRONG_WITH_INFINITY | WRONG_EMPTY_ROWS,
     stages=(
         lambda: [
             *grid(_scores, batch=(1, 2), q_len=(1, 2, 3), k_len=(2, 3, 5)),
@@ -150,19 +151,19 @@ def _masked_tensors(draw: Draw, batch: int, q_len: int, k_len: int, width: int) 
 
 
 def _extreme_cases() -> list[Arguments]:
-    """Allowed scores so low that a finite fill comes out above them.
+    """A row of nothing; then allowed scores so low that a finite fill comes out above them.
 
-    At width 4 a score is halved by the scale. So -1.5 · 10^n lies below a fill of -10^n that is
-    halved as well, and above one that is not; -2.5 · 10^n lies below both.
+    A fill that is divided as well is beaten by the same products of query and key whatever the
+    width; one that is not, by 16 times larger ones in a head that is 256 times as wide.
     """
-    key, value = torch.tensor([[[1.0, 0, 0, 0], [0, 0, 0, 0]]]), torch.tensor([[[1.0], [2.0]]])
-    cases: list[Arguments] = [
-        (torch.tensor([[[times * fill, 0, 0, 0]]]), key, value, torch.tensor([[[True, False]]]))
-        for fill in FINITE_FILLS
-        for times in (1.5, 2.5)
-    ]
-    empty = torch.tensor([[[False, False]]])
-    return [(torch.ones(1, 1, 4), key, value, empty), *cases]
+
+    def case(entry: float, width: int, allowed: bool) -> Arguments:
+        query, key = torch.zeros(1, 1, width), torch.zeros(1, 2, width)
+        query[..., 0], key[:, 0, 0] = entry, 1.0
+        return query, key, torch.tensor([[[1.0], [0.0]]]), torch.tensor([[[allowed, False]]])
+
+    extremes = [case(score, width, True) for score in EXTREME_SCORES for width in (4, 1024)]
+    return [case(0.0, 4, False), *extremes]
 
 
 MASKED_ATTENTION = Check(

@@ -6,15 +6,17 @@ import pytest
 
 from attnlib import checks
 from attnlib.checks.calling import Outcome
+from attnlib.checks.check import each_id
 from attnlib.checks.comparing import difference
 from attnlib.checks.progress import ALL_CHECKS
-from attnlib.checks.wording import messages, section
+from attnlib.checks.wording import messages, say, section
 from tests.checks.answers.filing import RIGHT, WRONG
 
 CHAPTERS = (
     "query_key_value",
     "scaled_dot_product",
     "masks",
+    "leaks",
     "multi_head",
     "positional_encoding",
     "relative_positions",
@@ -40,7 +42,7 @@ def variants(check):
     """Yield each known wrong answer of a check with the ids that have to be named."""
     for ids, spellings in check.wrong.items():
         for function in spellings if isinstance(spellings, tuple) else (spellings,):
-            yield (ids if isinstance(ids, tuple) else (ids,)), function
+            yield each_id(ids), function
 
 
 def test_every_check_is_public_and_has_answers():
@@ -67,8 +69,10 @@ def test_wrong_answers_of_readers_are_told_what_they_are(name):
             continue  # see test_calling, with a shorter limit
         result = public(name)(answer)
         assert result.passed is False, (name_of(answer), result)
-        assert result.misconception == misconception, (name_of(answer), result)
-        assert result.message
+        first, *others = each_id(misconception)
+        assert result.misconception == first, (name_of(answer), result)
+        for id_ in others:
+            assert say(f"misconception.{id_}.text") in result.message, (name_of(answer), result)
 
 
 @pytest.mark.parametrize("name", NAMES)

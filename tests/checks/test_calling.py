@@ -1,9 +1,8 @@
 """An answer may do what it likes: the check survives it, says what it did, and leaves no trace."""
 
-import subprocess
+import functools
 import sys
 import threading
-import time
 import warnings
 
 import numpy as np
@@ -12,7 +11,6 @@ import torch
 from torch import nn
 
 from attnlib import checks
-from attnlib.checks import calling
 from attnlib.checks.calling import does_nothing
 
 
@@ -51,7 +49,8 @@ def stub_raises(query, key, value):
 @pytest.mark.parametrize(
     "stub",
     [None, ..., stub_pass, stub_text, stub_dots, stub_returns, stub_later, stub_raises,
-     lambda *_: None, lambda *_: ..., nn.Identity],
+     lambda *_: None, lambda *_: ..., nn.Identity, functools.partial(stub_dots),
+     torch.no_grad()(stub_dots)],
 )  # fmt: skip
 def test_a_stub_is_not_attempted(stub):
     if stub is nn.Identity:
@@ -67,8 +66,11 @@ def test_a_missing_return_is_no_stub():
         output = query @ key.mT
         output.softmax(-1)
 
-    assert check(forgets).misconception == "no_return"
-    assert not does_nothing(forgets)
+    module = type("Forgets", (nn.Module,), {"forward": lambda self, q, k, v: forgets(q, k, v)})()
+    called = type("Called", (), {"__call__": lambda self, q, k, v: forgets(q, k, v)})()
+    for answer in (forgets, functools.partial(forgets), torch.no_grad()(forgets), module, called):
+        assert check(answer).misconception == "no_return"
+        assert not does_nothing(answer)
 
 
 class OddError(Exception):
@@ -198,77 +200,6 @@ def test_what_is_printed_is_kept_back(capsys):
     assert len(check(lambda *_: print("x" * 10**6)).printed) <= 2000
 
 
-@pytest.fixture
-def short(monkeypatch):
-    monkeypatch.setattr(calling, "SECONDS", 0.5)
-
-
-def spins(query, key, value):
-    while True:
-        pass
-
-
-ENDED = threading.Event()
-
-
-def spins_and_catches(query, key, value):
-    while not ENDED.is_set():
-        try:
-            while not ENDED.is_set():
-                pass
-        except BaseException:
-            pass
-
-
-def sleeps(query, key, value):
-    time.sleep(60)
-
-
-def fast_at_first(query, key, value):
-    while query.shape[0] > 1:
-        pass
-    return right(query, key, value)
-
-
-@pytest.mark.parametrize("answer", [spins, spins_and_catches, sleeps, fast_at_first])
-def test_an_answer_may_never_end(monkeypatch, answer):
-    ENDED.clear()
-    with monkeypatch.context() as patient:
-        patient.setattr(calling, "SECONDS", 1.0)
-        started = time.monotonic()
-        result = check(answer)
-    assert (result.passed, result.misconception) == (False, "never_ends")
-    assert time.monotonic() - started < 30, "nobody waited for the answer"
-    assert check(right).passed, "the next check is not disturbed"
-    ENDED.set()
-    time.sleep(0.2)  # until the thread that catches everything has seen it
-
-
-TRACED = """
-import sys, time
-from attnlib import checks
-from attnlib.checks import calling
-calling.SECONDS = 0.5
-sys.settrace(lambda frame, event, argument: None)
-print(checks.check_attention(lambda query, key, value: time.sleep(60)).misconception)
-"""
-
-
-def test_a_debugger_does_not_make_it_wait():
-    """Python 3.11 loops in a traced function while another thread has an exception to come."""
-    started = time.monotonic()
-    run = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True, check=True)
-    assert run.stdout == "never_ends\n"
-    assert time.monotonic() - started < 40
-
-
-def test_what_spins_is_ended(short):
-    before = set(threading.enumerate())
-    check(spins)
-    time.sleep(0.1)
-    assert set(threading.enumerate()) <= before
-
-
 def test_it_works_outside_the_main_thread():
     results = []
     thread = threading.Thread(target=lambda: results.extend([check(right), check(unfinished)]))
@@ -305,30 +236,3 @@ def test_the_same_answer_gets_the_same_result():
     assert check(dropping).misconception == "dropout_active"
     assert repr(check(dropping)) == repr(check(dropping))
     assert repr(check(lambda q, k, v: q * 2)) == repr(check(lambda q, k, v: q * 2))
-
-
-def test_an_interrupt_of_the_reader_goes_through(monkeypatch):
-    class Interrupted:
-        def __init__(self):
-            self.queue = __import__("queue").SimpleQueue()
-
-        def get(self, timeout):
-            raise KeyboardInterrupt
-
-        def put(self, item):
-            pass
-
-    original = calling.Caller.__init__
-
-    def with_interrupt(self, *arguments):
-        original(self, *arguments)
-        self._outcomes = Interrupted()
-
-    monkeypatch.setattr(calling.Caller, "__init__", with_interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        check(sleeps_a_little)
-
-
-def sleeps_a_little(query, key, value):
-    time.sleep(0.05)
-    return query

@@ -87,33 +87,40 @@ def test_every_check_is_used_once():
     assert sorted(used) == sorted(check.name for check in ALL_CHECKS)
 
 
+def stored(node):
+    """Return the names to which something inside a node is assigned, loops included."""
+    names = (each for each in ast.walk(node) if isinstance(each, ast.Name))
+    return {each.id for each in names if isinstance(each.ctx, ast.Store)}
+
+
+def bound_by(node):
+    """Return the names that a statement binds at the top level of its cell."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name.split(".")[0] for alias in node.names}
+    return stored(node)
+
+
 def bound(source):
     """Return the names that a cell binds at its top level."""
-    names = set()
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {alias.asname or alias.name.split(".")[0] for alias in node.names}
-        else:
-            names |= {
-                each.id
-                for each in ast.walk(node)
-                if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
-            }
-    return names
+    return set().union(*map(bound_by, ast.parse(source).body))
 
 
 def read(source):
-    """Return the names that a cell takes from outside; a function's own names are its own."""
-    names = set()
+    """Return the names that a cell takes from outside; what it binds before is its own."""
+    names, known = set(), set(dir(builtins))
     for node in ast.parse(source).body:
-        used = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
+        used = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
         own = {each.arg for each in ast.walk(node) if isinstance(each, ast.arg)}
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            own |= {each.id for each in used if isinstance(each.ctx, ast.Store)}
-        names |= {each.id for each in used} - own
-    return names - set(dir(builtins))
+        if isinstance(node, ast.Assign):
+            used = {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)}
+            own |= stored(node.value)
+        elif not isinstance(node, ast.AugAssign):
+            own |= stored(node)
+        names |= used - own - known
+        known |= bound_by(node)
+    return names
 
 
 def needed(source, before):

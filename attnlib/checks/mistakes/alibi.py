@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from attnlib.checks.check import WrongAnswers
+from attnlib.masks import causal_mask
 
 
 def slopes_of(num_heads: int) -> Tensor:
@@ -47,9 +48,10 @@ PENALTIES: dict[str, tuple[Callable[[Tensor], Tensor], ...]] = {
 SLOPES: dict[str, tuple[Callable[[int], Tensor], ...]] = {
     "slopes_from_one": (lambda n: 2.0 ** (-8 * torch.arange(n) / n),),
     "slopes_for_eight_heads": (lambda n: 2.0 ** -torch.arange(1.0, n + 1),),
+    "slopes_grow": (lambda n: 1 / slopes_of(n),),
     "slopes_not_halved": (lambda n: 2.0 ** (-torch.arange(1.0, n + 1) / n),),
     "slopes_missing": (lambda n: torch.ones(n),),
-    "slopes_shared": (lambda n: slopes_of(n)[:1].expand(n),),
+    "slopes_shared": (lambda n: slopes_of(n)[:1].expand(n), lambda n: torch.full((n,), 0.5)),
     "slopes_reversed": (lambda n: slopes_of(n).flip(0),),
     "slopes_linear": (
         lambda n: 1 / torch.arange(1.0, n + 1),
@@ -68,8 +70,15 @@ def wrong_biases() -> WrongAnswers:
     wrong |= {id_: tuple(answer(penalty=p) for p in some) for id_, some in PENALTIES.items()}
     wrong |= {id_: tuple(answer(slopes=s) for s in some) for id_, some in SLOPES.items()}
     wrong["upper_left"] = answer(upper_left=True)
-    wrong["grows_with_key"] = lambda n, q_len, k_len: (
-        slopes_of(n)[:, None, None] * torch.arange(k_len).expand(q_len, -1)
+    wrong["mask_in_bias"] = (
+        *(answer(penalty=penalty) for penalty in PENALTIES["mask_in_bias"]),
+        lambda n, q_len, k_len: bias(n, q_len, k_len).masked_fill(~causal_mask(q_len, k_len), -1e9),
+    )
+    wrong["grows_with_key"] = (
+        lambda n, q_len, k_len: slopes_of(n)[:, None, None] * torch.arange(k_len).expand(q_len, -1),
+        lambda n, q_len, k_len: (
+            slopes_of(n)[:, None, None] * torch.arange(1 - k_len, 1).expand(q_len, -1)
+        ),
     )
     wrong["head_axis_missing"] = lambda n, q_len, k_len: bias(n, q_len, k_len)[0]
     wrong["batch_axis_added"] = lambda n, q_len, k_len: bias(n, q_len, k_len)[None]

@@ -44,14 +44,31 @@ def _padding(valid_lens: Tensor, k_len: int) -> Tensor:
     return torch.arange(k_len) < valid_lens[:, None]  # (batch, k_len)
 
 
+# Numbers that programs fill with, from the smallest that hides anything to the largest there is.
+ADDED_FILLS = (
+    -math.inf,
+    *(-(10.0**power) for power in range(2, 33)),
+    -(2.0**32) + 1,
+    torch.finfo(torch.float32).min,
+)
+
+
+def _all_additive(mask: Callable[..., Tensor]) -> tuple[Callable[..., Tensor], ...]:
+    return tuple(lambda *sizes, fill=fill: _additive(mask(*sizes), fill) for fill in ADDED_FILLS)
+
+
 OTHER_CAUSAL_MASKS: WrongAnswers = {
     "mask_for_padding": lambda q_len, k_len: torch.arange(k_len).expand(q_len, -1) < q_len,
     "everything_allowed": lambda q_len, k_len: torch.ones(q_len, k_len, dtype=torch.bool),
-    "lengths_swapped": lambda q_len, k_len: causal_mask(k_len, q_len),
+    "nothing_allowed": lambda q_len, k_len: torch.zeros(q_len, k_len, dtype=torch.bool),
+    "lengths_swapped": (
+        lambda q_len, k_len: causal_mask(k_len, q_len),
+        lambda q_len, k_len: causal(k_len, q_len, upper_left=True),
+        lambda q_len, k_len: causal_mask(q_len, k_len).T,
+    ),
     "additive_mask": (
-        lambda q_len, k_len: _additive(causal_mask(q_len, k_len), -math.inf),
-        lambda q_len, k_len: _additive(causal_mask(q_len, k_len), -1e9),
-        lambda q_len, k_len: _additive(causal(q_len, k_len, upper_left=True), -math.inf),
+        *_all_additive(causal_mask),
+        *_all_additive(lambda q_len, k_len: causal(q_len, k_len, upper_left=True)),
     ),
 }
 
@@ -74,10 +91,7 @@ WRONG_PADDING_MASKS: WrongAnswers = {
     "everything_allowed": lambda valid_lens, k_len: torch.ones(
         len(valid_lens), 1, k_len, dtype=torch.bool
     ),
-    "additive_mask": (
-        lambda valid_lens, k_len: _additive(padding_mask(valid_lens, k_len), -math.inf),
-        lambda valid_lens, k_len: _additive(padding_mask(valid_lens, k_len), -1e9),
-    ),
+    "additive_mask": _all_additive(padding_mask),
 }
 
 FILLS = (-math.inf, -1e9)  # what stands in a row of nothing depends on the fill
@@ -98,12 +112,24 @@ def _without_exponential(scores: Tensor, mask: Tensor) -> Tensor:
     return allowed / allowed.sum(dim=-1, keepdim=True)
 
 
+AFTER_SOFTMAX: tuple[Callable[..., Tensor], ...] = (
+    lambda s, m: s.softmax(dim=-1) * m,
+    lambda s, m: s.softmax(dim=-1).masked_fill(~m, -1e9),
+)
+WITHOUT_SOFTMAX: tuple[Callable[..., Tensor], ...] = (
+    lambda s, m: s.masked_fill(~m, -1e9),
+    lambda s, m: s * m,
+    lambda s, m: s.exp() * m,
+)
 WRONG_SOFTMAX: WrongAnswers = {
     "mask_inverted": tuple(lambda s, m, variant=variant: variant(s, ~m) for variant in _filled()),
-    "mask_after_softmax": lambda s, m: s.softmax(dim=-1) * m,
+    "mask_after_softmax": AFTER_SOFTMAX,
     "softmax_over_queries": _filled(dim=-2),
     "softmax_over_batch": _filled(dim=0),
-    "softmax_over_everything": lambda s, m: _fill(s.flatten(1), m.flatten(1)).view(s.shape),
+    "softmax_over_everything": (
+        lambda s, m: _fill(s.flatten(1), m.flatten(1)).view(s.shape),
+        lambda s, m: _fill(s.flatten(), m.flatten()).view(s.shape),
+    ),
     "mask_ignored": lambda s, m: s.softmax(dim=-1),
     "scores_zeroed": lambda s, m: (s * m).softmax(dim=-1),
     "mask_added": lambda s, m: (s + m).softmax(dim=-1),
@@ -111,11 +137,7 @@ WRONG_SOFTMAX: WrongAnswers = {
         lambda s, m, variant=variant: variant(s, m.mT) for variant in _filled()
     ),
     "exponential_missing": _without_exponential,
-    "softmax_missing": (
-        lambda s, m: s.masked_fill(~m, -math.inf),
-        lambda s, m: s.masked_fill(~m, -1e9),
-        lambda s, m: s * m,
-    ),
+    "softmax_missing": WITHOUT_SOFTMAX,
     ("mask_inverted", "mask_after_softmax"): lambda s, m: s.softmax(dim=-1) * ~m,
     ("softmax_over_queries", "mask_after_softmax"): lambda s, m: s.softmax(dim=-2) * m,
     ("softmax_over_queries", "mask_inverted"): tuple(
@@ -123,6 +145,12 @@ WRONG_SOFTMAX: WrongAnswers = {
     ),
 }
 
+
+# Spellings that end with infinities: with values behind them, both come to the same NaN.
+WRONG_WITH_INFINITY: WrongAnswers = {
+    "mask_after_softmax": (*AFTER_SOFTMAX, lambda s, m: s.softmax(-1).masked_fill(~m, -math.inf)),
+    "softmax_missing": (*WITHOUT_SOFTMAX, lambda s, m: s.masked_fill(~m, -math.inf)),
+}
 
 WRONG_EMPTY_ROWS: WrongAnswers = {
     "empty_row_nan": _fill,
@@ -132,7 +160,10 @@ WRONG_EMPTY_ROWS: WrongAnswers = {
     ),
 }
 
-FINITE_FILLS = tuple(-(10.0**power) for power in (2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 20, 30))
+# How low an allowed score may be, one for each order of magnitude (to the base 16) ...
+EXTREME_SCORES = tuple(-1.1 * 16.0**power for power in range(1, 12))
+# ... and a fill between each two of them: no other between the same two makes another difference.
+FINITE_FILLS = tuple(score / 4 for score in EXTREME_SCORES[1:])
 
 
 def _attention(weights: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -142,12 +173,26 @@ def _attention(weights: Callable[..., Tensor]) -> Callable[..., Tensor]:
     )
 
 
-def _divided_after_fill(fill: float) -> Callable[..., Tensor]:
-    def answer(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-        scores = (query @ key.mT).masked_fill(~mask, fill)
-        return (scores / math.sqrt(query.shape[-1])).softmax(dim=-1) @ value
+def _divided_after_fill(query: Tensor, key: Tensor, mask: Tensor, fill: float) -> Tensor:
+    scores = (query @ key.mT).masked_fill(~mask, fill)
+    return (scores / math.sqrt(query.shape[-1])).softmax(dim=-1)
 
-    return answer
+
+def _divided_before_fill(query: Tensor, key: Tensor, mask: Tensor, fill: float) -> Tensor:
+    return _fill(query @ key.mT / math.sqrt(query.shape[-1]), mask, fill)
+
+
+def _finite(weights: Callable[..., Tensor], *, cleaned: bool) -> tuple[Callable[..., Tensor], ...]:
+    """Attention with each finite fill; `cleaned`: forbidden weights become zeros afterwards."""
+
+    def answer(fill: float) -> Callable[..., Tensor]:
+        def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+            chosen = weights(query, key, mask, fill)
+            return (chosen * mask if cleaned else chosen) @ value
+
+        return attention
+
+    return tuple(map(answer, FINITE_FILLS))
 
 
 def wrong_masked_attention() -> WrongAnswers:
@@ -160,9 +205,17 @@ def wrong_masked_attention() -> WrongAnswers:
     for ids, variants in WRONG_SOFTMAX.items():
         several = variants if isinstance(variants, tuple) else (variants,)
         wrong[ids] = tuple(map(_attention, several))
-    wrong["divided_after_fill"] = tuple(map(_divided_after_fill, FINITE_FILLS))
-    wrong["empty_row_nan"] = _attention(_fill)
-    wrong["finite_fill"] = tuple(
-        _attention(lambda s, m, fill=fill: _fill(s, m, fill)) for fill in (*FINITE_FILLS, -3e38)
+    wrong["scale_missing", "mask_after_softmax"] = lambda q, k, v, m: (
+        (q @ k.mT).softmax(dim=-1) * m @ v
     )
+    wrong["divided_after_fill"] = (
+        *_finite(_divided_after_fill, cleaned=False),
+        *_finite(_divided_after_fill, cleaned=True),
+    )
+    wrong["empty_row_nan"] = _attention(_fill)
+    wrong["finite_fill"] = (
+        *_finite(_divided_before_fill, cleaned=False),
+        _attention(lambda s, m: _fill(s, m, -3e38)),  # lower than all scores that are tried
+    )
+    wrong["fill_beaten"] = _finite(_divided_before_fill, cleaned=True)
     return wrong

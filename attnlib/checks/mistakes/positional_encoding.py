@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attnlib.checks.check import WrongAnswers
+from attnlib.checks.check import Ids, WrongAnswers, each_id
 from attnlib.positional import sinusoidal_encoding
 
 Exponents = Callable[[Tensor, int], Tensor]  # pairs i and width d -> exponents
@@ -22,18 +22,21 @@ def interleave(sin: Tensor, cos: Tensor) -> Tensor:
 
 EXPONENTS: dict[str, Exponents] = {
     "exponent_halved": lambda i, d: i / d,
+    "exponent_quartered": lambda i, d: i / (2 * d),
     "exponent_doubled": lambda i, d: 4 * i / d,
     "exponent_undivided": lambda i, d: 2 * i,
     "exponent_to_the_last": lambda i, d: i / max(d / 2 - 1, 1),
     "exponent_sign": lambda i, d: -2 * i / d,
     "same_speed": lambda i, d: 0 * i,
 }
-LAYOUTS: dict[str, Layout] = {
+LAYOUTS: dict[Ids, Layout] = {
     "halves_concatenated": lambda sin, cos: torch.cat((sin, cos), dim=-1),
     "cosine_first": lambda sin, cos: interleave(cos, sin),
     "sines_only": lambda sin, cos: interleave(sin, sin),
+    ("cosine_first", "halves_concatenated"): lambda sin, cos: torch.cat((cos, sin), dim=-1),
 }
-BASES = (1000.0, 100_000.0, 500_000.0, 1_000_000.0)
+# Not 100 or 10: with those all hands are as fast as with the exponent halved or quartered.
+BASES = (2.0, math.e, 1000.0, 100_000.0, 500_000.0, 1_000_000.0)
 
 
 def sinusoids(
@@ -52,9 +55,9 @@ def sinusoids(
     return layout(angle.sin(), angle.cos())
 
 
-def _per_column(length: int, embed_dim: int) -> Tensor:
+def _per_column(length: int, embed_dim: int, times: int = 1) -> Tensor:
     column = torch.arange(embed_dim)
-    angle = torch.arange(length)[:, None] / 10_000.0 ** (column / embed_dim)
+    angle = torch.arange(length)[:, None] / 10_000.0 ** (times * column / embed_dim)
     return torch.where(column % 2 == 0, angle.sin(), angle.cos())
 
 
@@ -64,15 +67,18 @@ def wrong_sinusoids() -> WrongAnswers:
     def answer(**change: Any) -> Callable[..., Tensor]:
         return lambda length, embed_dim: sinusoids(length, embed_dim, **change)
 
-    steps: dict[str, dict[str, Any]] = {"exponent": EXPONENTS, "layout": LAYOUTS}
+    steps: dict[str, dict[Any, Any]] = {"exponent": EXPONENTS, "layout": LAYOUTS}
     mistakes = [(id_, {step: f}) for step, wrong in steps.items() for id_, f in wrong.items()]
     mistakes.append(("position_from_one", {"first": 1}))
     wrong: WrongAnswers = {id_: answer(**f) for id_, f in mistakes}
-    wrong["exponent_per_column"] = _per_column
+    wrong["exponent_per_column"] = (
+        _per_column,
+        lambda length, embed_dim: _per_column(length, embed_dim, times=2),
+    )
     wrong["other_base"] = tuple(answer(base=base) for base in BASES)
     wrong["axes_swapped"] = lambda length, embed_dim: sinusoids(length, embed_dim).T
     wrong |= {
-        (one, other): answer(**(change | change_too))
+        (*each_id(one), *each_id(other)): answer(**(change | change_too))
         for (one, change), (other, change_too) in product(mistakes, repeat=2)
         if list(change) < list(change_too)
     }

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from attnlib.checks.check import WrongAnswers
-from attnlib.checks.mistakes.positional_encoding import BASES
+from attnlib.checks.mistakes.positional_encoding import BASES, LAYOUTS, sinusoids
 from attnlib.checks.mistakes.scaled_dot_product import DIVISORS, NORMALISERS, attend
 from attnlib.functional import scaled_dot_product_attention
 
@@ -37,6 +37,20 @@ def turn(
         angle = angle[:, None]  # one angle for each entry of another axis
     (a, b), cos, sin = pair(x), angle.cos(), angle.sin()
     return join(a * cos + sign[0] * b * sin, sign[1] * a * sin + b * cos).to(x.dtype)
+
+
+def turned_by_wrong_angles(x: Tensor, *, interleaved: bool) -> Tensor:
+    """Rotate-half with the angles of the other layout, and the other way round."""
+    position = torch.arange(x.shape[-2], dtype=torch.float64)[:, None]
+    angle = position * _speeds(x.shape[-1], lambda i, d: 2 * i / d, 10_000.0)
+    if interleaved:
+        partner = torch.stack((-x[..., 1::2], x[..., 0::2]), dim=-1).flatten(-2)
+        angle = angle.repeat(1, 2)
+    else:
+        a, b = x.chunk(2, dim=-1)
+        partner = torch.cat((-b, a), dim=-1)
+        angle = angle.repeat_interleave(2, dim=-1)
+    return (x * angle.cos() + partner * angle.sin()).to(x.dtype)
 
 
 def halves(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,16 +84,21 @@ def wrong_turns(layout: dict[str, Any], other: str) -> WrongAnswers:
         "interleaved": {},
     }
     mixed: tuple[dict[str, Any], ...] = ({"pair": halves}, {"join": concatenate})
+    mixed_by_angles = tuple(
+        lambda x, interleaved=interleaved: turned_by_wrong_angles(x, interleaved=interleaved)
+        for interleaved in (True, False)
+    )
 
     def answer(change: dict[str, Any]) -> Turn:
         return lambda x: turn(x, **change)
 
     wrong: WrongAnswers = {
         other: answer(layouts[other]),
-        "layouts_mixed": tuple(map(answer, mixed)),
+        "layouts_mixed": (*map(answer, mixed), *mixed_by_angles),
         "nothing_turned": lambda x: x,
-        "encoding_added": lambda x: (
-            x + turn(torch.ones_like(x) * torch.tensor([1.0, 0.0]).repeat(x.shape[-1] // 2))
+        "encoding_added": (
+            lambda x: x + sinusoids(*x.shape[-2:]),
+            lambda x: x + sinusoids(*x.shape[-2:], layout=LAYOUTS["cosine_first"]),
         ),
     }
     for id_, changes in CHANGES.items():
@@ -91,6 +110,10 @@ def wrong_turns(layout: dict[str, Any], other: str) -> WrongAnswers:
 
 def _half_split(x: Tensor) -> Tensor:
     return turn(x, pair=halves, join=concatenate)
+
+
+def _both_turned(change: dict[str, Any]) -> Callable[..., Tensor]:
+    return lambda q, k, v: attend(turn(q, **change), turn(k, **change), v)
 
 
 def _causal(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -131,5 +154,15 @@ def wrong_rotary_attention() -> WrongAnswers:
         )
         for id_, divisor in DIVISORS.items()
     }
+    for id_, changes in CHANGES.items():
+        if id_ not in ("position_from_one", "heads_turned"):  # those leave distances as they are
+            wrong[id_] = tuple(_both_turned(change) for change in changes)
+    wrong["position_from_one"] = (
+        lambda q, k, v: attend(turn(q, first=1), turn(k), v),
+        lambda q, k, v: attend(turn(q), turn(k, first=1), v),
+    )
+    wrong["encoding_added"] = lambda q, k, v: attend(
+        *(x + sinusoids(*x.shape[-2:]).to(x.dtype) for x in (q, k)), v
+    )
     wrong["mask_not_asked"] = lambda q, k, v: _causal(turn(q), turn(k), v)
     return wrong

@@ -22,10 +22,31 @@ def attend(
     return normalise(query @ key.mT / divisor(query, key)) @ value
 
 
-def without_self(scores: Tensor) -> Tensor:
-    """Weights with which nobody attends to themselves; zeros if there is nobody else."""
-    others = ~torch.eye(*scores.shape[-2:], dtype=torch.bool)
-    return scores.masked_fill(~others, -math.inf).softmax(dim=-1).nan_to_num()
+def _causally(scores: Tensor, offset: int) -> Tensor:
+    allowed = torch.ones(scores.shape[-2:], dtype=torch.bool).tril(offset)
+    return scores.masked_fill(~allowed, -math.inf).softmax(dim=-1)
+
+
+# Nobody attends to later tokens, with both alignments; with more queries than keys, some to none.
+CAUSALLY: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda scores: _causally(scores, scores.shape[-1] - scores.shape[-2]),
+    lambda scores: _causally(scores, scores.shape[-1] - scores.shape[-2]).nan_to_num(),
+    lambda scores: _causally(scores, 0),
+)
+
+
+def _without_self(scores: Tensor, fill: float = -math.inf) -> Tensor:
+    oneself = torch.eye(*scores.shape[-2:], dtype=torch.bool)
+    return scores.masked_fill(oneself, fill).softmax(dim=-1)
+
+
+# Nobody attends to themselves. The spellings differ for somebody who is alone: with a finite fill
+# they attend to themselves after all.
+WITHOUT_SELF: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda scores: _without_self(scores).nan_to_num(),
+    _without_self,
+    lambda scores: _without_self(scores, -1e9),
+)
 
 
 # By the id of the misconception; chapter 4 takes the same mistakes into its heads.
@@ -34,6 +55,10 @@ DIVISORS: dict[str, Callable[[Tensor, Tensor], float]] = {
     "scale_by_width": lambda query, key: query.shape[-1],
     "scale_multiplied": lambda query, key: query.shape[-1] ** -0.5,
     "scale_by_length": lambda query, key: math.sqrt(key.shape[-2]),
+}
+DIVISORS_BY_OTHER_SIZES: dict[str, Callable[[Tensor, Tensor, Tensor], float]] = {
+    "scale_by_queries": lambda query, key, value: math.sqrt(query.shape[-2]),
+    "scale_by_value_width": lambda query, key, value: math.sqrt(value.shape[-1]),
 }
 NORMALISERS: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax_over_queries": lambda scores: scores.softmax(dim=-2),
@@ -52,17 +77,29 @@ def wrong_attention() -> WrongAnswers:
 
     wrong: WrongAnswers = {}
     wrong |= {id_: answer(divisor=divisor) for id_, divisor in DIVISORS.items()}
-    wrong |= {id_: answer(normalise=normalise) for id_, normalise in NORMALISERS.items()}
     wrong |= {
-        "self_excluded": (
-            answer(normalise=without_self),
-            lambda query, key, value: attend(query, key, value, normalise=_others_renormalised),
-        ),
+        id_: lambda query, key, value, size=size: attend(
+            query, key, value, divisor=lambda *_: size(query, key, value)
+        )
+        for id_, size in DIVISORS_BY_OTHER_SIZES.items()
+    }
+    wrong |= {id_: answer(normalise=normalise) for id_, normalise in NORMALISERS.items()}
+    wrong["softmax_over_everything"] = (
+        answer(normalise=NORMALISERS["softmax_over_everything"]),
+        answer(normalise=lambda scores: scores.flatten().softmax(dim=0).view(scores.shape)),
+    )
+    wrong |= {
+        "self_excluded": tuple(answer(normalise=weights) for weights in WITHOUT_SELF),
         "self_zeroed": answer(normalise=_self_zeroed),
         "weights_before_scale": _scaled_too_late,
         "keys_unused": lambda query, key, value: attend(query, value, value),
         "values_unused": lambda query, key, value: attend(query, key, key),
         "query_key_swapped": lambda query, key, value: attend(key, query, value),
+        "key_not_transposed": lambda query, key, value: attend(query, key.mT, value),
+        "key_reshaped": lambda query, key, value: attend(
+            query, key.reshape(len(key), key.shape[2], key.shape[1]).mT, value
+        ),
+        "mask_not_asked": tuple(answer(normalise=weights) for weights in CAUSALLY),
         "values_averaged": lambda query, key, value: value.mean(-2, keepdim=True).expand(
             *query.shape[:-1], value.shape[-1]
         ),
@@ -76,8 +113,8 @@ def wrong_attention() -> WrongAnswers:
         for softmax, normalise in NORMALISERS.items()
         if softmax != "exponential_missing"  # there the scale cancels
     }
-    wrong["scale_missing", "self_excluded"] = answer(
-        divisor=DIVISORS["scale_missing"], normalise=without_self
+    wrong["scale_missing", "self_excluded"] = tuple(
+        answer(divisor=DIVISORS["scale_missing"], normalise=weights) for weights in WITHOUT_SELF
     )
     return wrong
 
@@ -88,9 +125,3 @@ def _scaled_too_late(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 def _self_zeroed(scores: Tensor) -> Tensor:
     return scores.softmax(dim=-1) * ~torch.eye(*scores.shape[-2:], dtype=torch.bool)
-
-
-def _others_renormalised(scores: Tensor) -> Tensor:
-    # With -1e9 instead of -inf: somebody who is alone attends to themselves after all.
-    alone = torch.eye(*scores.shape[-2:], dtype=torch.bool)
-    return scores.masked_fill(alone, -1e9).softmax(dim=-1)

@@ -1,8 +1,8 @@
 """Where answers are filed under the name of their check."""
 
 RIGHT: dict[str, list] = {}
-# With the misconception that each has to be told; None: wrong in a way that has no name.
-WRONG: dict[str, list[tuple[str | None, object]]] = {}
+# With the misconception that each has to be told, or several; None: wrong in a way without a name.
+WRONG: dict[str, list[tuple[str | tuple[str, ...] | None, object]]] = {}
 
 
 def right(check):

@@ -1,5 +1,6 @@
 """Chapter 3: right answers."""
 
+import functools
 import math
 
 import numpy as np
@@ -145,68 +146,45 @@ def divided_after_infinity(query, key, value, mask):
     return s.softmax(-1).nan_to_num() @ value
 
 
-def _sees(layer, length, width):
-    x = torch.randn(1, length, width)
-    return torch.autograd.functional.jacobian(layer, x)[0, :, :, 0].abs().sum(dim=(1, 3)) > 0
+@right("causal_mask")
+def numpy_triangle(q_len, k_len):
+    return torch.from_numpy(np.tri(q_len, k_len, k_len - q_len, dtype=bool))
 
 
-@right("is_causal")
-def by_gradients(layer, length, width):
-    return not (_sees(layer, length, width) & ~attnlib.causal_mask(length)).any()
+@right("padding_mask")
+def counted(valid_lens, k_len):
+    return torch.ones(len(valid_lens), 1, k_len).cumsum(-1) <= valid_lens.view(-1, 1, 1)
 
 
-@right("is_causal")
-def by_changes(layer, length, width):
-    x = torch.randn(1, length, width)
-    for j in range(1, length):
-        y = x.clone()
-        y[0, j] += torch.randn(width)
-        if not torch.allclose(layer(x)[0, :j], layer(y)[0, :j]):
-            return False
-    return True
+@right("masked_softmax")
+def in_numpy(scores, mask):
+    s, m = scores.double().numpy(), mask.numpy()
+    e = np.exp(s - s.max(-1, keepdims=True)) * m
+    total = e.sum(-1, keepdims=True)
+    return torch.from_numpy(np.divide(e, total, out=np.zeros_like(e), where=total > 0))
 
 
-@right("is_causal")
-def by_cutting_off(layer, length, width):
-    "A causal layer gives the same for a text that ends earlier."
-    x = torch.randn(1, length, width)
-    return all(
-        torch.allclose(layer(x[:, :n]), layer(x)[:, :n], atol=1e-6) for n in range(1, length)
-    )
+@right("masked_softmax")
+@torch.no_grad()
+def by_logarithms(scores, mask):
+    total = scores.masked_fill(~mask, -INF).logsumexp(-1, keepdim=True)
+    return torch.where(mask, (scores - total).exp(), 0.0).mT.contiguous().mT
 
 
-@right("is_causal")
-def many_tries(layer, length, width):
-    ok = torch.tensor(True)
-    for _ in range(3):
-        x = torch.rand(1, length, width)
-        for j in range(length):
-            y = x.clone()
-            y[:, j:] = torch.rand(1, length - j, width)
-            ok &= torch.allclose(layer(x)[:, :j], layer(y)[:, :j], atol=1e-6)
-    return ok
+@right("masked_softmax")
+def with_gradients(scores, mask):
+    return scores.clone().requires_grad_().masked_fill(~mask, -1e30).softmax(-1) * mask
 
 
-@right("catches_uniform_rows")
-def forbidden_is_zero(weights_of):
-    weights = weights_of(torch.randn(1, 3, 3), torch.tensor([1]))
-    forbidden = ~(torch.tensor([[[False, False, True]]]) & torch.ones(3, 3).tril().bool())
-    assert (weights[forbidden] == 0).all()
+RIGHT["masked_softmax"] += [
+    functools.partial(attnlib.masked_softmax),
+    torch.vmap(lambda s, m: s.masked_fill(~m, -INF).softmax(-1).nan_to_num()),
+]
 
 
-@right("catches_uniform_rows")
-def first_row_empty(weights_of):
-    return weights_of(torch.zeros(2, 4, 4), torch.tensor([2, 4]))[0, 0].sum() == 0
+class Masked(torch.nn.Module):
+    def forward(self, scores, mask):
+        return torch.nan_to_num(torch.nn.Softmax(dim=-1)(torch.where(mask, scores, -INF)))
 
 
-@right("catches_uniform_rows")
-def filler_never_seen(weights_of):
-    w = weights_of(torch.randn(1, 5, 5), torch.tensor([2]))
-    assert w[..., :3].abs().max() < 1e-9
-
-
-@right("catches_uniform_rows")
-def nothing_ahead(weights_of):
-    for n in range(1, 5):
-        w = weights_of(torch.randn(1, 4, 4), torch.tensor([n]))
-        torch.testing.assert_close(w.triu(1), torch.zeros(1, 4, 4))
+RIGHT["masked_softmax"].append(Masked())

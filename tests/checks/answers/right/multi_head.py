@@ -160,3 +160,25 @@ def ratio_of_weights(layer_class):
     part = torch.tensor([[[2.0], [1.0]]])
     w = _identity_weights(layer_class, 4, part)[0, 0, 0]
     assert math.isclose(math.log(w[0] / w[1]), 2.0, rel_tol=1e-4)
+
+
+@right("split_heads")
+def unfolded(x, num_heads):
+    width = x.shape[-1] // num_heads
+    return x.unfold(2, width, width).movedim(2, 1)
+
+
+@right("multi_head")
+def one_product_for_all(x, w_q, w_k, w_v, w_o, num_heads):
+    parts = (x @ torch.cat([w_q, w_k, w_v], dim=1)).chunk(3, dim=-1)
+    heads = F.scaled_dot_product_attention(*(chunked(part, num_heads) for part in parts))
+    return F.linear(heads.transpose(1, 2).flatten(2), w_o.T)
+
+
+@right("multi_head")
+def by_torch_itself(x, w_q, w_k, w_v, w_o, num_heads):
+    x, weights = x.transpose(0, 1), torch.cat([w_q.T, w_k.T, w_v.T])
+    return F.multi_head_attention_forward(
+        x, x, x, x.shape[-1], num_heads, weights, None, None, None, False, 0.0, w_o.T, None,
+        need_weights=False,
+    )[0].transpose(0, 1)  # fmt: skip

@@ -157,3 +157,18 @@ def two_swapped(attention, query, key, value):
         attention(query, key, value)[0],
         rtol=1e-4,
     )
+
+
+@right("attention")
+def pairs_of_rows(query, key, value):
+    weights = (query[:, :, None] * key[:, None]).sum(-1).div(query.shape[-1] ** 0.5).softmax(-1)
+    return (weights[..., None] * value[:, None]).sum(2)
+
+
+@right("attention")
+def one_at_a_time(query, key, value):
+    whole = zip(query, key, value, strict=True)
+    return torch.stack([torch.softmax(q @ k.T / q.shape[-1] ** 0.5, -1) @ v for q, k, v in whole])
+
+
+RIGHT["attention"].append(lambda q, k, v: (v.mT @ (k @ q.mT / q.shape[-1] ** 0.5).softmax(1)).mT)

@@ -254,62 +254,102 @@ def forgets_mask(q, k, v, mask=None):
     return F.scaled_dot_product_attention(q, k, v)
 
 
-@wrong("is_causal", "always_true")
-def compares_with_itself(layer, length, width):
-    x = torch.randn(1, length, width)
-    return torch.allclose(layer(x), layer(x))
+@wrong("causal_mask", "additive_mask")
+def torch_square_subsequent(q_len, k_len):
+    return torch.nn.Transformer.generate_square_subsequent_mask(k_len)[-q_len:]
 
 
-@wrong("is_causal", "past_taken_for_future")
-def wrong_triangle(layer, length, width):
-    x = torch.randn(1, length, width)
-    for j in range(length):
-        y = x.clone()
-        y[0, j] += 1
-        if not torch.allclose(layer(x)[0, j + 1 :], layer(y)[0, j + 1 :]):
-            return False
-    return True
+@wrong("causal_mask", "additive_mask")
+def times_minus_1e6(q_len, k_len):
+    return torch.ones(q_len, k_len).triu(1) * -1e6
 
 
-@wrong("is_causal", "own_token_taken_for_future")
-def includes_itself(layer, length, width):
-    x = torch.randn(1, length, width)
-    for j in range(length):
-        y = x.clone()
-        y[0, j] += 1
-        if not torch.allclose(layer(x)[0, : j + 1], layer(y)[0, : j + 1]):
-            return False
-    return True
+@wrong("causal_mask", "lengths_swapped")
+def transposed_in_the_end(q_len, k_len):
+    return attnlib.causal_mask(q_len, k_len).T
 
 
-@wrong("is_causal", "only_last_token_changed")
-def last_token(layer, length, width):
-    x = torch.randn(1, length, width)
-    y = x.clone()
-    y[0, -1] = 0
-    return torch.allclose(layer(x)[:, :-1], layer(y)[:, :-1])
+@wrong("causal_mask", "nothing_allowed")
+def nobody(q_len, k_len):
+    return torch.zeros(q_len, k_len, dtype=torch.bool)
 
 
-@wrong("is_causal", "verdict_reversed")
-def leaks(layer, length, width):
-    x = torch.randn(1, length, width)
-    return any(
-        not torch.allclose(layer(x)[:, :n], layer(x[:, :n]), atol=1e-6) for n in range(1, length)
-    )
+@wrong("padding_mask", "additive_mask")
+def minus_ten_thousand(valid_lens, k_len):
+    return (torch.arange(k_len) >= valid_lens[:, None, None]) * -10000.0
 
 
-@wrong("is_causal", "wrong_type")
-def returns_table(layer, length, width):
-    return torch.ones(length, length)
+@wrong("masked_softmax", "mask_after_softmax")
+def infinity_on_weights(scores, mask):
+    return scores.softmax(-1).masked_fill(~mask, -INF)
 
 
-@wrong("catches_uniform_rows", "test_misses_bug")
-def rows_add_up_or_not(weights_of):
-    w = weights_of(torch.randn(1, 3, 3), torch.tensor([3]))
-    assert torch.allclose(w.sum(-1), torch.ones(1, 3))
+@wrong("masked_softmax", "softmax_over_everything")
+def one_total(scores, mask):
+    e = scores.exp() * mask
+    return e / e.sum()
 
 
-@wrong("catches_uniform_rows", "test_reversed")
-def rows_add_up(weights_of):
-    w = weights_of(torch.randn(1, 3, 3), torch.tensor([1]))
-    assert torch.allclose(w.sum(-1), torch.ones(1, 3))
+@wrong("masked_softmax", "softmax_missing")
+def exponentials_only(scores, mask):
+    return scores.masked_fill(~mask, -INF).exp()
+
+
+@wrong("masked_softmax", "no_return")
+def returns_in_one_branch(scores, mask):
+    if len(scores) == 1:
+        return scores.masked_fill(~mask, -INF).softmax(-1).nan_to_num()
+
+
+@wrong("masked_softmax", "wrong_type")
+def generator(scores, mask):
+    for s, m in zip(scores, mask, strict=True):
+        yield s.masked_fill(~m, -INF).softmax(-1)
+
+
+@wrong("masked_softmax", "input_mutated")
+def turns_the_mask_over(scores, mask):
+    mask.logical_not_()
+    return scores.masked_fill(mask, -INF).softmax(-1).nan_to_num()
+
+
+@wrong("masked_softmax", "empty_row_nan")
+def logarithm_of_the_mask(scores, mask):
+    return (scores + mask.float().log()).softmax(-1)
+
+
+@wrong("masked_softmax", "dropout_active")
+def drops_out(scores, mask):
+    return F.dropout(scores.masked_fill(~mask, -1e9).softmax(-1), 0.1)
+
+
+@wrong("masked_attention", ("scale_missing", "mask_after_softmax"))
+def neither(q, k, v, mask):
+    return (q @ k.mT).softmax(-1).masked_fill(~mask, 0) @ v
+
+
+def _finite(fill, *, divided=False, added=False, cleaned=False):
+    def answer(query, key, value, mask):
+        root = math.sqrt(query.shape[-1])
+        scores = query @ key.mT / (1 if divided else root)
+        scores = scores + fill * ~mask if added else scores.masked_fill(~mask, fill)
+        weights = (scores / root if divided else scores).softmax(-1)
+        return (weights * mask if cleaned else weights) @ value
+
+    return answer
+
+
+# As they are found in programs, and between the fills that the check knows.
+for fill in (-9999.0, -65504.0, -1e6, -1e9, -(2.0**32) + 1):
+    for options in ({}, {"cleaned": True}):
+        WRONG["masked_attention"] += [
+            ("fill_beaten" if options else "finite_fill", _finite(fill, **options)),
+            ("divided_after_fill", _finite(fill, divided=True, **options)),
+        ]
+for fill in (-1e4, -1e9):
+    WRONG["masked_attention"] += [
+        ("finite_fill", _finite(fill, added=True)),
+        ("divided_after_fill", _finite(fill, added=True, divided=True)),
+    ]
+for fill in (-100.0, -1e15, -1e20, -1e30, torch.finfo(torch.float32).min):
+    WRONG["masked_attention"].append(("finite_fill", _finite(fill)))

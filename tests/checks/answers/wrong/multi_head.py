@@ -156,7 +156,7 @@ def mh_with_weights(*a):
     return _mh(*a), None
 
 
-@wrong("multi_head", None)
+@wrong("multi_head", "mask_not_asked")
 def mh_causal(x, w_q, w_k, w_v, w_o, num_heads):
     q, k, v = (attnlib.split_heads(x @ w, num_heads) for w in (w_q, w_k, w_v))
     return attnlib.merge_heads(F.scaled_dot_product_attention(q, k, v, is_causal=True)) @ w_o
@@ -176,3 +176,63 @@ def single_head_only(layer_class):
             w.weight.copy_(torch.eye(4))
         weights = layer(x, torch.ones(1, 3, 3, dtype=torch.bool))[1]
     torch.testing.assert_close(weights[:, 0], (x @ x.mT / 2).softmax(-1))
+
+
+@wrong("split_heads", "transposed_too_early")
+def transpose_then_view(x, num_heads):
+    return x.transpose(1, 2).reshape(len(x), num_heads, x.shape[1], -1)
+
+
+@wrong("split_heads", "heads_in_batch")
+def chunks_one_below_the_other(x, num_heads):
+    return torch.cat(x.chunk(num_heads, -1))
+
+
+@wrong("multi_head", "scale_multiplied")
+def mh_times_root(x, *a):
+    return _mh(x, *a, scale=(x.shape[-1] / a[-1]) ** -0.5)
+
+
+@wrong("multi_head", "scale_by_whole_embed_dim")
+def mh_by_embed_dim(x, *a):
+    return _mh(x, *a, scale=x.shape[-1])
+
+
+@wrong("multi_head", "matrix_used_twice")
+def mh_copied_line(x, w_q, w_k, w_v, w_o, num_heads):
+    return _mh(x, w_q, w_q, w_v, w_o, num_heads)
+
+
+@wrong("multi_head", "matrix_used_twice")
+def mh_values_from_keys(x, w_q, w_k, w_v, w_o, num_heads):
+    return _mh(x, w_q, w_k, w_k, w_o, num_heads)
+
+
+@wrong("multi_head", "matrices_transposed")
+def mh_three_transposed(x, w_q, w_k, w_v, w_o, num_heads):
+    return _mh(x, w_q.T, w_k.T, w_v.T, w_o, num_heads)
+
+
+@wrong("multi_head", "transpose_missing")
+def mh_among_heads(x, w_q, w_k, w_v, w_o, num_heads):
+    q, k, v = ((x @ w).unflatten(-1, (num_heads, -1)) for w in (w_q, w_k, w_v))
+    return F.scaled_dot_product_attention(q, k, v).flatten(2) @ w_o
+
+
+@wrong("multi_head", "input_added")
+def mh_residual(x, *a):
+    return x + _mh(x, *a)
+
+
+def _without_self(x, w_q, w_k, w_v, w_o, num_heads, fill):
+    q, k, v = (attnlib.split_heads(x @ w, num_heads) for w in (w_q, w_k, w_v))
+    oneself = torch.eye(x.shape[1], dtype=torch.bool)
+    scores = (q @ k.mT / math.sqrt(q.shape[-1])).masked_fill(oneself, fill)
+    return attnlib.merge_heads(scores.softmax(-1) @ v) @ w_o
+
+
+WRONG["multi_head"] += [
+    ("self_excluded", lambda x, q, k, v, o, h: _without_self(x, q, k, v, o, h, -INF)),
+    ("self_excluded", lambda x, q, k, v, o, h: _without_self(x, q, k, v, o, h, -1e9)),
+    ("dropout_active", lambda *a: F.dropout(_mh(*a), 0.1)),
+]

@@ -155,3 +155,31 @@ def half_of_embed_dim(embed_dim):
 def boolean_table(embed_dim):
     P = attnlib.sinusoidal_encoding(100, embed_dim)
     return P @ P[0] < embed_dim / 4
+
+
+@wrong("sinusoidal_encoding", "exponent_per_column")
+def twice_the_column(length, embed_dim):
+    j = torch.arange(embed_dim)
+    angle = torch.arange(length)[:, None] / 10000.0 ** (2 * j / embed_dim)
+    return torch.where(j % 2 == 0, angle.sin(), angle.cos())
+
+
+@wrong("sinusoidal_encoding", "exponent_quartered")
+def two_below_the_line(length, embed_dim):
+    return _table(length, torch.arange(embed_dim // 2) / (2 * embed_dim), "stack")
+
+
+@wrong("sinusoidal_encoding", ("cosine_first", "halves_concatenated"))
+def cosines_then_sines(length, embed_dim):
+    P = _table(length, torch.arange(0, embed_dim, 2) / embed_dim, "cat")
+    return torch.cat(P.chunk(2, dim=1)[::-1], dim=1)
+
+
+@wrong("sinusoidal_encoding", "other_base")
+def base_2(length, embed_dim):
+    return _table(length, torch.arange(0, embed_dim, 2) / embed_dim, "stack", base=2.0)
+
+
+@wrong("sinusoidal_encoding", "position_from_one")
+def first_row_cut_off(length, embed_dim):
+    return attnlib.sinusoidal_encoding(length + 1, embed_dim)[1:]

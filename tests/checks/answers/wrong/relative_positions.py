@@ -234,7 +234,80 @@ def rotary_causal(query, key, value):
     return F.scaled_dot_product_attention(_pairs(query), _pairs(key), value, is_causal=True)
 
 
-@wrong("rotary_attention", None)
+@wrong("rotary_attention", "encoding_added")
 def added_instead(query, key, value):
     P = attnlib.sinusoidal_encoding(query.shape[1], query.shape[2])
     return F.scaled_dot_product_attention(query + P, key + P, value)
+
+
+def _rotate_half(x, cos, sin):
+    a, b = x.chunk(2, dim=-1)
+    return x * cos + torch.cat([-b, a], dim=-1) * sin
+
+
+def _rotate_pairs(x, cos, sin):
+    return x * cos + torch.stack([-x[..., 1::2], x[..., 0::2]], dim=-1).flatten(-2) * sin
+
+
+@wrong("rotary", "layouts_mixed")
+@wrong("rotary_halves", "layouts_mixed")
+def rotate_half_with_angles_of_pairs(x):
+    return _rotate_half(x, *(t.repeat_interleave(2, -1) for t in _cos_sin(x)))
+
+
+@wrong("rotary", "layouts_mixed")
+@wrong("rotary_halves", "layouts_mixed")
+def rotate_pairs_with_angles_of_halves(x):
+    return _rotate_pairs(x, *(torch.cat([t, t], -1) for t in _cos_sin(x)))
+
+
+@wrong("rotary", "half_split")
+def rotate_half_of_llama(x):
+    return _rotate_half(x, *(torch.cat([t, t], -1) for t in _cos_sin(x)))
+
+
+@wrong("rotary", "encoding_added")
+def sinusoids_added(x):
+    return x + attnlib.sinusoidal_encoding(*x.shape[-2:])
+
+
+@wrong("rotary_attention", "values_turned")
+def turned_in_a_loop(query, key, value):
+    turned = [attnlib.RotaryPositionalEncoding(t.shape[-1])(t) for t in (query, key, value)]
+    return F.scaled_dot_product_attention(*turned)
+
+
+@wrong("rotary_attention", "position_from_one")
+def keys_from_one(query, key, value):
+    return F.scaled_dot_product_attention(_pairs(query), _pairs(key, first=1), value)
+
+
+@wrong("rotary_attention", "exponent_halved")
+def both_slow(query, key, value):
+    return F.scaled_dot_product_attention(_pairs(query, step=1), _pairs(key, step=1), value)
+
+
+def _gap(q_len, k_len):
+    return torch.arange(k_len - q_len, k_len)[:, None] - torch.arange(k_len)
+
+
+@wrong("alibi_bias", "slopes_grow")
+def minus_forgotten(num_heads, q_len, k_len):
+    slopes = torch.tensor([2.0 ** (8 * (h + 1) / num_heads) for h in range(num_heads)])
+    return -slopes[:, None, None] * _gap(q_len, k_len).abs()
+
+
+@wrong("alibi_bias", "slopes_shared")
+def one_half_for_all(num_heads, q_len, k_len):
+    return -0.5 * _gap(q_len, k_len).abs().expand(num_heads, -1, -1)
+
+
+@wrong("alibi_bias", "mask_in_bias")
+def with_finite_mask(num_heads, q_len, k_len):
+    return attnlib.alibi_bias(num_heads, q_len, k_len) - 1e9 * ~attnlib.causal_mask(q_len, k_len)
+
+
+@wrong("alibi_bias", "grows_with_key")
+def up_to_zero(num_heads, q_len, k_len):
+    place = torch.arange(1 - k_len, 1).expand(q_len, -1)
+    return attnlib.alibi_slopes(num_heads)[:, None, None] * place

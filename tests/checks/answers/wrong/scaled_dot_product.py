@@ -112,7 +112,7 @@ def two_mistakes(query, key, value):
     return (query @ key.mT).softmax(1) @ value
 
 
-@wrong("attention", "raises")
+@wrong("attention", "key_not_transposed")
 def wrong_product(query, key, value):
     return (query @ key / math.sqrt(query.shape[-1])).softmax(-1) @ value
 
@@ -166,3 +166,66 @@ def keys_only(attention, query, key, value):
     torch.testing.assert_close(
         attention(query, key.flip(1), value)[0], attention(query, key, value)[0]
     )
+
+
+@wrong("attention", "self_excluded")
+def diagonal_filled(query, key, value):
+    s = query @ key.mT / math.sqrt(query.shape[-1])
+    s.diagonal(dim1=1, dim2=2).fill_(-INF)
+    return s.softmax(-1) @ value
+
+
+@wrong("attention", "self_excluded")
+def diagonal_taken_out(query, key, value):
+    e = (query @ key.mT / math.sqrt(query.shape[-1])).exp()
+    e = e * (1 - torch.eye(e.shape[1], e.shape[2]))
+    return e / e.sum(-1, keepdim=True) @ value
+
+
+@wrong("attention", "scale_by_value_width")
+def root_of_value_width(query, key, value):
+    return F.scaled_dot_product_attention(query, key, value, scale=value.size(-1) ** -0.5)
+
+
+@wrong("attention", "scale_by_queries")
+def root_of_queries(query, key, value):
+    return (query @ key.mT / math.sqrt(query.size(1))).softmax(-1) @ value
+
+
+@wrong("attention", "key_reshaped")
+def viewed_keys(query, key, value):
+    scores = torch.bmm(query, key.view(key.size(0), key.size(2), -1))
+    return (scores / math.sqrt(query.shape[-1])).softmax(-1) @ value
+
+
+@wrong("attention", "mask_not_asked")
+def causal_sdpa(query, key, value):
+    return F.scaled_dot_product_attention(query, key, value, is_causal=True)
+
+
+@wrong("attention", "mask_not_asked")
+def causal_attnlib(query, key, value):
+    return attnlib.scaled_dot_product_attention(query, key, value, is_causal=True)[0]
+
+
+@wrong("attention", "softmax_over_batch")
+def without_dim(query, key, value):
+    return F.softmax(query @ key.mT / math.sqrt(query.shape[-1])) @ value
+
+
+@wrong("attention", "softmax_over_everything")
+def total_of_the_batch(query, key, value):
+    e = (query @ key.mT / math.sqrt(query.shape[-1])).exp()
+    return e / e.sum() @ value
+
+
+class InTraining(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.dropout = torch.nn.Dropout(0.1)
+
+    def forward(self, query, key, value):
+        return self.dropout((query @ key.mT / query.shape[-1] ** 0.5).softmax(-1)) @ value
+
+
+WRONG["attention"].append(("dropout_active", InTraining()))
