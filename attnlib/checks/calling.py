@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 
 SECONDS = 10.0  # for all calls of one check together; a right answer needs a few hundredths
+_SWITCH = 1e-4  # seconds until a thread that waits for its turn may ask for it; usually 5e-3
 _PRINTED = 2000  # characters that are kept of what the answer printed
 
 
@@ -151,6 +152,9 @@ def _written(answer: Any) -> Any:
 def _quiet(printed: io.StringIO) -> Iterator[None]:
     """Keep what is printed, drop warnings, give torch's global state back as it was."""
     dtype = torch.get_default_dtype()
+    interval = sys.getswitchinterval()
+    # A thread that was left behind may never rest: it must not keep this one waiting at each turn.
+    sys.setswitchinterval(_SWITCH)
     with (
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
@@ -161,6 +165,7 @@ def _quiet(printed: io.StringIO) -> Iterator[None]:
             yield
         finally:
             torch.set_default_dtype(dtype)
+            sys.setswitchinterval(interval)
 
 
 def _copy(argument: Any) -> Any:

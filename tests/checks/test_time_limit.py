@@ -25,6 +25,15 @@ def spins(query, key, value):
 ENDED = threading.Event()
 
 
+@pytest.fixture
+def ends():
+    """Let the answer that catches everything end with the test."""
+    ENDED.clear()
+    yield
+    ENDED.set()
+    time.sleep(0.2)  # until its thread has seen it
+
+
 def spins_and_catches(query, key, value):
     while not ENDED.is_set():
         try:
@@ -45,8 +54,7 @@ def fast_at_first(query, key, value):
 
 
 @pytest.mark.parametrize("answer", [spins, spins_and_catches, sleeps, fast_at_first])
-def test_an_answer_may_never_end(monkeypatch, answer):
-    ENDED.clear()
+def test_an_answer_may_never_end(monkeypatch, ends, answer):
     with monkeypatch.context() as patient:
         patient.setattr(calling, "SECONDS", 1.0)
         started = time.monotonic()
@@ -54,8 +62,6 @@ def test_an_answer_may_never_end(monkeypatch, answer):
     assert (result.passed, result.misconception) == (False, "never_ends")
     assert time.monotonic() - started < 30, "nobody waited for the answer"
     assert check(right).passed, "the next check is not disturbed"
-    ENDED.set()
-    time.sleep(0.2)  # until the thread that catches everything has seen it
 
 
 TRACED = """
