@@ -56,11 +56,16 @@ class Caller:
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> Self:
+        # A thread that an earlier check left behind may never rest, and torch gives way at each of
+        # its operations: they must not wait for their turn as long as Python's default.
+        self._interval = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._calls.put(None)
+        sys.setswitchinterval(self._interval)
 
     def __call__(self, arguments: tuple[Any, ...]) -> Outcome:
         """Call the answer with copies of the arguments."""
@@ -152,9 +157,6 @@ def _written(answer: Any) -> Any:
 def _quiet(printed: io.StringIO) -> Iterator[None]:
     """Keep what is printed, drop warnings, give torch's global state back as it was."""
     dtype = torch.get_default_dtype()
-    interval = sys.getswitchinterval()
-    # A thread that was left behind may never rest: it must not keep this one waiting at each turn.
-    sys.setswitchinterval(_SWITCH)
     with (
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
@@ -165,7 +167,6 @@ def _quiet(printed: io.StringIO) -> Iterator[None]:
             yield
         finally:
             torch.set_default_dtype(dtype)
-            sys.setswitchinterval(interval)
 
 
 def _copy(argument: Any) -> Any:

@@ -114,3 +114,17 @@ def test_an_interrupt_of_the_reader_goes_through(monkeypatch):
 def sleeps_a_little(query, key, value):
     time.sleep(0.05)
     return query
+
+
+def test_a_check_takes_its_turns_quickly():
+    """Or else it would wait 5 ms at each operation for a thread that an earlier one left behind."""
+    intervals = []
+    before = sys.getswitchinterval()
+
+    def answer(query, key, value):
+        intervals.append(sys.getswitchinterval())
+        return right(query, key, value)
+
+    assert check(answer).passed
+    assert max(intervals) < before / 10
+    assert sys.getswitchinterval() == before
