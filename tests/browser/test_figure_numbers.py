@@ -189,13 +189,16 @@ TAPPED = {
 def test_a_finger_moves_it(figure):
     figure.page.reload()
     figure.window.come_near_all_figures()
+    opening = figure.shown()
     for selector in TAPPED[figure.name]:
         figure.page.wait_for_timeout(50)
         figure.changes(figure.live.locator(selector).first.tap)
     session = figure.window.context.new_cdp_session(figure.page)
     for handle in figure.live.locator(".noUi-handle").all():
+        figure.page.wait_for_timeout(500)  # a tap right after a drag only ends its glide
         figure.root.locator("button.attn-button").tap()
         figure.page.wait_for_timeout(100)
+        assert figure.shown() == opening
         figure.changes(lambda handle=handle: drag(session, handle))
 
 
