@@ -24,6 +24,7 @@ from tests.browser.stage import Stage
 from tests.browser.test_every_page import WITH_FIGURES
 
 WANTED, VISITS = 3, 9
+SPREAD = 1.15  # medians of whole runs on one machine differ by as much
 LINES = {
     "at once": (None, 1.2),  # a server on this machine
     "at 10 Mb/s and 40 ms": ({"throughput": 10e6 / 8, "latency": 40}, 2.0),
@@ -80,7 +81,7 @@ def test_time_until_the_figure_lives(visit, report, path, line):
     while len(times) < VISITS and good < WANTED:
         seconds, slower = seconds_until_alive(visit, path, conditions)
         times.append((seconds, slower))
-        good += seconds / slower <= budget
+        good += seconds / slower <= budget * SPREAD
     middle, slower = (statistics.median(each) for each in zip(*times, strict=True))
     spread = f"{min(times)[0]:.2f} to {max(times)[0]:.2f}, {len(times)} visits"
     report(f"{path}: figure alive {line} after {middle:.2f} s ({spread}), clock {slower:.2f}")
