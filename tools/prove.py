@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".cache" / "prove"
 PYTEST = ["python", "-m", "pytest", "--quiet"]
-LIMIT = 1800  # seconds, after which a stage is taken to stand still; the longest needs about 400
+LIMIT = 1800  # seconds, after which a stage is taken to stand still; the browser needs about 800
 NOT_MINE = "--ignore-glob=*/mine/*"  # what `make reset` has kept for a reader
 
 STAGES: dict[str, list[str]] = {
@@ -29,7 +29,7 @@ STAGES: dict[str, list[str]] = {
         "tests",
         *(f"--ignore=tests/{each}" for each in ("checks", "site", "browser", "colab")),
     ],
-    "checks": [*PYTEST, "tests/checks"],  # coverage would only slow its many calls
+    "checks": [*PYTEST, "tests/checks"],  # under a tracer, answers that never end are left running
     "javascript": ["node", "--test", "tests/js/*.test.mjs"],
     "notebooks": [*PYTEST, "--nbval", "-p", "tests.notebooks.strict_nbval", "notebooks", NOT_MINE],
     "colab": [*PYTEST, "tests/colab"],

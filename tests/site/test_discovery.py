@@ -11,8 +11,11 @@ from PIL import Image
 
 from tests.site.built import BARE, ROOT, SITE, pages, soup
 
-CONTENT = [page for page in pages() if soup(page).select_one("article") and page not in BARE]
-CONTENT = [page for page in CONTENT if page != "search.html"]
+CONTENT = [
+    page
+    for page in pages()
+    if soup(page).select_one("article") and page not in BARE and page != "search.html"
+]
 BASE = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["html"]["baseurl"]
 
 
