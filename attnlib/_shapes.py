@@ -64,12 +64,7 @@ def check_attention(
     if mask is not None:
         check_mask(mask, (*q_shape[:-1], k_shape[-2]))
     if attn_bias is not None:
-        if attn_bias.dtype != query.dtype:
-            raise ValueError(
-                f"attn_bias must have the dtype of the query, {query.dtype}, "
-                f"got {attn_bias.dtype}; a boolean mask goes to `mask`"
-            )
-        check_broadcast("attn_bias", attn_bias, (*q_shape[:-1], k_shape[-2]))
+        check_bias(attn_bias, query.dtype, (*q_shape[:-1], k_shape[-2]))
 
 
 def check_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
@@ -81,6 +76,16 @@ def check_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
             "additive scores go to `attn_bias`"
         )
     check_broadcast("mask", mask, scores_shape)
+
+
+def check_bias(attn_bias: Tensor, dtype: torch.dtype, scores_shape: Sequence[int]) -> None:
+    """Refuse a bias that has not the dtype of the query or does not broadcast to the scores."""
+    if attn_bias.dtype != dtype:
+        raise ValueError(
+            f"attn_bias must have the dtype of the query, {dtype}, "
+            f"got {attn_bias.dtype}; a boolean mask goes to `mask`"
+        )
+    check_broadcast("attn_bias", attn_bias, scores_shape)
 
 
 def check_broadcast(name: str, x: Tensor, scores_shape: Sequence[int]) -> None:

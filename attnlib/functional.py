@@ -83,20 +83,7 @@ def attention_weights(
     tensor([[0.6652, 0.2447, 0.0900]])
     """
     check_attention(query, key, mask=mask, attn_bias=attn_bias)
-    # Scaling the queries is the same as scaling the scores, but cheaper, and it cannot overflow
-    # half precision on the way.
-    scale = query.shape[-1] ** -0.5 if scale is None else scale
-    scores = (query * scale) @ key.mT
-    if attn_bias is not None:
-        allowed = attn_bias != -torch.inf
-        scores += attn_bias.masked_fill(~allowed, 0.0)
-        mask = allowed if mask is None else mask & allowed
-    if is_causal and mask is None and query.shape[-2] <= key.shape[-2]:
-        # The usual case in short: with no more queries than keys, each of them sees a key.
-        return scores.masked_fill_(~_and_causal(None, query, key), -torch.inf).softmax(dim=-1)
-    if is_causal:
-        mask = _and_causal(mask, query, key)
-    return scores.softmax(dim=-1) if mask is None else _softmax_of_allowed_(scores, mask)
+    return _weights(query, key, mask, attn_bias, is_causal, scale)
 
 
 def scaled_dot_product_attention(
@@ -149,10 +136,23 @@ def scaled_dot_product_attention(
     if not 0.0 <= dropout_p <= 1.0:
         raise ValueError(f"dropout_p must lie between 0 and 1, got {dropout_p}")
 
+    return _attend(query, key, value, mask, attn_bias, is_causal, scale, dropout_p, need_weights)
+
+
+def _attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    attn_bias: Tensor | None,
+    is_causal: bool,
+    scale: float | None,
+    dropout_p: float,
+    need_weights: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Do what `scaled_dot_product_attention` says with arguments that have been checked."""
     if need_weights:
-        weights = attention_weights(
-            query, key, mask, attn_bias=attn_bias, is_causal=is_causal, scale=scale
-        )
+        weights = _weights(query, key, mask, attn_bias, is_causal, scale)
         kept = F.dropout(weights, dropout_p) if dropout_p > 0.0 else weights
         return kept @ value, weights
 
@@ -173,6 +173,33 @@ def scaled_dot_product_attention(
         scale=scale,
     )
     return output if query.ndim >= 4 else output.reshape(*query.shape[:-1], value.shape[-1]), None
+
+
+def _weights(
+    query: Tensor,
+    key: Tensor,
+    mask: Tensor | None,
+    attn_bias: Tensor | None,
+    is_causal: bool,
+    scale: float | None,
+) -> Tensor:
+    # Scaling the queries is the same as scaling the scores, but cheaper, and it cannot overflow
+    # half precision on the way.
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    scores = (query * scale) @ key.contiguous().mT  # torch would copy it transposed, at more cost
+    if attn_bias is not None:
+        allowed = attn_bias != -torch.inf
+        scores += attn_bias.masked_fill(~allowed, 0.0)
+        mask = allowed if mask is None else mask & allowed
+    q_len, k_len = scores.shape[-2:]
+    if is_causal and mask is None and q_len <= k_len:
+        # The usual case in short. No row is empty here, so -inf may be added to the future: in
+        # half the time of a fill, and the way back needs nothing of it.
+        scores += scores.new_full((q_len, k_len), -torch.inf).triu_(k_len - q_len + 1)
+        return scores.softmax(dim=-1)
+    if is_causal:
+        mask = _and_causal(mask, query, key)
+    return scores.softmax(dim=-1) if mask is None else _softmax_of_allowed_(scores, mask)
 
 
 def _softmax_of_allowed_(scores: Tensor, mask: Tensor) -> Tensor:

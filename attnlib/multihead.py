@@ -4,8 +4,8 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from attnlib._shapes import check_mask
-from attnlib.functional import scaled_dot_product_attention
+from attnlib._shapes import check_bias, check_mask
+from attnlib.functional import _attend
 from attnlib.positional import RotaryPositionalEncoding
 
 
@@ -161,24 +161,20 @@ class MultiHeadAttention(nn.Module):
             raise ValueError("value was given without key")
         value = key if value is None else value
         self._check(query, key, value)
+        batch, q_len, _ = query.shape
+        k_len = key.shape[1]
         if mask is not None:
-            check_mask(mask, (*query.shape[:2], key.shape[1]))
+            check_mask(mask, (batch, q_len, k_len))
             mask = mask if mask.ndim == 2 else mask.unsqueeze(1)  # (batch, 1, q_len, k_len)
 
         q, k, v = self._project(query, key, value)
+        if attn_bias is not None:
+            check_bias(attn_bias, q.dtype, (batch, self.num_heads, q_len, k_len))
         if self.rotary is not None:
-            q = self.rotary(q, offset=key.shape[1] - query.shape[1])  # both end at one position
+            q = self.rotary(q, offset=k_len - q_len)  # both end at one position
             k = self.rotary(k)
-        heads, weights = scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            mask,
-            attn_bias=attn_bias,
-            is_causal=is_causal,
-            dropout_p=self.dropout if self.training else 0.0,
-            need_weights=need_weights,
-        )
+        dropout_p = self.dropout if self.training else 0.0
+        heads, weights = _attend(q, k, v, mask, attn_bias, is_causal, None, dropout_p, need_weights)
         return self.out_proj(merge_heads(heads)), weights
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
