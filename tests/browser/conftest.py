@@ -3,6 +3,7 @@
 import functools
 import gzip
 import threading
+import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -58,21 +59,54 @@ class Host(SimpleHTTPRequestHandler):
         if path.suffix == ".html":
             self.send_header("Content-Security-Policy", policy(path.read_text(encoding="utf-8")))
         self.end_headers()
+        self.send_body(body)
+
+    def send_body(self, body):
         self.wfile.write(body)
 
     def log_message(self, *_):
         pass
 
 
-@pytest.fixture(scope="session")
-def server():
+class SlowHost(Host):
+    """The same behind a line of 10 Mb/s and 40 ms, which all requests share.
+
+    Chromium's own emulation of a slow line stood still in one visit of twenty.
+    """
+
+    line = threading.Lock()
+
+    def do_GET(self):
+        time.sleep(0.04)
+        super().do_GET()
+
+    def send_body(self, body):
+        for start in range(0, len(body), 12_500):
+            with self.line:
+                time.sleep(0.01)
+            self.wfile.write(body[start : start + 12_500])
+
+
+def serving(host):
     """Serve the built book on this machine only; the address ends with a slash."""
-    handler = functools.partial(Host, directory=SITE)
+    handler = functools.partial(host, directory=SITE)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
         httpd.daemon_threads = True
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{httpd.server_address[1]}/"
         httpd.shutdown()
+
+
+@pytest.fixture(scope="session")
+def server():
+    """Serve the built book; the value is its address."""
+    yield from serving(Host)
+
+
+@pytest.fixture(scope="session")
+def slow_server():
+    """Serve the built book behind a slow line; the value is its address."""
+    yield from serving(SlowHost)
 
 
 class Visit:

@@ -82,6 +82,15 @@ def test_dark_follows_the_system_and_the_button(visit):
     assert seen == {("light", False), ("dark", True), ("auto", False)}
 
 
+def test_dark_needs_no_script_of_the_theme(visit):
+    """It is there with the first paint; the theme's own script comes later."""
+    window = visit(color_scheme="dark")
+    window.page.route("**/pydata-sphinx-theme.js*", lambda route: route.abort())
+    page = window.open(FIGURES)
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert background(page) < 60
+
+
 def test_pictures_lie_on_a_white_card_in_the_dark(visit):
     page = visit(color_scheme="dark").open(FIGURES)
     for picture in page.locator(".cell_output img").all():

@@ -79,6 +79,26 @@ def test_every_widget_of_the_notebooks_is_known_to_the_pages(path):
         assert not model.get("buffers"), f"{model['model_name']} has binary traits"
 
 
+@pytest.mark.parametrize("page", pages())
+def test_pages_leave_out_what_changes_nothing(page):
+    """Fonts in the styles of figures, where the page has its own, and marks of uncoloured code."""
+    text = (SITE / page).read_text(encoding="utf-8")
+    assert "@font-face" not in text
+    plain = soup(page).select(".highlight :is(.n, .nn, .p, .w)")
+    assert not plain, plain[:3]
+
+
+def test_uncoloured_code_has_the_colour_of_the_text():
+    """Else the pages must not leave out its marks."""
+    css = (SITE / "_static/pygments.css").read_text(encoding="utf-8")
+    for theme in ("light", "dark"):
+        ground = rf'html\[data-theme="{theme}"\] \.highlight'
+        text = re.search(rf"{ground} {{[^}}]*[ ;]color: (#\w+)", css)[1]
+        for mark in ("n", "nn", "p", "w"):
+            rule = re.search(rf"{ground} \.{mark} {{([^}}]*)}}", css)[1]
+            assert re.sub(r"/\*.*?\*/", "", rule).strip(" ;") == f"color: {text}", mark
+
+
 def test_formulas_and_their_style_come_from_one_version_of_katex():
     package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
     assert package["devDependencies"]["katex"] == katex.katex_version
