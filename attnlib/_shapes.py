@@ -92,7 +92,7 @@ def check_broadcast(name: str, x: Tensor, scores_shape: Sequence[int]) -> None:
     """Refuse what does not broadcast to the scores, or has no axis for either side of them."""
     # One axis alone would leave open whether it counts queries, keys or the batch.
     fits = min(2, len(scores_shape)) <= x.ndim <= len(scores_shape)
-    for length, full in zip(reversed(x.shape), reversed(scores_shape), strict=False):
+    for length, full in zip(x.shape, scores_shape[-x.ndim :], strict=False):
         fits = fits and length in (1, full)
     if not fits:
         raise ValueError(

@@ -157,8 +157,8 @@ def _attend(
         return kept @ value, weights
 
     # torch's own flag skips the future for free, but aligns upper-left and takes no mask beside it.
-    unmasked_square = mask is None and attn_bias is None and query.shape[-2] == key.shape[-2]
-    if is_causal and not unmasked_square:
+    masked = mask is not None or attn_bias is not None
+    if is_causal and (masked or query.shape[-2] != key.shape[-2]):
         mask, is_causal = _and_causal(mask, query, key), False
     attn_mask = mask if attn_bias is None else attn_bias
     if mask is not None and attn_bias is not None:
