@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".cache" / "prove"
-PYTEST = ["python", "-m", "pytest", "--quiet"]
+PYTEST = ["python", "-m", "pytest", "--quiet", "--durations=15"]
 LIMIT = 1800  # seconds, after which a stage is taken to stand still; the browser needs about 800
 NOT_MINE = "--ignore-glob=*/mine/*"  # what `make reset` has kept for a reader
 
