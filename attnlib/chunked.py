@@ -1,5 +1,9 @@
 """Attention in O(length) memory: the same result, a block of queries at a time."""
 
+from collections.abc import Callable
+from functools import partial
+
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
@@ -55,8 +59,13 @@ def chunked_attention(
         raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
     q_len, k_len = query.shape[-2], key.shape[-2]
 
-    def attend(q: Tensor, k: Tensor, v: Tensor, m: Tensor | None) -> Tensor:
+    def remembering(q: Tensor, k: Tensor, v: Tensor, m: Tensor | None) -> Tensor:
         return attention_weights(q, k, m, is_causal=is_causal, scale=scale) @ v
+
+    attend: Callable[..., Tensor] = remembering
+    if torch.is_grad_enabled() and any(x.requires_grad for x in (query, key, value)):
+        # Forgets the weights, and makes them anew on the way back.
+        attend = partial(checkpoint, remembering, use_reentrant=False, preserve_rng_state=False)
 
     # Made once: blocks kept one by one would lie between the weights and break up the free memory.
     output = query.new_empty(*query.shape[:-1], value.shape[-1])
@@ -65,14 +74,11 @@ def chunked_attention(
         # Keys that lie in the future of the whole block need no scores at all. Cut off there, the
         # block's queries and keys end together again: so `is_causal` means the same inside.
         visible = max(0, k_len - q_len + stop) if is_causal else k_len
-        output[..., start:stop, :] = checkpoint(  # forgets the weights, and makes them anew
-            attend,
+        output[..., start:stop, :] = attend(
             query[..., start:stop, :],
             key[..., :visible, :],
             value[..., :visible, :],
             _cut(mask, start, stop, visible),
-            use_reentrant=False,
-            preserve_rng_state=False,
         )
     return output
 
