@@ -98,9 +98,16 @@ def test_blocks_are_small_and_leave_out_the_future(monkeypatch: pytest.MonkeyPat
     assert blocks == [(128, 5), (128, 5), (1, 5)]
 
 
-def test_no_weights_are_kept_for_the_backward_pass() -> None:
+@pytest.mark.parametrize(
+    "learned",
+    [(True, True, True), (True, False, False), (False, True, False), (False, False, True)],
+)
+def test_no_weights_are_kept_for_the_backward_pass(learned: tuple[bool, ...]) -> None:
     kept: list[int] = []
-    query, key, value = inputs(q_len=211, k_len=307)
+    query, key, value = (
+        x.detach().requires_grad_(needs)
+        for x, needs in zip(inputs(q_len=211, k_len=307), learned, strict=True)
+    )
 
     def keep(t: Tensor) -> Tensor:
         kept.append(t.untyped_storage().nbytes())
@@ -108,7 +115,7 @@ def test_no_weights_are_kept_for_the_backward_pass() -> None:
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
         chunked_attention(query, key, value, is_causal=True, chunk_size=101).sum()
-    assert max(kept, default=0) <= value.untyped_storage().nbytes()
+    assert max(kept) <= value.untyped_storage().nbytes()
 
 
 def test_gradcheck() -> None:

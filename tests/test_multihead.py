@@ -198,6 +198,27 @@ def test_a_bias_belongs_to_heads(shape: tuple[int, ...], need_weights: bool) -> 
     torch.testing.assert_close(output, expected)
 
 
+@pytest.mark.usefixtures("as_users_call")
+def test_a_bias_has_an_axis_for_queries_and_one_for_keys() -> None:
+    layer = MultiHeadAttention(EMBED_DIM, HEADS)
+    query, key = tokens(Q_LEN).float(), tokens(K_LEN).float()
+    layer(query, key, attn_bias=torch.zeros(HEADS, Q_LEN, K_LEN))
+    with pytest.raises(ValueError, match=r"attn_bias of shape .* does not broadcast"):
+        layer(query, key, attn_bias=torch.zeros(HEADS, K_LEN, Q_LEN))
+
+
+def test_a_bias_has_the_dtype_of_the_projected_queries() -> None:
+    layer = MultiHeadAttention(EMBED_DIM, HEADS)
+    x = tokens().float()
+    bias = alibi_bias(HEADS, Q_LEN)
+    with pytest.raises(ValueError, match=r"dtype of the query, torch.float32, got torch.float64"):
+        layer(x, attn_bias=bias.double())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer(x, attn_bias=bias.bfloat16())[0].dtype == torch.bfloat16
+        with pytest.raises(ValueError, match=r"torch.bfloat16, got torch.float32"):
+            layer(x, attn_bias=bias)
+
+
 def test_alibi_fits_as_a_bias() -> None:
     layer = MultiHeadAttention(EMBED_DIM, HEADS)
     x = tokens().float()
