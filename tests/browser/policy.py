@@ -10,7 +10,6 @@ import re
 
 INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)([^>]*)>(.*?)</script>", re.DOTALL)
 INLINE_STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
-HANDLER = re.compile(r'\son[a-z]+="([^"]*)"')
 
 
 def sha256(text: str) -> str:
@@ -20,15 +19,13 @@ def sha256(text: str) -> str:
 def policy(html: str) -> str:
     """Return the value of the header for one page."""
     scripts = {sha256(code) for kind, code in INLINE_SCRIPT.findall(html) if "json" not in kind}
-    handlers = {sha256(code) for code in HANDLER.findall(html)}
     styles = {sha256(css) for css in INLINE_STYLE.findall(html)}
-    allowed = " ".join(sorted(scripts | handlers))
     return "; ".join(
         [
             "default-src 'none'",
             # blob: is how a figure's own code, which its widget carries, is started as a module.
-            # The theme sets light or dark before the page is painted, and prints by a handler.
-            f"script-src 'self' blob: 'unsafe-hashes' {allowed}",
+            # Light or dark is set before the page is painted.
+            f"script-src 'self' blob: {' '.join(sorted(scripts))}",
             # The theme hides its buttons where scripts are off.
             f"style-src-elem 'self' {' '.join(sorted(styles))}",
             "style-src-attr 'unsafe-inline'",  # the formulas that KaTeX has set

@@ -91,6 +91,16 @@ def test_dark_needs_no_script_of_the_theme(visit):
     assert background(page) < 60
 
 
+def test_the_print_button_prints(visit):
+    window = visit()
+    window.page.add_init_script("window.print = () => { window.printed = true; }")
+    page = window.open(FIGURES)
+    page.locator(".dropdown-download-buttons > button").first.click()
+    page.locator("[data-print]").first.click()
+    assert page.evaluate("window.printed")
+    assert window.problems == []
+
+
 def test_pictures_lie_on_a_white_card_in_the_dark(visit):
     page = visit(color_scheme="dark").open(FIGURES)
     for picture in page.locator(".cell_output img").all():
