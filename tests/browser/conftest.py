@@ -118,7 +118,7 @@ class Visit:
         self.page = self.context.new_page()
         self.problems = []
         self.page.on("request", self._request)
-        self.page.on("requestfailed", lambda r: self._note("failed", r.url, r.failure))
+        self.page.on("requestfailed", self._failed)
         self.page.on("response", lambda r: r.status < 400 or self._note("status", r.url, r.status))
         self.page.on("pageerror", lambda error: self._note("error", error))
         self.page.on("console", self._console)
@@ -129,6 +129,11 @@ class Visit:
     def _request(self, request):
         if not request.url.startswith((self.root, "data:", "blob:")):
             self._note("foreign", request.url)
+
+    def _failed(self, request):
+        # Given up because the reader goes on to another page, as may happen to the page's icon.
+        if request.failure != "net::ERR_ABORTED":
+            self._note("failed", request.url, request.failure)
 
     def _console(self, message):
         if message.type in ("error", "warning", "assert"):

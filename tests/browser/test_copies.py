@@ -55,8 +55,7 @@ def test_the_offline_book_opens_and_its_figures_live(away):
     page.wait_for_function(
         "before => document.querySelector('.live .attn-figure').innerText !== before", arg=before
     )
-    # The first page may be left before its icon has arrived.
-    assert [problem for problem in away.problems if "ERR_ABORTED" not in problem] == []
+    assert away.problems == []
 
 
 def test_the_offline_book_can_be_searched(away):

@@ -49,8 +49,7 @@ def test_the_record_of_problems_works(visit, server):
 def test_first_page_leads_to_the_introduction(visit, origin):
     window = visit(origin)
     window.open("index.html").wait_for_url("**/book/en/intro.html")
-    # It may be left before its icon has arrived.
-    assert [problem for problem in window.problems if "ERR_ABORTED" not in problem] == []
+    assert window.problems == []
 
 
 def test_nothing_jumps_at_a_figure_that_is_in_view_at_once(visit):
