@@ -28,9 +28,8 @@ RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
 ICON_RULE = re.compile(r"(\.fa-[a-z0-9-]+:before,?)+")
 PLAIN_CODE = re.compile(r'<span class="(?:n|nn|p|w)">([^<]*)</span>')  # coloured like all the text
-OWN_FACE = re.compile(
-    r"@font-face \{[^}]*\}\\n"
-)  # in a figure's style, which is a JSON string here
+# In a figure's style, which is a JSON string here.
+OWN_FACE = re.compile(r"@font-face \{[^}]*\}\\n")
 STATE = "application/vnd.jupyter.widget-state+json"
 GLYPH = re.compile(r"\\([ef][0-9a-f]{3})\b|([\ue000-\uf8ff])")
 
