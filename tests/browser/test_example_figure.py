@@ -8,7 +8,7 @@ import torch
 
 from tests.browser.axe import violations
 from tests.browser.stage import Stage
-from tests.example_figure import temperature
+from tests.widgets.example_figure import temperature
 
 FILES = Path(temperature.__file__).parent.glob("temperature.*")
 

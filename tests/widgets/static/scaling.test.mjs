@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { softmax } from '../../attnlib/widgets/static/common.js';
+import { softmax } from '../../../attnlib/widgets/static/common.js';
 import figure, {
   deviation, entropy, histogram, jacobianNorm, measure, parse, quantile,
-} from '../../attnlib/widgets/static/scaling.js';
+} from '../../../attnlib/widgets/static/scaling.js';
 
 const near = (actual, expected, tolerance = 1e-12) =>
   assert.ok(Math.abs(actual - expected) < tolerance, `${actual} is not ${expected}`);

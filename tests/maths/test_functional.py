@@ -15,7 +15,7 @@ from attnlib import (
     padding_mask,
     scaled_dot_product_attention,
 )
-from tests.reference import bytes_of, reference_attention
+from tests.maths.reference import bytes_of, reference_attention
 
 HALVES = [torch.float16, torch.bfloat16]
 FLOATS = [*HALVES, torch.float32, torch.float64]

@@ -9,7 +9,7 @@ import pytest
 from tools import reset_chapter, whole_file
 from tools.reset_chapter import ResetError, reset
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 ORIGINAL = '{"cells": ["早上好"]}\n'
 
 

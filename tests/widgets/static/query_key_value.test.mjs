@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import figure, { attend } from '../../attnlib/widgets/static/query_key_value.js';
+import figure, { attend } from '../../../attnlib/widgets/static/query_key_value.js';
 
 const KEYS = [[1, 1], [2, -1], [1, -1]];
 const VALUES = [[1, 3], [-1, 3], [-1, 1]];
@@ -30,5 +30,5 @@ test('a query of zeros attends to all alike', () => {
 
 test('the module offers what anywidget asks for, and no deprecated export', async () => {
   assert.equal(typeof figure.render, 'function');
-  assert.ok(!('render' in (await import('../../attnlib/widgets/static/query_key_value.js'))));
+  assert.ok(!('render' in (await import('../../../attnlib/widgets/static/query_key_value.js'))));
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { onCurve } from '../../attnlib/widgets/static/head_lines.js';
-import { outlines } from '../../attnlib/widgets/static/head_maps.js';
-import figure, { decode, meanOfHeads } from '../../attnlib/widgets/static/multi_head.js';
+import { onCurve } from '../../../attnlib/widgets/static/head_lines.js';
+import { outlines } from '../../../attnlib/widgets/static/head_maps.js';
+import figure, { decode, meanOfHeads } from '../../../attnlib/widgets/static/multi_head.js';
 
 const encode = (numbers) => {
   const bytes = Buffer.alloc(4 * numbers.length);
@@ -78,5 +78,5 @@ test('onCurve: from the query to the key, through the middle, on the curve of th
 
 test('the module offers what anywidget asks for, and no deprecated export', async () => {
   assert.equal(typeof figure.render, 'function');
-  assert.ok(!('render' in (await import('../../attnlib/widgets/static/multi_head.js'))));
+  assert.ok(!('render' in (await import('../../../attnlib/widgets/static/multi_head.js'))));
 });

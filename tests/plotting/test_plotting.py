@@ -24,7 +24,7 @@ from attnlib.widgets.multi_head_still import HEADS
 mpl.use("agg")
 from matplotlib import pyplot as plt
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 WEIGHTS = [[0.017, 0.867, 0.116], [0.665, 0.245, 0.090], [0.787, 0.106, 0.107]]
 
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { dot } from '../../attnlib/widgets/static/common.js';
+import { dot } from '../../../attnlib/widgets/static/common.js';
 import figure, {
   choose, encoding, entry, productAt, speed, visible, wave,
-} from '../../attnlib/widgets/static/positional_encoding.js';
+} from '../../../attnlib/widgets/static/positional_encoding.js';
 
 const near = (actual, expected, tolerance = 1e-12) =>
   assert.ok(Math.abs(actual - expected) < tolerance, `${actual} is not ${expected}`);

@@ -14,7 +14,7 @@ import pytest
 
 from tools import environment
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 PIN = re.compile(r"([A-Za-z0-9][\w.-]*)==([\w.!+]+)( ; .+)?")
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 

@@ -17,7 +17,7 @@ from attnlib import (
     scaled_dot_product_attention,
     sinusoidal_encoding,
 )
-from tests.reference import bytes_of
+from tests.maths.reference import bytes_of
 
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 

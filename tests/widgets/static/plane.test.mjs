@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { dot } from '../../attnlib/widgets/static/common.js';
+import { dot } from '../../../attnlib/widgets/static/common.js';
 import {
   away, convexHull, gridStep, labelPlaces, project, squareAround,
-} from '../../attnlib/widgets/static/plane.js';
+} from '../../../attnlib/widgets/static/plane.js';
 
 const near = (a, b) => Math.abs(a - b) < 1e-12;
 

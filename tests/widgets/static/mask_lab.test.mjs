@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import figure, { build, combine, maskedSoftmax, paint } from '../../attnlib/widgets/static/mask_lab.js';
+import figure, { build, combine, maskedSoftmax, paint } from '../../../attnlib/widgets/static/mask_lab.js';
 
 const OPEN = { n: 4, validLen: 4, isCausal: false, window: 4, painted: [] };
 const grid = (mask) => mask.map((row) => row.map(Number).join('')).join(' ');

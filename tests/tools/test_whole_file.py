@@ -10,7 +10,7 @@ import pytest
 
 from tools import whole_file
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 KILLS = 25
 LONG = 400_000
 

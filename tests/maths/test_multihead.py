@@ -18,7 +18,7 @@ from attnlib import (
     scaled_dot_product_attention,
     split_heads,
 )
-from tests.reference import bytes_of
+from tests.maths.reference import bytes_of
 
 BATCH, Q_LEN, K_LEN, HEADS, HEAD_DIM = 2, 5, 7, 3, 11
 EMBED_DIM = HEADS * HEAD_DIM

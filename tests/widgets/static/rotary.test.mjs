@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import figure, { rotate, turn } from '../../attnlib/widgets/static/rotary.js';
+import figure, { rotate, turn } from '../../../attnlib/widgets/static/rotary.js';
 
 const [QUERY, KEY] = [[1, 1], [2, -1]];
 const near = (actual, expected, tolerance = 1e-12) =>

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import {
   dot, fixed, pair, readFlag, readNumber, readRow, readRows, readTokens, readWhole, softmax, weightedSum,
-} from '../../attnlib/widgets/static/common.js';
+} from '../../../attnlib/widgets/static/common.js';
 
 const close = (actual, expected, message) => {
   assert.equal(actual.length, expected.length);

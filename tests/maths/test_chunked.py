@@ -6,7 +6,7 @@ from torch import Tensor
 
 import attnlib.chunked
 from attnlib import chunked_attention, padding_mask, scaled_dot_product_attention
-from tests.reference import bytes_of, reference_attention
+from tests.maths.reference import bytes_of, reference_attention
 
 
 def inputs(*batch: int, q_len: int = 7, k_len: int = 11) -> list[Tensor]:

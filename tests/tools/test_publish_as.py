@@ -12,7 +12,7 @@ import yaml
 from tools import publish_as
 from tools.publish_as import Address
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 FIRST = Address.parse("founders/good-morning", "v0.1.0")
 SECOND = Address.parse("A-1/b.c_d", "v2.0.0-rc.1")
 

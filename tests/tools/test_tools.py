@@ -11,7 +11,7 @@ import pytest
 
 from tools import run_notebooks
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 
 def load(name):
