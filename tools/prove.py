@@ -23,8 +23,8 @@ STAGES: dict[str, list[str]] = {
     "format": ["ruff", "format", "--check"],
     "lint": ["ruff", "check"],
     "types": ["mypy"],
-    "maths": [*PYTEST, "--cov", "tests/maths"],
-    "library": [*PYTEST, "tests/house", "tests/plotting", "tests/widgets"],
+    "maths": [*PYTEST, "--cov=attnlib", "tests/maths"],
+    "library": [*PYTEST, "tests/house", "tests/plotting", "tests/widgets", "tests/words"],
     "tools": [*PYTEST, "tests/tools"],
     "checks": [*PYTEST, "tests/checks"],  # under a tracer, answers that never end are left running
     "javascript": ["node", "--test", "tests/widgets/static/*.test.mjs", "tests/tools/*.test.mjs"],

@@ -2,10 +2,11 @@
 
 import pytest
 
+from attnlib import words
 from attnlib.checks import session
 
 
 @pytest.fixture(autouse=True)
-def _new_session(monkeypatch):
-    monkeypatch.delenv("ATTNLIB_LANGUAGE", raising=False)
+def _new_session():
+    words.use("en")
     session.forget()

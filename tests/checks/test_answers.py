@@ -4,12 +4,12 @@ import importlib
 
 import pytest
 
-from attnlib import checks
+from attnlib import checks, words
 from attnlib.checks.calling import Outcome
 from attnlib.checks.check import each_id
 from attnlib.checks.comparing import difference
 from attnlib.checks.progress import ALL_CHECKS
-from attnlib.checks.wording import messages, say, section
+from attnlib.checks.wording import say, section
 from tests.checks.answers.filing import RIGHT, WRONG
 
 CHAPTERS = (
@@ -82,7 +82,7 @@ def test_known_wrong_answers_are_named(name):
     for ids, function in variants(check):
         result = check(function if check.names else function())
         assert (result.passed, result.misconception) == (False, ids[0]), (ids, result)
-        texts = [messages("en")["misconception"][id_]["text"] for id_ in ids]
+        texts = [words.catalogue("en")["checks"]["misconception"][id_]["text"] for id_ in ids]
         for text in texts:
             assert " ".join(text.split()) in result.message, (ids, result)
         if check.names:
@@ -156,7 +156,7 @@ def test_inputs_are_the_same_every_time(name):
 
 
 def test_every_message_is_used_and_leads_somewhere():
-    known = set(messages("en")["misconception"])
+    known = set(words.catalogue("en")["checks"]["misconception"])
     used = {id_ for check in ALL_CHECKS for ids, _ in variants(check) for id_ in ids}
     general = {
         "wrong_value", "wrong_prediction", "nan", "raises", "never_ends", "wrong_type",

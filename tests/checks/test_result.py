@@ -4,9 +4,8 @@ from html.parser import HTMLParser
 
 import torch
 
-from attnlib import checks
+from attnlib import checks, words
 from attnlib.checks.result import show
-from attnlib.checks.wording import messages
 
 
 class Tags(HTMLParser):
@@ -106,7 +105,7 @@ def test_values_are_written_briefly():
 
 
 def test_english_texts_are_text():
-    for id_, entry in messages("en")["misconception"].items():
+    for id_, entry in words.catalogue("en")["checks"]["misconception"].items():
         text = " ".join(entry["text"].split())
         assert text[0].isupper() or text[0] in "`0123456789", id_
         assert text.endswith((".", "?", "}", ")", "`")), id_

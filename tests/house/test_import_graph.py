@@ -21,6 +21,7 @@ ROOMS = [
     ["chunked", "positional"],
     ["multihead"],
     [""],  # attnlib/__init__.py: the maths under one name
+    ["words"],
     ["checks", "look"],
     ["plotting"],
     ["widgets"],
