@@ -22,7 +22,7 @@ from typing import Self
 import nbformat
 import yaml
 
-from tools import whole_file
+from tools import atomic_write
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -179,7 +179,7 @@ def publish(root: Path, address: Address | None) -> list[Path]:
     changed = []
     for path, text in expected(root, address).items():
         if path.read_text(encoding="utf-8") != text:
-            whole_file.write(path, text)
+            atomic_write.write(path, text)
             changed.append(path)
     return changed
 

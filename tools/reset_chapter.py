@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import whole_file
+from tools import atomic_write
 from tools.publish_as import address_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,7 +80,7 @@ def reset(root: Path, chapter: str, language: str = "en") -> tuple[Path, Path | 
     path = root / known[number]
     original = git(root, "show", f"HEAD:{known[number]}")
     if not path.exists():
-        whole_file.write(path, original)
+        atomic_write.write(path, original)
         return path, None
     mine = path.read_text(encoding="utf-8")
     if mine == original:
@@ -88,8 +88,8 @@ def reset(root: Path, chapter: str, language: str = "en") -> tuple[Path, Path | 
     now = datetime.datetime.now().strftime("%Y-%m-%d_%H.%M.%S.%f")
     copy = path.parent / "mine" / f"{path.stem}_{now}.ipynb"
     copy.parent.mkdir(exist_ok=True)
-    whole_file.write(copy, mine)
-    whole_file.write(path, original)
+    atomic_write.write(copy, mine)
+    atomic_write.write(path, original)
     return path, copy
 
 

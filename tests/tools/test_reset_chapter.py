@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import reset_chapter, whole_file
+from tools import reset_chapter, atomic_write
 from tools.reset_chapter import ResetError, reset
 
 ROOT = Path(__file__).parent.parent.parent
@@ -102,7 +102,7 @@ def test_a_copy_that_cannot_be_written_leaves_the_readers_version(book, chapter,
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(whole_file, "write", full)
+    monkeypatch.setattr(atomic_write, "write", full)
     with pytest.raises(OSError, match="No space left"):
         reset(book, "03")
     assert chapter.read_text(encoding="utf-8") == "mine"
