@@ -74,9 +74,7 @@ def build_site(root: Path, jobs: int = 1, quiet: bool = False) -> bool:
     all_editions = editions(root)
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         built = list(
-            pool.map(
-                lambda each: build(each, all_editions, work, quiet or jobs > 1), all_editions
-            )
+            pool.map(lambda each: build(each, all_editions, work, quiet or jobs > 1), all_editions)
         )
     if failed := [e.language for e, at in zip(all_editions, built, strict=True) if at is None]:
         print(f"✗ not built: {', '.join(failed)} (warnings are errors)", file=sys.stderr)

@@ -2,8 +2,11 @@
 
 An edition is `notebooks/<language>` (chapters) and `book/<language>` (pages, `_toc.yml` and
 `edition.toml`). Whatever else needs to know a language asks here. Standard library only.
+
+    python -m tools.editions zh      # the start page of an edition, for JupyterLab
 """
 
+import sys
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,7 +90,7 @@ def edition(language: str, root: Path = ROOT) -> Edition:
     path = root / "book" / language / "edition.toml"
     if not path.is_file():
         known = ", ".join(each.language for each in editions(root))
-        raise ValueError(f"language must be one of {known}, got {language!r}")
+        raise ValueError(f"LANGUAGE must be one of {known}, got {language!r}")
     about = tomllib.loads(path.read_text(encoding="utf-8"))
     try:
         return Edition(language=language, root=root, **about)
@@ -100,3 +103,18 @@ def editions(root: Path = ROOT) -> list[Edition]:
     """Return all editions that stand, the default one first."""
     found = (path.parent.name for path in root.glob("book/*/edition.toml"))
     return [edition(each, root) for each in sorted(found, key=lambda x: (x != DEFAULT, x))]
+
+
+def main() -> int:
+    """Print where the start page of an edition is: of the default one unless one is named."""
+    try:
+        chosen = edition(next(iter(sys.argv[1:]), "") or DEFAULT)
+    except ValueError as error:
+        print(f"✗ {error}", file=sys.stderr)
+        return 1
+    print(next(path for path in chosen.notebooks if path.name.startswith("00_")))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,7 +1,7 @@
 """What Sphinx, the theme and the buttons say, in the language of the edition.
 
-Most of it is translated by themselves. Where they know nothing, or nothing good, the edition says it
-(``interface`` in its ``edition.toml``: the English words, and what to say instead). Words in a
+Most of it is translated by themselves. Where they know nothing, or nothing good, the edition says
+it (``interface`` in its ``edition.toml``: the English words, and what to say instead). Words in a
 language other than English that come out as English are a warning, which stops the build.
 """
 
@@ -53,9 +53,9 @@ class EditionsWords(NullTranslations):
     def gettext(self, message: str) -> str:
         """Return what to say."""
         said: str = self.own.get(message) or self.asked.gettext(message)
-        if said == message and re.search(r"[A-Za-z]{2}", said) and not said.startswith("."):
-            if not self.may_be_english and said not in self.settled:
-                logger.warning("no translation of %r: add it to the edition's interface", said)
+        untouched = said == message and not self.may_be_english and said not in self.settled
+        if untouched and re.search(r"[A-Za-z]{2}", said) and not said.startswith("."):
+            logger.warning("no translation of %r: add it to the edition's interface", said)
         self.settled.add(said)
         return said
 

@@ -1,8 +1,8 @@
 """Anchors that editions share, so that a reader who changes the language keeps the place.
 
-A heading's own anchor is made from its words, which differ from language to language. In front of it
-comes here an anchor that stays: in a notebook the id of the cell in which the heading stands (with
--2, -3 for further headings of the cell), on another page the explicit target above it,
+A heading's own anchor is made from its words, which differ from language to language. In front of
+it comes here an anchor that stays: in a notebook the id of the cell in which the heading stands
+(with -2, -3 for further headings of the cell), on another page the explicit target above it,
 ``(three-ways)=``. The anchors made of words keep working.
 """
 

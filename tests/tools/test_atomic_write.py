@@ -29,7 +29,7 @@ def is_whole(text):
     return text == text[0] * LONG + "\n"
 
 
-def test_a_killed_writer_leaves_a_atomic_write(tmp_path):
+def test_a_killed_writer_leaves_a_whole_file(tmp_path):
     path = tmp_path / "chapter.ipynb"
     atomic_write.write(path, "早" * LONG + "\n")
     chance = random.Random(7)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import reset_chapter, atomic_write
+from tools import atomic_write, reset_chapter
 from tools.reset_chapter import ResetError, reset
 
 ROOT = Path(__file__).parent.parent.parent

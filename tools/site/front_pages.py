@@ -1,9 +1,10 @@
-"""The pages at the site's root, which lead to the editions: `index.html`, `404.html`, `sitemap.xml`.
+"""The pages that lead to the editions: `index.html`, `404.html` and `sitemap.xml` at the root.
 
 The first page leads to the reader's language, or, without JavaScript, to the default edition. The
 page for wrong addresses works at any depth: it loads nothing, and its links start from the path of
 the book's address. The list of pages for search engines needs that address; it says of each page
-which others are the same in other languages.
+which others are the same in other languages. In an edition's folder, `index.html` leads to its
+introduction.
 """
 
 import json
@@ -25,7 +26,7 @@ FIRST_PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <script>
-  // The first of the reader's languages that there is, in full (zh-TW) or at least in the main (zh).
+  // The first of the reader's languages that there is, in full (zh-TW) or in the main (zh).
   (function (pages) {{
     var main = function (tag) {{ return tag.toLowerCase().split('-')[0]; }};
     var known = Object.keys(pages), found;
@@ -44,6 +45,20 @@ FIRST_PAGE = """<!DOCTYPE html>
 </head>
 <body><main><h1>{title}</h1>
 {links}</main></body>
+</html>
+"""
+
+OWN_PAGE = """<!DOCTYPE html>
+<html lang="{tag}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="0; url={page}">
+<link rel="canonical" href="{canonical}">
+<link rel="icon" href="../_static/favicon.svg">
+<title>{title}</title>
+</head>
+<body><main><h1>{title}</h1><p><a href="{page}">{open}</a></p></main></body>
 </html>
 """
 
@@ -125,6 +140,18 @@ def first_page(base: str, all_editions: list[Edition]) -> str:
     )
 
 
+def own_page(base: str, edition: Edition) -> str:
+    """Return the page in an edition's folder that leads to its introduction."""
+    page = f"{contents(edition)[0]}.html"
+    return OWN_PAGE.format(
+        tag=edition.tag,
+        page=page,
+        canonical=escape(f"{base}{edition.language}/{page}" if base else page),
+        title=escape(edition.title),
+        open=escape(edition.site["open_book"]),
+    )
+
+
 def not_found(site: Path, base: str, all_editions: list[Edition]) -> str:
     """Return the page for wrong addresses, which speaks the languages of all editions."""
     sections = []
@@ -175,5 +202,8 @@ def write(site: Path, all_editions: list[Edition]) -> None:
     base = config["html"]["baseurl"]
     (site / "index.html").write_text(first_page(base, all_editions), encoding="utf-8")
     (site / "404.html").write_text(not_found(site, base, all_editions), encoding="utf-8")
+    for each in all_editions:
+        page = own_page(base, each)
+        (site / each.language / "index.html").write_text(page, encoding="utf-8")
     if base:
         (site / "sitemap.xml").write_text(sitemap(base, all_editions), encoding="utf-8")

@@ -19,7 +19,9 @@ from tools.editions import Edition
 # Where a page names a file: links and pictures, directives, HTML.
 PLACES = [
     re.compile(r"(?P<before>\]\()(?P<file>[^)\s#]+)"),
-    re.compile(r"(?m)(?P<before>^[`:]{3,}\{(?:image|figure|include|literalinclude)\} +)(?P<file>\S+)"),
+    re.compile(
+        r"(?m)(?P<before>^[`:]{3,}\{(?:image|figure|include|literalinclude)\} +)(?P<file>\S+)"
+    ),
     re.compile(r"""(?P<before>\b(?:src|href)=["'])(?P<file>[^"'#]+)"""),
 ]
 CONFIGURATION = "_config.yml"
