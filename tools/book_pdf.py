@@ -1,8 +1,8 @@
 """Print each edition of the built book as one PDF: `make pdf`.
 
-It has an outline, page numbers and living links. All pages are put into one long page in the order of the table of contents, where links between
-them become links inside it; a headless Chromium prints that twice: the second time with the page
-numbers that the first one has shown.
+It has an outline, page numbers and living links. All pages are put into one long page in the order
+of the table of contents, where links between them become links inside it; a headless Chromium
+prints that twice: the second time with the page numbers that the first one has shown.
 
     python -m tools.book_pdf
 """
