@@ -15,7 +15,7 @@ EDITIONS = editions()
 FRONT = {"index.html", "404.html"}  # at the root: they lead to the editions
 
 
-def page(name: str, language: str = DEFAULT) -> str:
+def address(name: str, language: str = DEFAULT) -> str:
     """Return the path of a page of an edition, the default one unless another is named."""
     return f"{language}/{name}.html"
 
@@ -39,13 +39,13 @@ def pages() -> list[str]:
 
 def content(edition: Edition) -> list[str]:
     """Return the pages that an edition's table of contents lists, in its order."""
-    return [page(name, edition.language) for name in contents(edition)]
+    return [address(name, edition.language) for name in contents(edition)]
 
 
 def chapters(edition: Edition) -> list[str]:
     """Return the chapters among them, or fail."""
     names = {path.stem for path in edition.chapters}
-    found = [page(name, edition.language) for name in contents(edition) if name in names]
+    found = [address(name, edition.language) for name in contents(edition) if name in names]
     if not found:
         raise RuntimeError(f"the edition {edition.language} has no chapter")
     return found
@@ -53,7 +53,7 @@ def chapters(edition: Edition) -> list[str]:
 
 CONTENT = [path for edition in EDITIONS for path in content(edition)]
 CHAPTERS = [path for edition in EDITIONS for path in chapters(edition)]
-BARE = FRONT | {page("index", each.language) for each in EDITIONS}  # without the theme
+BARE = FRONT | {address("index", each.language) for each in EDITIONS}  # without the theme
 
 
 @cache

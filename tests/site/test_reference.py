@@ -10,20 +10,20 @@ import attnlib.checks
 import attnlib.plotting
 import attnlib.widgets
 from book._ext.glossary_links import not_meant, pattern
-from tests.site.built import CONTENT, EDITIONS, ROOT, edition_of, page, soup
+from tests.site.built import CONTENT, EDITIONS, ROOT, address, edition_of, soup
 
 ALL = pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
 OTHERS = [path for path in CONTENT if not path.endswith("/glossary.html")]
 
 
 def api(edition):
-    return soup(page("api", edition.language))
+    return soup(address("api", edition.language))
 
 
 def entries(edition):
     """Return the glossary's entries: the first term, by which pages link it, and the others."""
     found = []
-    for term in soup(page("glossary", edition.language)).select("dl.glossary > dt"):
+    for term in soup(address("glossary", edition.language)).select("dl.glossary > dt"):
         if term.find_previous_sibling() is None or term.find_previous_sibling().name == "dd":
             found.append([])
         found[-1].append(term)
@@ -127,20 +127,20 @@ def test_every_reference_is_cited_and_every_citation_has_its_reference(edition):
     sources = [path.read_text("utf-8") for path in edition.pages]
     cited = re.findall(r"\{cite:[pt]\}`([^`]+)`", " ".join(sources))
     assert set(cited) == set(KEYS)
-    reading = soup(page("further_reading", edition.language))
+    reading = soup(address("further_reading", edition.language))
     assert len(reading.select(".citation")) == len(KEYS)
 
 
 @ALL
 def test_every_reference_says_where_it_is_to_be_read(edition):
-    for entry in soup(page("further_reading", edition.language)).select(".citation"):
+    for entry in soup(address("further_reading", edition.language)).select(".citation"):
         outside = [a["href"] for a in entry.select("a") if a["href"].startswith("https://")]
         assert outside, entry.get_text()
 
 
 @ALL
 def test_every_reading_has_its_reason(edition):
-    items = soup(page("further_reading", edition.language)).select("article li")
+    items = soup(address("further_reading", edition.language)).select("article li")
     assert items
     for item in items:
         said = re.sub(r"\[\d+\]", "", item.get_text())
