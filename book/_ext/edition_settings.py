@@ -16,7 +16,12 @@ def name_language(
 ) -> None:
     """Let the templates use both, and name the language of the page as browsers want it."""
     context["edition"] = app.config.edition
-    context["language"] = app.config.edition["tag"]
+    context["language"] = tag = app.config.edition["tag"]
+    if "body" in context and not tag.startswith("en"):
+        # Docstrings, and tables that are made by a program, are in English in every edition.
+        for start in ('<dl class="py', '<div class="in-english'):
+            marked = start.replace(" class", ' lang="en" class')
+            context["body"] = context["body"].replace(start, marked)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
