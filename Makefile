@@ -10,10 +10,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 
 BIN := .venv/bin
 PORT ?= 8000
+JOBS ?= 1
 HTML := book/_build/html
 OFFLINE := dist/good-morning-attention.zip
-PDF := dist/good-morning-attention.pdf
-BOOK_INPUTS := $(shell find book notebooks attnlib _config.yml -type f \
+PDF := dist/.printed
+BOOK_INPUTS := $(shell find book notebooks attnlib _config.yml tools/build_book.py tools/editions.py tools/site -type f \
 	-not -path 'book/_build/*' -not -name '*.pyc' -not -path '*/.ipynb_checkpoints/*' -not -path '*/mine/*')
 
 # Same numbers and the same figures on every machine: one thread, no user configuration.
@@ -22,6 +23,9 @@ export OMP_NUM_THREADS := 1
 export PYTHONHASHSEED := 0
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export REPO REF TAG CHAPTER
+
+# Many systems set a LANGUAGE of their own, which is none of ours: only the command line counts.
+export EDITION := $(if $(filter command,$(origin LANGUAGE)),$(LANGUAGE))
 
 .PHONY: help book serve offline pdf test test-colab lab reset notebooks lint bench audit fonts lock colab-pins \
 	publish-as release-check wheel clean environment web python
@@ -35,9 +39,7 @@ book: web ## set everything up and build the book
 
 $(HTML)/.complete: $(BOOK_INPUTS)
 	@echo "▸ building the pages"
-	@rm -f $@ && rm -rf book/_build
-	@jupyter-book build . --config _config.yml --toc book/_toc.yml --path-output book -W -n --keep-going
-	@touch $@
+	@python -m tools.build_book --jobs $(JOBS)
 
 serve: book ## serve the built book on this machine only (PORT=8000)
 	@echo "▸ http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
@@ -50,12 +52,12 @@ offline: book ## pack the built book into one zip that opens without a server
 $(OFFLINE): $(HTML)/.complete tools/offline_book.py
 	@python tools/offline_book.py
 
-pdf: book ## print the whole book as one PDF
+pdf: book ## print the whole book as one PDF for each edition
 	@$(MAKE) --no-print-directory --silent $(PDF)
-	@echo "✓ the printed book is $(PDF)"
+	@echo "✓ the printed book is $$(ls dist/good-morning-attention-*.pdf | tr '\n' ' ')"
 
 $(PDF): $(HTML)/.complete tools/book_pdf.py book/print.css
-	@python -m tools.book_pdf
+	@python -m tools.book_pdf && touch $@
 
 test: web ## set everything up and prove all of it
 	@python tools/prove.py
@@ -63,11 +65,11 @@ test: web ## set everything up and prove all of it
 test-colab: environment ## prove the notebooks on Colab's versions (COLAB_PYTHON=python3.13: its Python, too)
 	@COLAB_PYTHON="$(COLAB_PYTHON)" python tools/prove.py colab
 
-lab: environment ## open the book's start page in JupyterLab
-	@jupyter lab notebooks/en/00_start.ipynb
+lab: environment ## open the book's start page in JupyterLab (LANGUAGE=zh)
+	@start="$$(python -m tools.editions "$$EDITION")" && jupyter lab "$$start"
 
-reset: environment ## bring a chapter back as it was, keeping a copy of yours (CHAPTER=03)
-	@python -m tools.reset_chapter -- "$$CHAPTER"
+reset: environment ## bring a chapter back as it was, keeping a copy of yours (CHAPTER=03 LANGUAGE=zh)
+	@python -m tools.reset_chapter --language="$$EDITION" -- "$$CHAPTER"
 
 notebooks: environment ## run every notebook in place (ONLY=path: just that one)
 	@python -m tools.run_notebooks $(ONLY)

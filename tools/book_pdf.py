@@ -1,8 +1,8 @@
-"""Print the built book as one PDF, with outline, page numbers and living links: `make pdf`.
+"""Print each edition of the built book as one PDF: `make pdf`.
 
-All pages are put into one long page in the order of the table of contents, where links between
-them become links inside it; a headless Chromium prints that twice: the second time with the page
-numbers that the first one has shown.
+It has an outline, page numbers and living links. All pages are put into one long page in the order
+of the table of contents, where links between them become links inside it; a headless Chromium
+prints that twice: the second time with the page numbers that the first one has shown.
 
     python -m tools.book_pdf
 """
@@ -17,42 +17,40 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import yaml
 from bs4 import BeautifulSoup, Tag
 from pypdf import PdfReader, PdfWriter
 
+from tools.editions import ROOT, Edition, editions
 from tools.find_browser import NoBrowserError, find_browser
+from tools.site.sources import contents as pages_of
 
-ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "book" / "_build" / "html"
-TARGET = ROOT / "dist" / "good-morning-attention.pdf"
+TARGETS = ROOT / "dist"
 STYLE = ROOT / "book" / "print.css"
-TITLE, CHINESE = "Good Morning, Attention", "早上好,注意力"
 NOT_ON_PAPER = (
     "script, style, noscript, button, .headerlink, .live > *, .live-figure-note, .katex-mathml, "
-    ".toctree-wrapper, .prev-next-area"
+    ".toctree-wrapper, .prev-next-area, template"
 )
 PAGE = """<!DOCTYPE html>
-<html lang="en" data-theme="light" data-mode="light">
-<head><meta charset="utf-8"><title>{title}: {chinese}</title>
+<html lang="{edition.tag}" data-theme="light" data-mode="light">
+<head><meta charset="utf-8"><title>{edition.title}: {edition.subtitle}</title>
 {styles}
 <style>{running}</style>
 </head>
 <body>
-<div class="cover"><p class="cover-chinese" lang="zh-Hans">{chinese}</p>
-<p class="cover-title">{title}</p>
-<p>An interactive textbook on attention. In this copy the figures stand still.</p></div>
-<nav class="book-contents" aria-label="Contents"><h1 id="contents">Contents</h1>{contents}</nav>
+<div class="cover"><p class="cover-chinese" lang="{edition.subtitle_tag}">{edition.subtitle}</p>
+<p class="cover-title">{edition.title}</p>
+<p>{edition.site[printed]}</p></div>
+<nav class="book-contents" aria-label="{edition.site[contents]}">
+<h1 id="contents">{edition.site[contents]}</h1>{contents}</nav>
 <main class="bd-article-container">{pages}</main>
 </body></html>
 """
 
 
-def order() -> list[str]:
-    """Return the pages as the table of contents has them."""
-    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
-    files = [each["file"] for part in toc["parts"] for each in part["chapters"]]
-    return [f"{file}.html" for file in [toc["root"], *files]]
+def order(edition: Edition) -> list[str]:
+    """Return the pages below the site as the edition's table of contents has them."""
+    return [f"{edition.language}/{name}.html" for name in pages_of(edition)]
 
 
 def anchor(page: str, fragment: str = "") -> str:
@@ -123,9 +121,9 @@ def running_heads(sections: list[Tag]) -> str:
     )
 
 
-def assemble(numbers: dict[str, int]) -> str:
-    """Return the book as one page of HTML."""
-    pages = order()
+def assemble(edition: Edition, numbers: dict[str, int]) -> str:
+    """Return an edition as one page of HTML."""
+    pages = order(edition)
     sections = [article(page, pages) for page in pages]
     first = BeautifulSoup((SITE / pages[0]).read_text(encoding="utf-8"), "html.parser")
     sheets = [
@@ -134,8 +132,7 @@ def assemble(numbers: dict[str, int]) -> str:
     ]
     styles = "\n".join(f'<link rel="stylesheet" href="{s.as_uri()}">' for s in [*sheets, STYLE])
     return PAGE.format(
-        title=TITLE,
-        chinese=CHINESE,
+        edition=edition,
         styles=styles,
         running=running_heads(sections),
         contents=contents(sections, numbers),
@@ -163,8 +160,8 @@ def print_once(browser: Any, html: str, target: Path) -> dict[str, int]:
     return found
 
 
-def print_book(browser: Any, target: Path) -> int:
-    """Write the PDF to `target` in one step; return its number of pages.
+def print_book(browser: Any, edition: Edition, target: Path) -> int:
+    """Write the PDF of an edition to `target` in one step; return its number of pages.
 
     Raises:
         FileNotFoundError: If the book is not built.
@@ -175,10 +172,11 @@ def print_book(browser: Any, target: Path) -> int:
     logging.getLogger("pypdf").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         printed = Path(folder, "book.pdf")
-        numbers = print_once(browser, assemble({}), printed)
-        print_once(browser, assemble(numbers), printed)
+        numbers = print_once(browser, assemble(edition, {}), printed)
+        print_once(browser, assemble(edition, numbers), printed)
         writer = PdfWriter(clone_from=printed)
-        writer.add_metadata({"/Title": f"{TITLE}: {CHINESE}", "/Author": "the authors"})
+        title = f"{edition.title}: {edition.subtitle}"
+        writer.add_metadata({"/Title": title, "/Author": edition.author})
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_suffix(".pdf.unfinished")
         writer.write(unfinished)
@@ -186,7 +184,13 @@ def print_book(browser: Any, target: Path) -> int:
         return len(writer.pages)
 
 
+def target_of(edition: Edition) -> Path:
+    """Return where the PDF of an edition is written."""
+    return TARGETS / f"good-morning-attention-{edition.language}.pdf"
+
+
 def main() -> None:
+    """Print all editions."""
     from playwright.sync_api import sync_playwright
 
     try:
@@ -194,11 +198,13 @@ def main() -> None:
         with sync_playwright() as playwright:
             flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
             browser = playwright.chromium.launch(executable_path=path, args=flags)
-            count = print_book(browser, TARGET)
+            for edition in editions():
+                target = target_of(edition)
+                count = print_book(browser, edition, target)
+                size = target.stat().st_size / 1e6
+                print(f"▸ {target.relative_to(ROOT)}: {count} pages, {size:.1f} MB")
     except (FileNotFoundError, NoBrowserError) as error:
         sys.exit(f"✗ {error}")
-    size = TARGET.stat().st_size / 1e6
-    print(f"▸ {TARGET.relative_to(ROOT)}: {count} pages, {size:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import unquote
 
-from tools import whole_file
+from tools import atomic_write
 
 PINS = Path(__file__).resolve().parent.parent / "tests" / "colab" / "runtime.txt"
 LIST = "https://raw.githubusercontent.com/googlecolab/backend-info/main/pip-freeze.txt"
@@ -79,7 +79,7 @@ def main() -> int:
     except (OSError, ValueError) as error:
         print(f"✗ {source or LIST}: {error}", file=sys.stderr)
         return 1
-    whole_file.write(PINS, text)
+    atomic_write.write(PINS, text)
     print("\n".join([*(f"▸ {each}" for each in news), f"✓ {PINS.name} is of {today}"]))
     print("  `make test-colab` tells whether the book runs on it.")
     return 0

@@ -1,24 +1,22 @@
 """Draw the pictures of the gallery of famous bugs from the code on its own page.
 
-    python tools/draw_bugs.py      # writes book/_static/bugs/*.png; a second run changes nothing
+    python -m tools.draw_bugs      # writes book/_static/bugs/*.png; a second run changes nothing
 
-Each section of book/en/bugs.md holds a wrong function and the line that catches it. Beside them
-stands here the right function, and on what both are drawn.
+Each section of bugs.md (that of the default edition) holds a wrong function and the line that
+catches it. Beside them stands here the right function, and on what both are drawn.
 """
 
 import math
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 import attnlib
+from tools.editions import ROOT, Edition, editions
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "book" / "en" / "bugs.md"
 PICTURES = ROOT / "book" / "_static" / "bugs"
 
 QUERY = torch.tensor([[2.0, -1.0], [1.0, 1.0], [0.0, 1.0]])
@@ -41,13 +39,13 @@ def namespace() -> dict[str, Any]:
     }
 
 
-def sections() -> dict[str, tuple[str, str]]:
-    """Return the wrong code and the line that catches it, by the section's slug."""
+def sections(edition: Edition) -> dict[str, tuple[str, str]]:
+    """Return the wrong code and the line that catches it, by the section's anchor."""
     found = {}
-    for section in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
-        slug = re.sub(r"[^a-z0-9]+", "-", section.split("\n")[0].lower())
+    page = (edition.pages_folder / "bugs.md").read_text(encoding="utf-8")
+    for section in re.split(r"\n(?=\([\w-]+\)=\n## )", page)[1:]:
         bug, line = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-        found[slug] = (bug, line)
+        found[section[1 : section.index(")")]] = (bug, line)
     return found
 
 
@@ -106,7 +104,7 @@ def picture(slug: str) -> bytes:
 
     torch.manual_seed(0)
     names = namespace()
-    exec(sections()[slug][0], names)
+    exec(sections(editions()[0])[slug][0], names)
     right, arguments = RIGHT[slug]
     tables = [function(*arguments) for function in (right, names["weights"])]
     figure, axes = subplots(1, 2, height=2.0 if tables[0].shape[0] == 1 else 3.4)

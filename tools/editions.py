@@ -2,11 +2,15 @@
 
 An edition is `notebooks/<language>` (chapters) and `book/<language>` (pages, `_toc.yml` and
 `edition.toml`). Whatever else needs to know a language asks here. Standard library only.
+
+    python -m tools.editions zh      # the start page of an edition, for JupyterLab
 """
 
+import sys
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT = "en"  # where readers go whose language has no edition
@@ -19,22 +23,37 @@ class Edition:
     Attributes:
         language: Name of its folders, and of the folder of its pages in the site.
         root: Root of the book.
-        title: Title of the book.
+        name: What the language calls itself, "中文".
         tag: Language tag of its pages (BCP 47), "zh-CN".
         sphinx_language: The same for Sphinx, "zh_CN".
         locale: The same for previews of links (Open Graph), "zh_CN".
-        phrases: Fixed phrases of its chapters and of the site, by key.
+        title: Title of the book.
+        subtitle: What stands beside the title, perhaps in another language.
+        subtitle_tag: Language tag of the subtitle.
+        author: Who wrote it.
+        phrases: Fixed phrases of its chapters, by key.
+        site: What the site itself says, by key.
         descriptions: What search engines say about each page, by the page's name: "03_masks".
+        glossary: How the terms of the glossary are found on its pages (`glossary_links.py`).
+        interface: What Sphinx, the theme and the buttons say in English, and what to say instead,
+            where their own translation has nothing, or nothing good (`interface_words.py`).
     """
 
     language: str
     root: Path
-    title: str
+    name: str
     tag: str
     sphinx_language: str
     locale: str
+    title: str
+    subtitle: str
+    subtitle_tag: str
+    author: str
     phrases: dict[str, str]
+    site: dict[str, str]
     descriptions: dict[str, str]
+    glossary: dict[str, Any] = field(default_factory=dict)
+    interface: dict[str, str] = field(default_factory=dict)
 
     @property
     def chapters_folder(self) -> Path:
@@ -66,24 +85,36 @@ def edition(language: str, root: Path = ROOT) -> Edition:
     """Read one edition.
 
     Raises:
-        FileNotFoundError: If there is none.
-        KeyError: If its `edition.toml` lacks something.
+        ValueError: If there is none, or if its `edition.toml` lacks something or has too much.
     """
     path = root / "book" / language / "edition.toml"
+    if not path.is_file():
+        known = ", ".join(each.language for each in editions(root))
+        raise ValueError(f"LANGUAGE must be one of {known}, got {language!r}")
     about = tomllib.loads(path.read_text(encoding="utf-8"))
-    return Edition(
-        language=language,
-        root=root,
-        title=about["title"],
-        tag=about["tag"],
-        sphinx_language=about["sphinx_language"],
-        locale=about["locale"],
-        phrases=about["phrases"],
-        descriptions=about["descriptions"],
-    )
+    try:
+        return Edition(language=language, root=root, **about)
+    except TypeError as error:
+        where = path.relative_to(root)
+        raise ValueError(f"{where} does not hold what an edition has: {error}") from None
 
 
 def editions(root: Path = ROOT) -> list[Edition]:
     """Return all editions that stand, the default one first."""
     found = (path.parent.name for path in root.glob("book/*/edition.toml"))
     return [edition(each, root) for each in sorted(found, key=lambda x: (x != DEFAULT, x))]
+
+
+def main() -> int:
+    """Print where the start page of an edition is: of the default one unless one is named."""
+    try:
+        chosen = edition(next(iter(sys.argv[1:]), "") or DEFAULT)
+    except ValueError as error:
+        print(f"✗ {error}", file=sys.stderr)
+        return 1
+    print(next(path for path in chosen.notebooks if path.name.startswith("00_")))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,15 +7,14 @@ Run it after `make book` when a figure's looks have changed:
 
 import io
 import sys
-from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
+from tools.editions import DEFAULT, ROOT
 from tools.find_browser import find_browser
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGES = ROOT / "book" / "_build" / "html" / "notebooks" / "en"
+PAGES = ROOT / "book" / "_build" / "html" / DEFAULT
 TARGET = ROOT / "book" / "_static"
 VIEWPORT = ViewportSize(width=768, height=1400)
 CARD = (560, 368)  # pixels of a picture in the gallery, which shows it at half its size

@@ -22,9 +22,8 @@ from typing import Self
 import nbformat
 import yaml
 
-from tools import whole_file
-
-ROOT = Path(__file__).resolve().parent.parent
+from tools import atomic_write
+from tools.editions import ROOT, Edition, editions
 
 OWNER = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}")  # what GitHub allows
 NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}(?<!\.git)")
@@ -131,7 +130,24 @@ def notebook_text(text: str, address: Address | None) -> str:
     return f"{nbformat.writes(notebook)}\n"
 
 
-def readme_text(text: str, address: Address | None, chapters: list[Path]) -> str:
+def links_of(edition: Edition, address: Address, several: bool) -> str:
+    """Return a line of the README: where an edition can be read and run."""
+
+    def place(path: Path) -> str:
+        return path.relative_to(edition.root).as_posix()
+
+    book = address.binder(place(edition.chapters_folder / "00_start.ipynb"))
+    colab = " · ".join(
+        f"[{int(path.stem[:2])}]({address.colab(place(path))})" for path in edition.chapters
+    )
+    name = f"{edition.name}: " if several else ""
+    return (
+        f"{name}**[Read the book online]({address.site}{edition.language}/)** · "
+        f"chapters in Colab: {colab} · [all of them in Binder]({book})\n"
+    )
+
+
+def readme_text(text: str, address: Address | None, all_editions: list[Edition]) -> str:
     """Return the README with the links that this address allows."""
     if address is None:
         links = (
@@ -140,16 +156,12 @@ def readme_text(text: str, address: Address | None, chapters: list[Path]) -> str
             "the pages and here.\n"
         )
     else:
-        book = address.binder("notebooks/en/00_start.ipynb")
-        colab = " · ".join(
-            f"[{int(path.stem[:2])}]({address.colab(f'notebooks/en/{path.name}')})"
-            for path in chapters
-        )
+        start = all_editions[0].chapters_folder / "00_start.ipynb"
+        book = address.binder(start.relative_to(all_editions[0].root).as_posix())
+        lines = [links_of(each, address, len(all_editions) > 1) for each in all_editions]
         links = (
             f"[![Tests]({address.url}/actions/workflows/book.yml/badge.svg)]({address.url}/actions/workflows/book.yml)\n"
-            f"[![Binder](https://mybinder.org/badge_logo.svg)]({book})\n\n"
-            f"**[Read the book online]({address.site})** · chapters in Colab: {colab} · "
-            f"[all of them in Binder]({book})\n"
+            f"[![Binder](https://mybinder.org/badge_logo.svg)]({book})\n\n" + "\n".join(lines)
         )
     text, found = IN_README.subn(lambda match: f"{match[1]}{links}{match[2]}", text)
     if found != 1:
@@ -159,13 +171,13 @@ def readme_text(text: str, address: Address | None, chapters: list[Path]) -> str
 
 def expected(root: Path, address: Address | None) -> dict[Path, str]:
     """Return what each file that names the address must hold."""
-    notebooks = sorted(root.glob("notebooks/*/*.ipynb"))
-    chapters = [path for path in notebooks if path.match("en/[0-9]*") and path.stem[:2] != "00"]
+    found = editions(root)
+    notebooks = [path for each in found for path in each.notebooks]
     texts = {path: path.read_text(encoding="utf-8") for path in notebooks}
     config, readme = root / "_config.yml", root / "README.md"
     return {
         config: config_text(config.read_text(encoding="utf-8"), address),
-        readme: readme_text(readme.read_text(encoding="utf-8"), address, chapters),
+        readme: readme_text(readme.read_text(encoding="utf-8"), address, found),
         **{path: notebook_text(text, address) for path, text in texts.items()},
     }
 
@@ -179,7 +191,7 @@ def publish(root: Path, address: Address | None) -> list[Path]:
     changed = []
     for path, text in expected(root, address).items():
         if path.read_text(encoding="utf-8") != text:
-            whole_file.write(path, text)
+            atomic_write.write(path, text)
             changed.append(path)
     return changed
 

@@ -1,10 +1,11 @@
 """Bring a chapter back to its original state, and keep a copy of what the reader made of it.
 
-    make reset CHAPTER=03
+    make reset CHAPTER=03                  # of the default edition
+    make reset CHAPTER=03 LANGUAGE=zh
 
 The original is the one that git has. The reader's version goes, whole and before anything else,
-into `notebooks/en/mine`, under the time of the reset. A folder without git (a downloaded zip) has
-no original to go back to: then nothing happens, and the message says where to find one.
+into the folder `mine` beside it, under the time of the reset. A folder without git (a downloaded
+zip) has no original to go back to: then nothing happens, and the message says where to find one.
 """
 
 import argparse
@@ -14,10 +15,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import whole_file
+from tools import atomic_write
+from tools.editions import DEFAULT, ROOT, edition
 from tools.publish_as import address_of
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 class ResetError(Exception):
@@ -66,7 +66,7 @@ def originals(root: Path, language: str) -> dict[str, str]:
     return {Path(path).name[:2]: path for path in paths}
 
 
-def reset(root: Path, chapter: str, language: str = "en") -> tuple[Path, Path | None]:
+def reset(root: Path, chapter: str, language: str = DEFAULT) -> tuple[Path, Path | None]:
     """Put the original of a chapter in its place; return its path and that of the reader's copy.
 
     The copy is None where there was nothing to keep: no file, or one that is the original still.
@@ -80,7 +80,7 @@ def reset(root: Path, chapter: str, language: str = "en") -> tuple[Path, Path | 
     path = root / known[number]
     original = git(root, "show", f"HEAD:{known[number]}")
     if not path.exists():
-        whole_file.write(path, original)
+        atomic_write.write(path, original)
         return path, None
     mine = path.read_text(encoding="utf-8")
     if mine == original:
@@ -88,8 +88,8 @@ def reset(root: Path, chapter: str, language: str = "en") -> tuple[Path, Path | 
     now = datetime.datetime.now().strftime("%Y-%m-%d_%H.%M.%S.%f")
     copy = path.parent / "mine" / f"{path.stem}_{now}.ipynb"
     copy.parent.mkdir(exist_ok=True)
-    whole_file.write(copy, mine)
-    whole_file.write(path, original)
+    atomic_write.write(copy, mine)
+    atomic_write.write(path, original)
     return path, copy
 
 
@@ -97,11 +97,12 @@ def main() -> int:
     """Reset the chapter of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("chapter", help="its number: 03")
-    parser.add_argument("--language", default="en")
+    parser.add_argument("--language", default="", help="name of an edition: zh")
     arguments = parser.parse_args()
     try:
-        path, copy = reset(ROOT, arguments.chapter, arguments.language)
-    except (ResetError, OSError) as error:
+        language = edition(arguments.language or DEFAULT).language
+        path, copy = reset(ROOT, arguments.chapter, language)
+    except (ResetError, ValueError, OSError) as error:
         print(f"✗ {error}", file=sys.stderr)
         return 1
     if copy:

@@ -5,7 +5,7 @@
 
 What differs from run to run is made canonical: the ids of widget models are random and are numbered
 by order of creation; versions and times leave the metadata. A notebook is replaced only once it has
-run to its end, by renaming a finished file (whole_file.py): an interruption leaves the old one.
+run to its end, by renaming a finished file (atomic_write.py): an interruption leaves the old one.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from tools import whole_file
+from tools import atomic_write
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_TIMEOUT = 300  # seconds
@@ -77,7 +77,7 @@ def main() -> int:
                 return 1
             changed = text != path.read_text(encoding="utf-8")
             if changed:
-                whole_file.write(path, text)
+                atomic_write.write(path, text)
             verdict = "updated" if changed else "unchanged"
             print(f"▸ {path.name}: {verdict} ({time.monotonic() - started:.0f} s)", flush=True)
     return 0

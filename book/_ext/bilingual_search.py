@@ -4,6 +4,9 @@ Sphinx's search of an English book cuts text at what is no letter. A run of Chin
 spaces, would be one long word that only its exact copy finds: 早上好 is then invisible to whoever
 types 早上. Here each run is cut into its characters and its pairs of neighbours, in the index and
 (pairs alone, which say more) in what the reader types, as Lucene's CJK analyser does.
+
+It serves every edition: ``html_search_language`` in ``_config.yml`` names it. Sphinx's own search
+of Chinese indexes nothing where jieba is not installed.
 """
 
 import re
@@ -32,6 +35,7 @@ var splitQuery = (query) => query
 class BilingualSearch(SearchEnglish):
     """Words of English, and characters and pairs of characters of Chinese."""
 
+    lang = "bilingual"
     js_splitter_code = QUERY
 
     def split(self, input: str) -> list[str]:
@@ -46,6 +50,6 @@ class BilingualSearch(SearchEnglish):
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Put it in the place of Sphinx's own English search."""
+    """Register it beside Sphinx's own searches."""
     app.add_search_language(BilingualSearch)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,7 @@
-"""A paragraph that opens with a bold "Figure 1.2" is the caption of the figure above it."""
+"""A paragraph that opens with a bold "Figure 1.2" is the caption of the figure above it.
+
+How an edition says "Figure" is among its phrases.
+"""
 
 import re
 
@@ -6,8 +9,6 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util.typing import ExtensionMetadata
-
-NUMBER = re.compile(r"(Figure |图 ?)\d+\.\d+")
 
 
 class FigureCaptions(SphinxTransform):
@@ -17,14 +18,16 @@ class FigureCaptions(SphinxTransform):
 
     def apply(self, **kwargs: object) -> None:
         """Run over one document."""
+        number = re.compile(rf"{re.escape(self.config.edition['phrases']['figure'])} ?\d+\.\d+")
         for paragraph in self.document.findall(nodes.paragraph):
             # The parser puts an empty text in front of bold words.
             first = next((child for child in paragraph if child.astext()), None)
-            if isinstance(first, nodes.strong) and NUMBER.match(first.astext()):
+            if isinstance(first, nodes.strong) and number.match(first.astext()):
                 paragraph["classes"].append("figure-caption")
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the transform."""
+    app.setup_extension("edition_settings")
     app.add_transform(FigureCaptions)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

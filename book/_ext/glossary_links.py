@@ -1,13 +1,15 @@
 """Link the first use of each glossary term on each page to its entry, which shows as a tooltip.
 
 The text stays as its author wrote it: no markup in chapters, none to translate. A term is found
-as a whole word, also in the plural, outside headings, links, code, formulas and outputs. Some words
-are everyday words as well; ``MEANT`` says how those are recognised, ``NOT_MEANT`` what is no use of
-a term at all. An entry in Chinese is never searched for: the pages explain their Chinese in place.
+as a whole word, outside headings, links, code, formulas and outputs. Of an entry with several terms
+the first one counts: an English page explains its Chinese in place. What a language needs beyond
+that is in its ``edition.toml`` (``glossary``): how terms may end, how those are recognised that are
+everyday words as well (``meant``), and what is no use of a term at all (``not_meant``).
 """
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from docutils import nodes
 from sphinx import addnodes
@@ -30,29 +32,21 @@ CLOSED = (
     addnodes.desc,
     addnodes.pending_xref,
 )
-MEANT = {
-    "bias": r"attention bias|ALiBi bias|bias(?= is added to the scores)",
-    "character": r"characters?(?! vector)",
-    "head": r"attention heads?|heads|head(?= \d)|(?:(?<=one )|(?<=each )|(?<=per )|(?<=\ba ))head",
-    "key-value cache": r"key-value cache|cache",
-    "sliding window": r"sliding windows?|window(?= masks?)",
-    "query": r"query|queries",
-    "matrix": r"matrix|matrices",
-    "weight": r"attention weights?|weights",
-    "key": r"keys?",
-}
-NOT_MEANT = re.compile(
-    r"arrow keys?|in (?:your|the) head|initial weights|(?:nn\.\w+|model|module|layer)'s weights"
-    r"|weights (?:of a model|that were trained|from a uniform)|stored with the weights"
-    r"|one value along",
-    re.IGNORECASE,
-)
+HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff"  # Chinese stands without spaces around its words
 
 
-def pattern(term: str) -> re.Pattern[str]:
+def pattern(term: str, settings: dict[str, Any]) -> re.Pattern[str]:
     """Return what finds a term in a text."""
-    found = MEANT.get(term, re.escape(term).replace(r"\ ", r"[\s-]") + "s?")
-    return re.compile(rf"(?<![\w-])(?:{found})(?![\w-])", re.IGNORECASE)
+    plain = re.escape(term).replace(r"\ ", r"[\s-]") + settings.get("ending", "")
+    found = settings.get("meant", {}).get(term, plain)
+    before = "" if re.match(f"[{HAN}]", term) else r"(?<![\w-])"
+    after = "" if re.search(f"[{HAN}]$", term) else r"(?![\w-])"
+    return re.compile(rf"{before}(?:{found}){after}", re.IGNORECASE)
+
+
+def not_meant(settings: dict[str, Any]) -> re.Pattern[str]:
+    """Return what finds the words that are no use of a term; without a setting, nothing."""
+    return re.compile("|".join(settings.get("not_meant", ["(?!)"])), re.IGNORECASE)
 
 
 def open_texts(document: nodes.document) -> Iterator[nodes.Text]:
@@ -77,13 +71,13 @@ class GlossaryLinks(SphinxPostTransform):
         """Return term -> (page, anchor, explanation), the longest first: it may hold others."""
         found = {}
         objects = self.env.get_domain("std").get_objects()
-        terms = {(o[3], o[4]): o[0] for o in objects if o[2] == "term" and o[0].isascii()}
+        terms = {(o[3], o[4]): o[0] for o in objects if o[2] == "term"}
         for page in {page for page, _ in terms}:
             for item in self.env.get_doctree(page).findall(nodes.definition_list_item):
                 explained = " ".join(item[-1].astext().split())
-                for each in item.findall(nodes.term):
-                    if (key := (page, each["ids"][0])) in terms:
-                        found[terms[key]] = (*key, explained)
+                first = next(iter(item.findall(nodes.term)))
+                if (key := (page, first["ids"][0])) in terms:
+                    found[terms[key]] = (*key, explained)
         return dict(sorted(found.items(), key=lambda entry: (-len(entry[0]), entry[0])))
 
     def run(self, **kwargs: object) -> None:
@@ -92,7 +86,7 @@ class GlossaryLinks(SphinxPostTransform):
         entries = self.entries()
         if any(page == here for page, _, _ in entries.values()):
             return
-        left = {term: pattern(term) for term in entries}
+        left = {term: pattern(term, self.config.edition["glossary"]) for term in entries}
         for text in open_texts(self.document):
             pieces = self.pieces(text.astext(), left, entries)
             if len(pieces) > 1:
@@ -102,7 +96,8 @@ class GlossaryLinks(SphinxPostTransform):
         self, text: str, left: dict[str, re.Pattern[str]], entries: dict[str, tuple[str, str, str]]
     ) -> list[nodes.Node]:
         """Cut a text at the first uses in it, and take their terms out of `left`."""
-        taken = [match.span() for match in NOT_MEANT.finditer(text)]
+        closed = not_meant(self.config.edition["glossary"])
+        taken = [match.span() for match in closed.finditer(text)]
         links = []
         for term, found in list(left.items()):
             for match in found.finditer(text):
@@ -127,5 +122,6 @@ class GlossaryLinks(SphinxPostTransform):
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the transform."""
+    app.setup_extension("edition_settings")
     app.add_post_transform(GlossaryLinks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,6 +5,8 @@ alone, which leaves a hole where JavaScript is off, fails or is still loading. H
 one ``<div class="live-figure">``; ``book/web/main.js`` swaps them, ``book.css`` lays them out.
 """
 
+from html import escape
+
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -13,22 +15,25 @@ from sphinx.util.typing import ExtensionMetadata
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 PICTURES = ("image/png", "image/svg+xml")
-WITHOUT_SCRIPT = (
-    '<noscript><p class="live-figure-note">This is the still picture of a live figure: '
-    "it moves where JavaScript is on.</p></noscript>"
-)
+NOTE = '<noscript><p class="live-figure-note">{}</p></noscript>'
 
 logger = logging.getLogger(__name__)
 
 
-def still_with(view: nodes.container, picture: nodes.container, name: str) -> nodes.container:
+def still_with(
+    view: nodes.container, picture: nodes.container, name: str, says: dict[str, str]
+) -> nodes.container:
     """Return the figure's box: picture, note for pages without scripts, widget view.
 
-    The box has the class ``live-<name>``, by which book.css keeps room for the live figure.
+    The box has the class ``live-<name>``, by which book.css keeps room for the live figure. What
+    the loader says if it cannot start the figure stands beside it, in the edition's language.
     """
     still = nodes.container("", *(c.deepcopy() for c in picture.children), classes=["still"])
-    note = nodes.raw("", WITHOUT_SCRIPT, format="html")
-    return nodes.container("", still, note, *view.children, classes=["live-figure", f"live-{name}"])
+    without_script = NOTE.format(escape(says["without_script"]))
+    cannot_start = f'<template class="cannot-start">{escape(says["cannot_start"])}</template>'
+    notes = nodes.raw("", without_script + cannot_start, format="html")
+    box = ["live-figure", f"live-{name}"]
+    return nodes.container("", still, notes, *view.children, classes=box)
 
 
 class LiveFigures(SphinxPostTransform):
@@ -57,12 +62,13 @@ class LiveFigures(SphinxPostTransform):
                 continue
             text = outputs["text/plain"].astext() if "text/plain" in outputs else ""
             name = text.split("(")[0].strip()
-            figure = still_with(outputs[VIEW], picture, name)
+            figure = still_with(outputs[VIEW], picture, name, self.config.edition["site"])
             outputs[VIEW].clear()
             outputs[VIEW].append(figure)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the transform."""
+    app.setup_extension("edition_settings")
     app.add_post_transform(LiveFigures)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
 
-HOW_TO_RUN = "three-ways-to-read"  # a heading of the introduction
+HOW_TO_RUN = "three-ways-to-read"  # anchor of a heading of the introduction
 LABEL = "launch-buttons"
 
 
@@ -34,13 +34,14 @@ def add_own_computer(
     if menu is None:
         menu = {"type": "group", "icon": "fas fa-rocket", "label": LABEL, "buttons": []}
         buttons.insert(0, menu)
-    menu["tooltip"] = "Run this chapter"
+    says = app.config.edition["site"]
+    menu["tooltip"] = says["run_chapter"]
     for button in menu["buttons"]:
         button.pop("icon", None)
     here = {
         "type": "link",
-        "text": "On your computer",
-        "tooltip": "How to run this chapter in JupyterLab",
+        "text": says["own_computer"],
+        "tooltip": says["own_computer_hint"],
         "url": f"{context['pathto'](context['root_doc'])}#{HOW_TO_RUN}",
     }
     menu["buttons"].append(here)
@@ -48,6 +49,7 @@ def add_own_computer(
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the two steps."""
+    app.setup_extension("edition_settings")
     app.connect("config-inited", without_dead_links, priority=100)
     app.connect("html-page-context", add_own_computer, priority=510)  # the theme's come at 501
     return {"parallel_read_safe": True, "parallel_write_safe": True}

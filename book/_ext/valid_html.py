@@ -11,6 +11,8 @@ from sphinx.util.typing import ExtensionMetadata
 SIGNATURE = re.compile(r'(<span class="sig-paren">\(</span>\s*)<dl>(.*?)</dl>', re.DOTALL)
 # An entry of the references: its role was withdrawn (WAI-ARIA Digital Publishing 1.1).
 ENTRY, ITEM = 'role="doc-biblioentry"', 'role="listitem"'
+# An empty corner of a table: a heading has to say something.
+EMPTY_HEADING = re.compile(r'<th class="[^"]*">(<p></p>)?</th>')
 
 
 def lines(match: re.Match[str]) -> str:
@@ -24,7 +26,8 @@ def mend(
 ) -> None:
     """Mend the text of one page."""
     if "body" in context:
-        context["body"] = SIGNATURE.sub(lines, context["body"]).replace(ENTRY, ITEM)
+        body = SIGNATURE.sub(lines, context["body"]).replace(ENTRY, ITEM)
+        context["body"] = EMPTY_HEADING.sub("<td></td>", body)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

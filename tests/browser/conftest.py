@@ -87,9 +87,9 @@ class SlowHost(Host):
             self.wfile.write(body[start : start + 12_500])
 
 
-def serving(host):
-    """Serve the built book on this machine only; the address ends with a slash."""
-    handler = functools.partial(host, directory=SITE)
+def serving(host=Host, site=SITE):
+    """Serve a built book on this machine only; the address ends with a slash."""
+    handler = functools.partial(host, directory=site)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
         httpd.daemon_threads = True
         threading.Thread(target=httpd.serve_forever, daemon=True).start()

@@ -5,9 +5,9 @@ import re
 
 from ipywidgets.embed import dependency_state, embed_data
 
-from tests.site.built import SITE
+from tests.site.built import SITE, address
 
-PAGE = "notebooks/en/01_query_key_value.html"
+PAGE = address("01_query_key_value")
 STATE = re.compile(
     r'(<script type="application/vnd\.jupyter\.widget-state\+json">)(.*?)(</script>)', re.DOTALL
 )

@@ -7,10 +7,10 @@ import pytest
 from pypdf import PdfReader
 
 from tests.browser.conftest import Visit
-from tests.site.built import SITE, soup
+from tests.site.built import EDITIONS, SITE, address, content, soup
 from tools import book_pdf, offline_book
 
-CHAPTER = "notebooks/en/01_query_key_value.html"
+CHAPTER = address("01_query_key_value")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_an_unbuilt_book_is_not_packed(tmp_path):
 
 
 def test_the_offline_book_opens_and_its_figures_live(away):
-    away.open("index.html").wait_for_url("**/book/en/intro.html")
+    away.open("index.html").wait_for_url(f"**/{address('intro')}")
     page = away.open(CHAPTER)
     away.come_near_all_figures()
     assert away.states()
@@ -58,8 +58,9 @@ def test_the_offline_book_opens_and_its_figures_live(away):
     assert away.problems == []
 
 
-def test_the_offline_book_can_be_searched(away):
-    page = away.open("search.html?q=早上")
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
+def test_the_offline_book_can_be_searched(away, edition):
+    page = away.open(f"{edition.language}/search.html?q=早上")
     page.wait_for_selector("#search-results li a")
     page.locator("#search-results li a").first.click()
     page.wait_for_load_state("load")
@@ -67,11 +68,19 @@ def test_the_offline_book_can_be_searched(away):
     assert away.problems == []
 
 
-@pytest.fixture(scope="module")
-def pdf(browser, tmp_path_factory):
-    target = tmp_path_factory.mktemp("pdf") / "book.pdf"
-    book_pdf.print_book(browser, target)
-    return PdfReader(target)
+class Printed(PdfReader):
+    """The PDF of an edition."""
+
+    def __init__(self, path, edition):
+        super().__init__(path)
+        self.edition = edition
+
+
+@pytest.fixture(scope="module", params=EDITIONS, ids=lambda each: each.language)
+def pdf(request, browser, tmp_path_factory):
+    target = tmp_path_factory.mktemp("pdf") / book_pdf.target_of(request.param).name
+    book_pdf.print_book(browser, request.param, target)
+    return Printed(target, request.param)
 
 
 def test_the_pdf_has_every_page_in_its_outline_at_its_place(pdf):
@@ -81,7 +90,7 @@ def test_the_pdf_has_every_page_in_its_outline_at_its_place(pdf):
         if not isinstance(item, list)
     }
     headings = [
-        soup(page).select_one("article h1").get_text().rstrip("#") for page in book_pdf.order()
+        soup(page).select_one("article h1").get_text().rstrip("#") for page in content(pdf.edition)
     ]
     listed = [title for title in titles if title in headings]
     assert listed == headings
@@ -92,7 +101,7 @@ def test_the_pdf_has_every_page_in_its_outline_at_its_place(pdf):
 
 def test_the_contents_of_the_pdf_name_the_right_pages(pdf):
     text = "\n".join(pdf.pages[number].extract_text() for number in range(1, 5))
-    for page in book_pdf.order():
+    for page in content(pdf.edition):
         heading = soup(page).select_one("article h1").get_text().rstrip("#")
         place = pdf.named_destinations[f"/{book_pdf.anchor(page)}"]
         number = pdf.get_destination_page_number(place) + 1
@@ -117,7 +126,7 @@ def test_chinese_in_the_pdf_is_text_in_an_embedded_font(pdf):
 
 
 def test_every_picture_is_in_the_pdf(pdf):
-    wanted = sum(len(soup(page).select("article img")) for page in book_pdf.order())
+    wanted = sum(len(soup(page).select("article img")) for page in content(pdf.edition))
     drawn = sum(
         kind.get_object()["/Subtype"] == "/Image"
         for page in pdf.pages

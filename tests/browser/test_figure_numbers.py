@@ -13,13 +13,14 @@ import torch
 import attnlib
 from attnlib.widgets import multi_head, scaling
 from attnlib.widgets.mask_lab import SCORES
+from tests.site.built import address
 
 PAGES = {
-    "scaling": "notebooks/en/02_scaled_dot_product.html",
-    "mask_lab": "notebooks/en/03_masks.html",
-    "multi_head": "notebooks/en/04_multi_head.html",
-    "positional_encoding": "notebooks/en/05_positional_encoding.html",
-    "rotary": "notebooks/en/06_relative_positions.html",
+    "scaling": address("02_scaled_dot_product"),
+    "mask_lab": address("03_masks"),
+    "multi_head": address("04_multi_head"),
+    "positional_encoding": address("05_positional_encoding"),
+    "rotary": address("06_relative_positions"),
 }
 
 

@@ -4,9 +4,10 @@ import pytest
 
 from tests.browser.policy import policy
 from tests.browser.test_every_page import PAGES, SHIFTS
-from tests.site.built import SITE
+from tests.site.built import EDITIONS, SITE, address, content
 
-FIGURES = "notebooks/en/01_query_key_value.html"
+FIGURES = address("01_query_key_value")
+ALL = pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
 
 
 def test_every_page_is_served_under_a_strict_policy(visit, server):
@@ -45,10 +46,26 @@ def test_the_record_of_problems_works(visit, server):
     assert kinds == {"console", "error", "status", "failed", "foreign"}
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 @pytest.mark.parametrize("origin", ["http", "file"])
-def test_first_page_leads_to_the_introduction(visit, origin):
-    window = visit(origin)
-    window.open("index.html").wait_for_url("**/book/en/intro.html")
+def test_first_page_leads_to_the_introduction(visit, origin, script):
+    window = visit(origin, java_script_enabled=script, locale="eo")
+    window.open("index.html").wait_for_url(f"**/{address('intro')}")
+    assert [p for p in window.problems if not p.endswith(" csp")] == []
+
+
+@ALL
+@pytest.mark.parametrize("origin", ["http", "file"])
+def test_first_page_leads_to_the_readers_language(visit, origin, edition):
+    window = visit(origin, locale=edition.tag)
+    window.open("index.html").wait_for_url(f"**/{content(edition)[0]}")
+    assert window.problems == []
+
+
+@ALL
+def test_the_folder_of_an_edition_leads_to_its_introduction(visit, edition):
+    window = visit()
+    window.open(address("index", edition.language)).wait_for_url(f"**/{content(edition)[0]}")
     assert window.problems == []
 
 
@@ -150,7 +167,14 @@ MARK_CHINESE = """() => {
 
 
 @pytest.mark.parametrize("origin", ["http", "file"])
-@pytest.mark.parametrize("path", [FIGURES, "book/en/intro.html", "book/en/glossary.html"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        address(name, edition.language)
+        for edition in EDITIONS
+        for name in ("01_query_key_value", "intro", "glossary")
+    ],
+)
 def test_chinese_is_drawn_with_the_font_of_the_book(visit, origin, path):
     """Ask the browser which font it really drew with: a machine's own font would not do."""
     window = visit(origin)
@@ -179,5 +203,5 @@ def test_chinese_is_drawn_with_the_font_of_the_book(visit, origin, path):
 def test_text_is_shown_although_the_fonts_fail(visit):
     window = visit()
     window.page.add_init_script("document.fonts.load = () => new Promise(() => {})")
-    page = window.open("book/en/intro.html")
+    page = window.open(address("intro"))
     page.locator("h1").wait_for(timeout=3000)  # visible, that is

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from attnlib import scaled_dot_product_attention
+from tests.site.built import address
 
-PAGE = "notebooks/en/01_query_key_value.html"
+PAGE = address("01_query_key_value")
 KEYS = torch.tensor([[1, 1], [2, -1], [1, -1]], dtype=torch.float64)
 VALUES = torch.tensor([[1, 3], [-1, 3], [-1, 1]], dtype=torch.float64)
 

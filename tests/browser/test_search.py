@@ -4,12 +4,14 @@ import re
 
 import pytest
 
-from tests.site.built import pages, soup
+from tests.site.built import EDITIONS, content, soup
 
 ARTICLES = {
-    page: " ".join(soup(page).select_one("article").get_text(" ").split())
-    for page in pages()
-    if soup(page).select_one("article") and page != "search.html"
+    edition.language: {
+        page: " ".join(soup(page).select_one("article").get_text(" ").split())
+        for page in content(edition)
+    }
+    for edition in EDITIONS
 }
 SEARCHED = [
     "早上好",
@@ -25,36 +27,44 @@ SEARCHED = [
 ]
 
 
-def holding(words):
-    """Return the pages whose text holds these words as they stand."""
-    return {page for page, text in ARTICLES.items() if words.lower() in text.lower()}
+ALL = pytest.mark.parametrize("language", ARTICLES)
 
 
-def found(page, words):
+def holding(language, words):
+    """Return the pages of an edition whose text holds these words as they stand."""
+    found = ARTICLES[language].items()
+    return {page for page, text in found if words.lower() in text.lower()}
+
+
+def found(window, language, words):
+    page = window.page
     page.goto("about:blank")
-    page.goto(f"{words[0]}search.html?q={words[1]}")
+    page.goto(f"{window.root}{language}/search.html?q={words}")
     page.locator(".search-summary").filter(has_text=re.compile(r"\S")).wait_for()
     page.wait_for_load_state("networkidle")  # the search fetches the pages that it has found
     links = page.locator("#search-results li a").evaluate_all("all => all.map((a) => a.pathname)")
     return {path.split("/html/")[-1].lstrip("/") for path in links}
 
 
+@ALL
 @pytest.mark.parametrize("words", SEARCHED)
 @pytest.mark.parametrize("origin", ["http", "file"])
-def test_search_finds_every_page_that_holds_the_words(visit, origin, words):
-    wanted = holding(words)
+def test_search_finds_every_page_that_holds_the_words(visit, origin, words, language):
+    wanted = holding(language, words)
     assert wanted
     window = visit(origin)
-    assert wanted <= found(window.page, (window.root, words))
+    assert wanted <= found(window, language, words)
     assert window.problems == []
 
 
+@ALL
 @pytest.mark.parametrize("words", ["上早好", "注意人", "causalx"])
-def test_search_finds_nothing_where_there_is_nothing(visit, words):
-    assert holding(words) == set()
+def test_search_finds_nothing_where_there_is_nothing(visit, words, language):
+    assert holding(language, words) == set()
     window = visit()
-    assert found(window.page, (window.root, words)) == set()
+    assert found(window, language, words) == set()
 
 
-def test_chinese_is_found_in_order():
-    assert not re.search("上早好", " ".join(ARTICLES.values()))
+@ALL
+def test_chinese_is_found_in_order(language):
+    assert not re.search("上早好", " ".join(ARTICLES[language].values()))

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.browser.stage import FIGURE, PAGE, STATE, serve, with_state
-from tests.site.built import BARE, pages, soup
+from tests.site.built import BARE, edition_of, pages, soup
 
 PAGES = [page for page in pages() if page not in BARE]
 WITH_FIGURES = [page for page in PAGES if soup(page).select(".live-figure")]
@@ -79,7 +79,8 @@ def test_a_broken_figure_stays_still(twins, number):
     assert broken.locator(".still img").is_visible()
     assert broken.bounding_box()["height"] - broken.locator("img").bounding_box()["height"] < 80
     assert broken.locator(".live").count() == 0
-    assert "still picture" in broken.locator(".live-figure-note").inner_text()
+    note = broken.locator("p.live-figure-note").last
+    assert note.inner_text() == edition_of(PAGE).site["cannot_start"]
 
 
 def test_those_beside_it_live_each_for_itself(twins):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.browser.conftest import Visit
-from tests.site.built import SITE, soup
+from tests.site.built import EDITIONS, SITE, content, soup
 
 PREFIX = urlsplit(soup("404.html").base["href"]).path.removesuffix("404.html")
 
@@ -30,20 +30,26 @@ class LikePages(SimpleHTTPRequestHandler):
         self.wfile.write(body)
 
 
-@pytest.mark.parametrize("wrong", ["nowhere", "notebooks/en/07_missing.html", "a/b/c/d/e/"])
-def test_a_wrong_address_leads_back_from_any_depth(browser, wrong):
+@pytest.mark.parametrize(
+    ("wrong", "edition"),
+    [("nowhere", EDITIONS[0]), ("a/b/c/d/e/", EDITIONS[0])]
+    + [(f"{edition.language}/99_missing.html", edition) for edition in EDITIONS],
+    ids=lambda each: getattr(each, "language", each),
+)
+def test_a_wrong_address_leads_back_from_any_depth(browser, wrong, edition):
     with ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(LikePages, directory=SITE)
     ) as httpd:
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
         window = Visit(browser, f"http://127.0.0.1:{httpd.server_address[1]}{PREFIX}")
         page = window.open(wrong)
-        assert "does not exist" in page.locator("h1").inner_text()
+        assert page.locator("h1").inner_text() == "404"
+        assert page.locator("h2").first.inner_text() == edition.site["not_found"]
         assert [
             problem for problem in window.problems if wrong not in problem and "404" not in problem
         ] == []
         page.locator("main a").first.click()
-        page.wait_for_url("**/book/en/intro.html")
-        assert page.locator("h1").inner_text().startswith("Good Morning")
+        page.wait_for_url(f"**/{content(edition)[0]}")
+        assert page.locator("h1").inner_text().startswith(edition.title)
         window.context.close()
         httpd.shutdown()

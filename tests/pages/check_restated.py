@@ -4,7 +4,7 @@
         d2l==1.0.3 transformers==5.24.0 tokenizers safetensors regex pyyaml
     PYTHONPATH=DIR:. python tests/pages/check_restated.py
 
-The page of names (book/en/names.md) says with which versions this was done last, and when.
+The page of names (names.md of each edition) says with which versions this was done last, and when.
 """
 
 import re

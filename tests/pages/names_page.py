@@ -1,15 +1,16 @@
 """The page of names, cell by cell, and what the checks of its rows share."""
 
 import re
-from pathlib import Path
 
 import torch
 from torch import nn
 
 import attnlib
 from tests.pages import restated
+from tools.editions import editions
 
-PAGE = Path(__file__).parents[2] / "book/en/names.md"
+EDITIONS = editions()
+PAGE = EDITIONS[0].pages_folder / "names.md"
 COLUMNS = ["this book", "the paper", "PyTorch", "d2l", "Hugging Face"]
 MAY, MUST_NOT = "True = may attend", "True = must not attend"
 BATCH, LENGTH, HEADS, WIDTH = 2, 7, 3, 5
@@ -37,10 +38,10 @@ class Cell(str):
         assert plain == words, f"the page says {plain!r}, measured: {words!r}"
 
 
-def rows():
+def rows(page):
     """Return row name -> column name -> cell."""
     found = {}
-    for line in PAGE.read_text("utf-8").splitlines():
+    for line in page.read_text("utf-8").splitlines():
         cells = [cell.strip() for cell in re.findall(r"\|((?:`[^`]*`|[^|])*)(?=\|)", line)]
         if len(cells) == 6 and cells[0] and not cells[0].startswith("---"):
             assert cells[0] not in found
@@ -48,7 +49,7 @@ def rows():
     return found
 
 
-ROWS = rows()
+ROWS = rows(PAGE)
 
 
 def row(name):

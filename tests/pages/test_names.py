@@ -8,7 +8,7 @@ it and holds the words against the measurement.
 import pytest
 
 from tests.pages import names_of_arguments, names_of_masks, names_of_parameters  # noqa: F401
-from tests.pages.names_page import CHECKS, COLUMNS, ROWS
+from tests.pages.names_page import CHECKS, COLUMNS, EDITIONS, ROWS, rows
 
 
 def test_every_row_has_its_check():
@@ -19,3 +19,13 @@ def test_every_row_has_its_check():
 @pytest.mark.parametrize("name", ROWS)
 def test_row(name):
     CHECKS[name](*(ROWS[name][column] for column in COLUMNS if column != "the paper"))
+
+
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
+def test_every_edition_names_the_same_things(edition):
+    """What is tried out is the default edition's table: the others have its code, cell by cell."""
+    mine = rows(edition.pages_folder / "names.md").values()
+    for row, original in zip(mine, ROWS.values(), strict=True):
+        assert [each.names() for each in row.values()] == [
+            each.names() for each in original.values()
+        ]

@@ -1,33 +1,70 @@
-"""The built book, as the checks of the site and the browser tests read it."""
+"""The built book, as the checks of the site and the browser tests read it.
+
+A page is named by its path below the site: "en/03_masks.html".
+"""
 
 from functools import cache
-from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-ROOT = Path(__file__).parent.parent.parent
+from tools.editions import DEFAULT, ROOT, Edition, editions
+from tools.site.sources import contents
+
 SITE = ROOT / "book" / "_build" / "html"
-BARE = {"index.html", "404.html"}  # they only lead to the others, without the theme
+EDITIONS = editions()
+FRONT = {"index.html", "404.html"}  # at the root: they lead to the editions
 
 
+def address(name: str, language: str = DEFAULT) -> str:
+    """Return the path of a page of an edition, the default one unless another is named."""
+    return f"{language}/{name}.html"
+
+
+def edition_of(path: str) -> Edition:
+    """Return the edition to which a page belongs; the pages at the root are the default one's."""
+    language = path.split("/")[0] if "/" in path else DEFAULT
+    return next(each for each in EDITIONS if each.language == language)
+
+
+@cache
 def pages() -> list[str]:
-    """Return the paths of all pages below the site, or fail: no page must not mean no test."""
+    """Return the paths of all pages of the site, or fail: no page must not mean no test."""
     found = [path.relative_to(SITE).as_posix() for path in sorted(SITE.rglob("*.html"))]
-    found = [page for page in found if not page.startswith("_static/")]  # the theme's templates
-    if "index.html" not in found or not any(page.startswith("notebooks/") for page in found):
+    found = [path for path in found if not path.startswith("_static/")]  # the theme's templates
+    wanted = FRONT.union(*(content(each) for each in EDITIONS))
+    if not (SITE / ".complete").is_file() or not wanted <= set(found):
         raise RuntimeError(f"the book is not built in {SITE.relative_to(ROOT)}: run `make book`")
     return found
 
 
+def content(edition: Edition) -> list[str]:
+    """Return the pages that an edition's table of contents lists, in its order."""
+    return [address(name, edition.language) for name in contents(edition)]
+
+
+def chapters(edition: Edition) -> list[str]:
+    """Return the chapters among them, or fail."""
+    names = {path.stem for path in edition.chapters}
+    found = [address(name, edition.language) for name in contents(edition) if name in names]
+    if not found:
+        raise RuntimeError(f"the edition {edition.language} has no chapter")
+    return found
+
+
+CONTENT = [path for edition in EDITIONS for path in content(edition)]
+CHAPTERS = [path for edition in EDITIONS for path in chapters(edition)]
+BARE = FRONT | {address("index", each.language) for each in EDITIONS}  # without the theme
+
+
 @cache
-def soup(page: str) -> BeautifulSoup:
+def soup(path: str) -> BeautifulSoup:
     """Parse a page; nobody may change the result."""
-    return BeautifulSoup((SITE / page).read_text(encoding="utf-8"), "html.parser")
+    return BeautifulSoup((SITE / path).read_text(encoding="utf-8"), "html.parser")
 
 
-def prose(page: str) -> str:
+def prose(path: str) -> str:
     """Return what the page says to a reader: no scripts, no code, no sources of formulas."""
-    parsed = BeautifulSoup((SITE / page).read_text(encoding="utf-8"), "html.parser")
-    for element in parsed.select("script, style, noscript, pre, code, .math"):
+    parsed = BeautifulSoup((SITE / path).read_text(encoding="utf-8"), "html.parser")
+    for element in parsed.select("script, style, noscript, template, pre, code, .math"):
         element.decompose()
     return parsed.get_text(" ")

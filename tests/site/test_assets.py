@@ -7,13 +7,13 @@ import pytest
 from fontTools.ttLib import TTFont
 from sphinxcontrib import katex
 
-from tests.site.built import ROOT, SITE, pages, soup
+from tests.site.built import EDITIONS, ROOT, SITE, pages, soup
 
 PAGES = pages()
 CHINESE = re.compile(r"[\u2e80-\u2fdf\u3001-\u9fff\uf900-\ufaff\uff00-\uffef]")
 PINYIN = re.compile(r"[\u0100-\u02ba\u1e00-\u1eff]")
 KNOWN = json.loads((ROOT / "book/web/known_widgets.json").read_text(encoding="utf-8"))
-NOTEBOOKS = sorted(ROOT.glob("notebooks/*/*.ipynb"))
+NOTEBOOKS = [path for edition in EDITIONS for path in edition.notebooks]
 
 
 def characters(pattern):
@@ -62,11 +62,13 @@ def test_icons_in_use_are_left_in_their_font():
         assert chr(int(code[1], 16)) in font, name
 
 
-def test_chapters_with_figures_are_found():
-    assert any("widgets" in json.loads(path.read_text("utf-8"))["metadata"] for path in NOTEBOOKS)
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
+def test_chapters_with_figures_are_found(edition):
+    saved = [json.loads(path.read_text("utf-8"))["metadata"] for path in edition.chapters]
+    assert any("widgets" in metadata for metadata in saved)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_widget_of_the_notebooks_is_known_to_the_pages(path):
     metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
     mime = "application/vnd.jupyter.widget-state+json"

@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.site.built import SITE, pages, soup
+from tests.site.built import BARE, CHAPTERS, EDITIONS, SITE, pages, soup
 
 PAGES = pages()
 LOADS = {  # what a browser fetches by itself, with the attribute that says from where
@@ -76,7 +76,7 @@ def test_pages_load_nothing_foreign(page):
         for name, attributes in LOADS.items()
         for element in parsed.find_all(name)
         for attribute in attributes
-        if element.has_attr(attribute) and element.get("rel") != ["canonical"]
+        if element.has_attr(attribute) and element.get("rel") not in (["canonical"], ["alternate"])
     ]
     for element in parsed.find_all(style=True):
         loads += addresses_in_css(element["style"])
@@ -97,17 +97,48 @@ def test_styles_load_nothing_foreign_and_nothing_missing(style):
             assert ((SITE / style).parent / unquote(parts.path)).is_file(), address
 
 
-def test_the_first_page_leads_into_the_book():
-    parsed = soup("index.html")
-    link = parsed.select_one("main a")["href"]
+@pytest.mark.parametrize("page", sorted(BARE - {"404.html"}))
+def test_first_pages_lead_into_the_book(page):
+    parsed = soup(page)
+    links = [link["href"] for link in parsed.select("main a")]
+    assert len(links) == (len(EDITIONS) if page == "index.html" else 1)
     refresh = parsed.select_one('meta[http-equiv="refresh"]')["content"]
-    assert refresh.endswith(f"url={link}")
-    assert (SITE / link).is_file()
+    assert refresh.endswith(f"url={links[0]}")
+    for link in links:
+        assert (SITE / page).parent.joinpath(link).is_file()
 
 
-def test_chapters_can_be_downloaded():
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_chapters_can_be_downloaded(page):
+    language, name = page.split("/")
+    notebook = f"_sources/{name.replace('.html', '.ipynb')}"
+    assert soup(page).select_one(f'a[href$="{notebook}"]'), page
+    assert (SITE / language / notebook).is_file()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in BARE])
+def test_what_editions_share_stands_once(page):
+    """Only what is of one language lies in its folder."""
+    own = [
+        unquote(urlsplit(element.get("href") or element.get("src")).path)
+        for element in soup(page).select('[href^="_static/"], [src^="_static/"]')
+    ]
+    assert own
+    assert set(own) <= {
+        f"_static/{name}.js"
+        for name in ("copybutton", "documentation_options", "language_data", "translations")
+    }
+
+
+def test_editions_are_not_linked_but_by_the_switch():
+    """A page of an edition leads to another edition's pages through the switch alone."""
     for page in PAGES:
-        if page.startswith("notebooks/"):
-            notebook = page.replace(".html", ".ipynb")
-            assert soup(page).select_one(f'a[href$="_sources/{notebook}"]'), page
-            assert (SITE / "_sources" / notebook).is_file()
+        if page in BARE:
+            continue
+        language = page.split("/")[0]
+        for element in soup(page).select("body [href]"):
+            target = (SITE / page).parent.joinpath(urlsplit(element["href"]).path).resolve()
+            if SITE not in target.parents or target.suffix != ".html":
+                continue
+            inside = target.relative_to(SITE).parts[0] == language
+            assert inside or element.find_parent(class_="language-switch"), (page, element)

@@ -9,15 +9,29 @@ import attnlib
 import attnlib.checks
 import attnlib.plotting
 import attnlib.widgets
-from book._ext.glossary_links import NOT_MEANT, pattern
-from tests.site.built import ROOT, pages, soup
+from book._ext.glossary_links import not_meant, pattern
+from tests.site.built import CONTENT, EDITIONS, ROOT, address, edition_of, soup
 
-API = soup("book/en/api.html")
-GLOSSARY = soup("book/en/glossary.html")
-READING = soup("book/en/further_reading.html")
-OTHERS = [page for page in pages() if soup(page).select_one("article") and "glossary" not in page]
-TERMS = [each.get_text().rstrip("#") for each in GLOSSARY.select("dl.glossary > dt")]
-ENGLISH = [term for term in TERMS if term.isascii()]
+ALL = pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
+OTHERS = [path for path in CONTENT if not path.endswith("/glossary.html")]
+
+
+def api(edition):
+    return soup(address("api", edition.language))
+
+
+def entries(edition):
+    """Return the glossary's entries: the first term, by which pages link it, and the others."""
+    found = []
+    for term in soup(address("glossary", edition.language)).select("dl.glossary > dt"):
+        if term.find_previous_sibling() is None or term.find_previous_sibling().name == "dd":
+            found.append([])
+        found[-1].append(term)
+    return found
+
+
+def text_of(term):
+    return term.get_text().rstrip("#")
 
 
 def public():
@@ -30,9 +44,10 @@ def public():
             yield f"attnlib.plotting.{name}", thing
 
 
+@ALL
 @pytest.mark.parametrize(("name", "thing"), list(public()), ids=lambda each: str(each)[:60])
-def test_every_public_name_is_on_the_page_of_the_library(name, thing):
-    entry = API.find(id=name)
+def test_every_public_name_is_on_the_page_of_the_library(edition, name, thing):
+    entry = api(edition).find(id=name)
     assert entry is not None
     signature, text = entry.get_text(), entry.find_next_sibling("dd").get_text()
     assert "jaxtyping" not in signature
@@ -44,31 +59,37 @@ def test_every_public_name_is_on_the_page_of_the_library(name, thing):
     assert " ".join(text.split()).startswith(first.replace("`", ""))
 
 
-def test_examples_and_formulas_of_docstrings_are_shown_as_code():
-    shown = " ".join(block.get_text() for block in API.select("dl.py pre"))
+@ALL
+def test_examples_and_formulas_of_docstrings_are_shown_as_code(edition):
+    parsed = api(edition)
+    shown = " ".join(block.get_text() for block in parsed.select("dl.py pre"))
     for example in ("padding_mask(torch.tensor([3, 2]), k_len=4)", "mask[i, j] = j <= i + k_len"):
         assert example in shown
-    assert "BLANKLINE" not in API.get_text()
-    assert "`" not in "".join(each.get_text() for each in API.select("article p, article li"))
+    assert "BLANKLINE" not in parsed.get_text()
+    assert "`" not in "".join(each.get_text() for each in parsed.select("article p, article li"))
 
 
-def test_terms_come_in_pairs_of_english_and_chinese():
-    assert len(ENGLISH) > 30
-    for english, chinese in zip(TERMS[::2], TERMS[1::2], strict=True):
-        assert english.isascii()
-        assert re.fullmatch(r"[\u4e00-\u9fff]+", chinese)
-    assert sorted(ENGLISH, key=str.casefold) == ENGLISH
+@ALL
+def test_terms_come_in_pairs_of_two_languages(edition):
+    found = [list(map(text_of, entry)) for entry in entries(edition)]
+    assert len(found) > 30
+    for pair in found:
+        assert len(pair) == 2, pair
+        assert sum(bool(re.fullmatch(r"[\u4e00-\u9fff]+", term)) for term in pair) == 1, pair
+    first = [pair[0] for pair in found]
+    if all(term.isascii() for term in first):  # Chinese is sorted otherwise
+        assert sorted(first, key=str.casefold) == first
 
 
-def test_every_term_is_linked_from_some_page():
+@ALL
+def test_every_term_is_linked_from_some_page(edition):
     linked = {
         link["href"].split("#")[1]
-        for page in OTHERS
-        for link in soup(page).select("a.glossary-link")
+        for path in OTHERS
+        if edition_of(path) == edition
+        for link in soup(path).select("a.glossary-link")
     }
-    assert linked == {
-        each["id"] for each in GLOSSARY.select("dl.glossary > dt") if each.get_text()[0].isascii()
-    }
+    assert linked == {entry[0]["id"] for entry in entries(edition)}
 
 
 INSIDE = (
@@ -76,10 +97,12 @@ INSIDE = (
 )
 
 
-@pytest.mark.parametrize("page", OTHERS)
-def test_the_first_use_of_a_term_is_its_link(page):
+@pytest.mark.parametrize("path", OTHERS)
+def test_the_first_use_of_a_term_is_its_link(path):
     """Go through the page as a reader does: no use of a linked term before its link."""
-    article = soup(page).select_one("article")
+    edition = edition_of(path)
+    words = {entry[0]["id"]: text_of(entry[0]) for entry in entries(edition)}
+    article = soup(path).select_one("article")
     links = article.select("a.glossary-link")
     assert len({link["href"] for link in links}) == len(links), "a term is linked twice"
     closed = {id(element) for element in article.select(INSIDE)}
@@ -87,9 +110,9 @@ def test_the_first_use_of_a_term_is_its_link(page):
     for text in article.find_all(string=True):
         link = text.find_parent("a", class_="glossary-link")
         if link:
-            term = link["href"].split("#term-")[1].replace("-", " ")
-            earlier = pattern(term).search(NOT_MEANT.sub("", seen))
-            assert earlier is None, f"{term} before its link: …{seen[-1:]}{earlier}"
+            found = pattern(words[link["href"].split("#")[1]], edition.glossary)
+            earlier = found.search(not_meant(edition.glossary).sub("", seen))
+            assert earlier is None, f"{found.pattern} before its link: …{seen[-1:]}{earlier}"
             assert link["title"].strip()
         if closed.isdisjoint(map(id, text.parents)):  # links are among the closed
             seen += f" {text} "
@@ -98,21 +121,27 @@ def test_the_first_use_of_a_term_is_its_link(page):
 KEYS = re.findall(r"^@\w+\{(\w+),", (ROOT / "book/references.bib").read_text("utf-8"), re.MULTILINE)
 
 
-def test_every_reference_is_cited_and_every_citation_has_its_reference():
+@ALL
+def test_every_reference_is_cited_and_every_citation_has_its_reference(edition):
     assert len(KEYS) > 20
-    sources = [path.read_text("utf-8") for path in ROOT.glob("book/en/*.md")]
+    sources = [path.read_text("utf-8") for path in edition.pages]
     cited = re.findall(r"\{cite:[pt]\}`([^`]+)`", " ".join(sources))
     assert set(cited) == set(KEYS)
-    assert len(READING.select(".citation")) == len(KEYS)
+    reading = soup(address("further_reading", edition.language))
+    assert len(reading.select(".citation")) == len(KEYS)
 
 
-def test_every_reference_says_where_it_is_to_be_read():
-    for entry in READING.select(".citation"):
+@ALL
+def test_every_reference_says_where_it_is_to_be_read(edition):
+    for entry in soup(address("further_reading", edition.language)).select(".citation"):
         outside = [a["href"] for a in entry.select("a") if a["href"].startswith("https://")]
         assert outside, entry.get_text()
 
 
-def test_every_reading_has_its_reason():
-    for item in READING.select("article li"):
-        words = re.sub(r"\[\d+\]", "", item.get_text()).split()
-        assert len(words) >= 12, item.get_text()
+@ALL
+def test_every_reading_has_its_reason(edition):
+    items = soup(address("further_reading", edition.language)).select("article li")
+    assert items
+    for item in items:
+        said = re.sub(r"\[\d+\]", "", item.get_text())
+        assert len(re.findall(r"[\u4e00-\u9fff]|[^\W\d_]+", said)) >= 12, said

@@ -7,11 +7,11 @@ from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
-from tests.site.built import ROOT, pages, soup
+from tests.site.built import CHAPTERS, EDITIONS, ROOT, edition_of, pages, soup
 from tools.publish_as import Address, address_of
 
-CHAPTERS = [page for page in pages() if page.startswith("notebooks/")]
-CHAPTER = "notebooks/en/03_masks"
+CHAPTER = "03_masks"
+EDITION = EDITIONS[0]
 
 
 def entries(page):
@@ -20,16 +20,18 @@ def entries(page):
     return {link.get_text(strip=True): link["href"] for link in links}
 
 
-def wanted(address, notebook):
+def wanted(address, edition, name):
+    notebook = f"notebooks/{edition.language}/{name}.ipynb"
     links = (
         {"Binder": address.binder(notebook), "Colab": address.colab(notebook)} if address else {}
     )
-    return links | {"On your computer": "../../book/en/intro.html#three-ways-to-read"}
+    return links | {edition.site["own_computer"]: "intro.html#three-ways-to-read"}
 
 
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_a_chapter_says_where_it_runs(page):
-    assert entries(soup(page)) == wanted(address_of(), page.replace(".html", ".ipynb"))
+    name = page.split("/")[1].removesuffix(".html")
+    assert entries(soup(page)) == wanted(address_of(), edition_of(page), name)
     downloads = soup(page).select(".dropdown-download-buttons a")
     assert any(link["href"].endswith(".ipynb") for link in downloads)
 
@@ -40,8 +42,9 @@ def test_other_pages_have_nothing_to_run():
     assert not [page for page in others if entries(soup(page))]
 
 
-def test_how_to_run_it_is_told_where_the_menu_says():
-    assert soup("book/en/intro.html").find(id="three-ways-to-read")
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
+def test_how_to_run_it_is_told_where_the_menu_says(edition):
+    assert soup(f"{edition.language}/intro.html").find(id="three-ways-to-read")
 
 
 @pytest.fixture
@@ -50,13 +53,10 @@ def build(tmp_path):
 
     def built(address):
         source, target = tmp_path / "source", tmp_path / "site"
-        shutil.copytree(ROOT / "notebooks/en", source / "notebooks/en")
-        for other in source.glob("notebooks/en/*.ipynb"):
-            if other.stem not in CHAPTER:
-                other.unlink()
-        (source / "book/en").mkdir(parents=True)
+        source.mkdir()
+        shutil.copy(EDITION.chapters_folder / f"{CHAPTER}.ipynb", source)
         intro = f"# Book\n\n## Three ways to read\n\n```{{toctree}}\n/{CHAPTER}\n```\n"
-        (source / "book/en/intro.md").write_text(intro, encoding="utf-8")
+        (source / "intro.md").write_text(intro, encoding="utf-8")
         theme = {
             "launch_buttons": {
                 "notebook_interface": "jupyterlab",
@@ -65,13 +65,15 @@ def build(tmp_path):
             },
             "repository_url": address.url if address else "",
             "repository_branch": address.ref if address else "",
+            "path_to_docs": f"notebooks/{EDITION.language}",
         }
         settings = {
             "extensions": ["myst_nb", "sphinx_book_theme", "run_buttons"],
             "html_theme": "sphinx_book_theme",
             "html_theme_options": theme,
             "html_context": {"default_mode": "auto"},
-            "master_doc": "book/en/intro",
+            "master_doc": "intro",
+            "edition": {"site": EDITION.site, "tag": EDITION.tag},
             "nb_execution_mode": "off",
             "myst_enable_extensions": ["colon_fence", "dollarmath"],
             "suppress_warnings": ["myst.xref_missing", "myst.header"],
@@ -89,5 +91,5 @@ def build(tmp_path):
 def test_the_menu_follows_the_address(build, monkeypatch, address):
     monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
     page = build(address)
-    assert entries(page) == wanted(address, f"{CHAPTER}.ipynb")
+    assert entries(page) == wanted(address, EDITION, CHAPTER)
     assert not page.select(".dropdown-launch-buttons img")

@@ -8,13 +8,20 @@ import torch
 from PIL import Image
 
 from tools.draw_bugs import PICTURES, RIGHT, namespace, picture, sections
+from tools.editions import editions
 
-SECTIONS = sections()
+EDITIONS = editions()
+SECTIONS = sections(EDITIONS[0])
 
 
 def test_every_bug_has_its_right_twin_and_its_picture():
     assert set(SECTIONS) == set(RIGHT) == {path.stem for path in PICTURES.glob("*.png")}
     assert len(SECTIONS) >= 8
+
+
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
+def test_every_edition_shows_the_same_code(edition):
+    assert sections(edition) == SECTIONS
 
 
 @pytest.mark.parametrize("slug", SECTIONS)

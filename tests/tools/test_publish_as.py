@@ -3,26 +3,32 @@
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
 
 from tools import publish_as
+from tools.editions import ROOT, editions
 from tools.publish_as import Address
 
-ROOT = Path(__file__).parent.parent.parent
+EDITIONS = editions()
+CHAPTER = EDITIONS[0].chapters[2].relative_to(ROOT)
 FIRST = Address.parse("founders/good-morning", "v0.1.0")
 SECOND = Address.parse("A-1/b.c_d", "v2.0.0-rc.1")
 
 
 @pytest.fixture
 def copy(tmp_path):
-    """What an address is written into, without one."""
+    """What an address is written into, without one, and with one edition more."""
     for name in ("_config.yml", "README.md"):
         shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "notebooks" / "en", tmp_path / "notebooks" / "en")
+    for edition in EDITIONS:
+        for folder in (edition.chapters_folder, edition.pages_folder):
+            shutil.copytree(folder, tmp_path / folder.relative_to(ROOT))
+    twin = EDITIONS[0].language, "yy"
+    for folder in ("notebooks", "book"):
+        shutil.copytree(tmp_path / folder / twin[0], tmp_path / folder / twin[1])
     publish_as.publish(tmp_path, None)
     return tmp_path
 
@@ -55,17 +61,28 @@ def test_the_address_is_read_as_it_was_written(copy):
     assert publish_as.address_of(copy) is None
     changed = publish_as.publish(copy, SECOND)
     assert publish_as.address_of(copy) == SECOND
-    assert {path.name for path in changed} >= {"_config.yml", "README.md", "03_masks.ipynb"}
+    assert {path.name for path in changed} >= {"_config.yml", "README.md", CHAPTER.name}
     config = yaml.safe_load((copy / "_config.yml").read_text(encoding="utf-8"))
     assert config["repository"] == {"url": "https://github.com/A-1/b.c_d", "branch": "v2.0.0-rc.1"}
     assert config["html"]["baseurl"] == "https://a-1.github.io/b.c_d/"
-    for path in copy.glob("notebooks/*/*.ipynb"):
+    notebooks = [path for edition in editions(copy) for path in edition.notebooks]
+    assert len(notebooks) > 2 * 6
+    for path in notebooks:
         notebook = nbformat.read(path, as_version=4)
         assert 'BOOK = "git+https://github.com/A-1/b.c_d@v2.0.0-rc.1"' in notebook.cells[1].source
 
 
+def test_the_readme_leads_to_every_edition(copy):
+    publish_as.publish(copy, SECOND)
+    readme = (copy / "README.md").read_text(encoding="utf-8")
+    for edition in editions(copy):
+        assert f"(https://a-1.github.io/b.c_d/{edition.language}/)" in readme
+        for chapter in edition.chapters:
+            assert SECOND.colab(f"notebooks/{edition.language}/{chapter.name}") in readme
+
+
 def test_only_the_first_cell_of_a_notebook_changes(copy):
-    path = copy / "notebooks/en/03_masks.ipynb"
+    path = copy / CHAPTER
     before = nbformat.read(path, as_version=4)
     publish_as.publish(copy, FIRST)
     after = nbformat.read(path, as_version=4)
@@ -75,7 +92,7 @@ def test_only_the_first_cell_of_a_notebook_changes(copy):
 
 
 def test_links_open_the_notebook_where_it_is():
-    path = "notebooks/en/03_masks.ipynb"
+    path = CHAPTER.as_posix()
     assert FIRST.colab(path) == (
         "https://colab.research.google.com/github/founders/good-morning/blob/v0.1.0/" + path
     )
@@ -124,7 +141,7 @@ def test_a_bad_tag_is_named(ref):
 
 
 def test_an_odd_notebook_stops_it_before_anything_is_written(copy):
-    path = copy / "notebooks/en/06_relative_positions.ipynb"
+    path = copy / CHAPTER
     notebook = nbformat.read(path, as_version=4)
     notebook.cells[1].source = "import attnlib"
     nbformat.write(notebook, path)

@@ -2,21 +2,21 @@
 
 import shutil
 import subprocess
-from pathlib import Path
+import sys
 
 import pytest
 
-from tools import reset_chapter, whole_file
+from tools import atomic_write, reset_chapter
+from tools.editions import DEFAULT, ROOT, editions
 from tools.reset_chapter import ResetError, reset
 
-ROOT = Path(__file__).parent.parent.parent
 ORIGINAL = '{"cells": ["早上好"]}\n'
 
 
 @pytest.fixture
 def book(tmp_path):
     """A checkout with two chapters and a start page."""
-    folder = tmp_path / "notebooks" / "en"
+    folder = tmp_path / "notebooks" / DEFAULT
     folder.mkdir(parents=True)
     for name in ("00_start", "03_masks", "12_later"):
         (folder / f"{name}.ipynb").write_text(ORIGINAL, encoding="utf-8")
@@ -29,11 +29,11 @@ def book(tmp_path):
 
 @pytest.fixture
 def chapter(book):
-    return book / "notebooks/en/03_masks.ipynb"
+    return book / f"notebooks/{DEFAULT}/03_masks.ipynb"
 
 
 def copies(book):
-    folder = book / "notebooks/en/mine"
+    folder = book / f"notebooks/{DEFAULT}/mine"
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
@@ -102,11 +102,35 @@ def test_a_copy_that_cannot_be_written_leaves_the_readers_version(book, chapter,
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(whole_file, "write", full)
+    monkeypatch.setattr(atomic_write, "write", full)
     with pytest.raises(OSError, match="No space left"):
         reset(book, "03")
     assert chapter.read_text(encoding="utf-8") == "mine"
 
 
-def test_the_book_itself_has_its_chapters():
-    assert {"01", "02", "03", "04", "05", "06"} <= set(reset_chapter.originals(ROOT, "en"))
+def test_another_edition_is_named(book):
+    there = book / "notebooks" / "zh" / "03_masks.ipynb"
+    there.parent.mkdir()
+    there.write_text(ORIGINAL, encoding="utf-8")
+    author = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    for command in (["add", "-A"], [*author, "commit", "-qm", "Another edition"]):
+        subprocess.run(["git", *command], cwd=book, check=True)
+    there.write_text("mine", encoding="utf-8")
+    path, copy = reset(book, "03", "zh")
+    assert path == there
+    assert copy.parent == there.parent / "mine"
+
+
+def test_an_unknown_edition_is_named_with_those_that_exist():
+    command = [sys.executable, "-m", "tools.reset_chapter", "--language=nowhere", "03"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("✗ LANGUAGE must be one of ")
+    assert "'nowhere'" in done.stderr
+
+
+@pytest.mark.parametrize("edition", editions(), ids=lambda each: each.language)
+def test_the_book_itself_has_its_chapters(edition):
+    wanted = {path.name[:2] for path in edition.notebooks}
+    assert len(wanted) > 6
+    assert set(reset_chapter.originals(ROOT, edition.language)) == wanted

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import whole_file
+from tools import atomic_write
 
 ROOT = Path(__file__).parent.parent.parent
 KILLS = 25
@@ -18,10 +18,10 @@ LONG = 400_000
 WRITER = f"""
 import itertools, sys
 from pathlib import Path
-from tools import whole_file
+from tools import atomic_write
 path = Path(sys.argv[1])
 for character in itertools.cycle("早上好"):
-    whole_file.write(path, character * {LONG} + "\\n")
+    atomic_write.write(path, character * {LONG} + "\\n")
 """
 
 
@@ -31,7 +31,7 @@ def is_whole(text):
 
 def test_a_killed_writer_leaves_a_whole_file(tmp_path):
     path = tmp_path / "chapter.ipynb"
-    whole_file.write(path, "早" * LONG + "\n")
+    atomic_write.write(path, "早" * LONG + "\n")
     chance = random.Random(7)
     seen, half = set(), 0
     for _ in range(KILLS):
@@ -48,7 +48,7 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path):
         half += unfinished.exists() and not is_whole(unfinished.read_text("utf-8", "ignore") or " ")
     assert len(seen) > 1  # it was caught at different moments,
     assert half  # and some of them in the middle of writing
-    whole_file.write(path, "the next writer is not disturbed")
+    atomic_write.write(path, "the next writer is not disturbed")
     assert [each.name for each in tmp_path.iterdir()] == ["chapter.ipynb"]
 
 
@@ -56,10 +56,10 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path):
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-from tools import whole_file
+from tools import atomic_write
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-whole_file.write(Path(sys.argv[1]), "x" * 200_000)
+atomic_write.write(Path(sys.argv[1]), "x" * 200_000)
 """
 
 
@@ -78,11 +78,11 @@ def test_permissions_and_line_ends_stay(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("a")
     path.chmod(0o640)
-    whole_file.write(path, "b\r\nc\n")
+    atomic_write.write(path, "b\r\nc\n")
     assert path.stat().st_mode & 0o777 == 0o640
     assert path.read_bytes() == b"b\r\nc\n"
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere/a\.txt"):
-        whole_file.write(tmp_path / "nowhere" / "a.txt", "b")
+        atomic_write.write(tmp_path / "nowhere" / "a.txt", "b")

@@ -1,0 +1,47 @@
+"""The book with a second edition that a program has derived, built once for all tests."""
+
+import pytest
+
+from tests.browser.conftest import Visit, browser, serving  # noqa: F401
+from tests.editions import pseudo
+from tools.build_book import build_site
+from tools.editions import edition
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory):
+    """Return the root of a copy of the book with both editions, built."""
+    root = tmp_path_factory.mktemp("editions") / "book"
+    pseudo.copy_of_the_book(root)
+    assert build_site(root, jobs=2, quiet=True), "the derived edition cannot be built: see above"
+    return root
+
+
+@pytest.fixture(scope="session")
+def site(copy):
+    return copy / "book" / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def derived(copy):
+    """Return what the derived edition says of itself."""
+    return edition(pseudo.LANGUAGE, copy)
+
+
+@pytest.fixture(scope="session")
+def server(site):
+    yield from serving(site=site)
+
+
+@pytest.fixture
+def visit(browser, server):  # noqa: F811
+    """Return a function that opens a window on the site."""
+    visits = []
+
+    def opened(**options):
+        visits.append(Visit(browser, server, **options))
+        return visits[-1]
+
+    yield opened
+    for each in visits:
+        each.context.close()

@@ -1,0 +1,59 @@
+"""What is left in English on a page of the derived edition: what readers see, and what they hear."""
+
+import re
+
+WORD = re.compile(r"[A-Za-z]{2,}")
+
+# Said in English in every edition: endings of files, names of services and keys.
+ALLOWED = {"ipynb", "md", "pdf", "Binder", "Colab", "Ctrl"}
+
+# Text, and attributes that a reader sees or hears, of what is shown or may be; not what is code, a
+# formula, an entry of the references, or marked as another language than that of the page.
+COLLECT = r"""() => {
+  const closed = 'pre, code, kbd, script, style, .katex, .math, .citation, annotation';
+  const attributes = ['alt', 'title', 'aria-label', 'aria-valuetext', 'aria-description',
+    'aria-roledescription', 'placeholder', 'label', 'summary', 'data-tooltip', 'data-bs-title',
+    'data-bs-original-title', 'data-toggle-hint'];
+  const page = document.documentElement.lang;
+  const mine = (element) => !element.closest(closed)
+    && (element.closest('[lang]')?.lang ?? page) === page;
+  const found = [];
+  const add = (where, text) => { if (text && /[A-Za-z]{2}/.test(text)) found.push([where, text]); };
+  const collect = (root) => {
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    for (let node; (node = walker.nextNode());) {
+      const element = node.parentElement ?? root.host;
+      if (element && !mine(element)) continue;
+      add(element?.outerHTML?.slice(0, 100) ?? 'text', node.data);
+    }
+    for (const element of root.querySelectorAll('*')) {
+      if (element.matches('template')) collect(element.content);
+      if (element.matches('noscript')) {
+        const parsed = new DOMParser().parseFromString(element.textContent, 'text/html');
+        parsed.querySelectorAll('style').forEach((each) => each.remove());
+        add('noscript', parsed.body.textContent);
+      }
+      if (!mine(element) && !element.matches('pre, code, .katex')) continue;
+      for (const name of attributes) add(`${element.tagName} ${name}`, element.getAttribute(name));
+      if (element.matches('option, input[type=button]')) add('control', element.value);
+    }
+  };
+  collect(document.body);
+  add('title', document.title);
+  for (const meta of document.querySelectorAll(
+      'meta[name=description], meta[property="og:title"], meta[property="og:description"],'
+      + 'meta[property="og:site_name"], meta[property="og:image:alt"], link[title]')) {
+    add(meta.outerHTML.slice(0, 80), meta.content ?? meta.title);
+  }
+  return found;
+}"""
+
+
+def left_in_english(page):
+    """Return the places of a page, opened in a browser, that hold English words, and the words."""
+    found = []
+    for where, text in page.evaluate(COLLECT):
+        words = [word for word in WORD.findall(text) if word not in ALLOWED]
+        if words:
+            found.append(f"{' '.join(where.split())}: {' '.join(text.split())[:120]}")
+    return found

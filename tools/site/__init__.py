@@ -1,0 +1,1 @@
+"""How the editions of the book become one site: `tools/build_book.py` goes through these steps."""
