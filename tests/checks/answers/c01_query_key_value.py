@@ -1,5 +1,6 @@
-"""Chapter 1: wrong answers."""
+"""Chapter 1: the soft look-up. Right answers and wrong ones, as readers write them."""
 
+import functools
 import math
 
 import numpy as np
@@ -7,9 +8,137 @@ import torch
 import torch.nn.functional as F
 
 import attnlib
-from tests.checks.answers.filing import WRONG, wrong
+from tests.checks.answers.filed import RIGHT, WRONG, right, wrong
 
 INF = float("inf")
+
+# --- right ---
+
+
+RIGHT["doubled_query"] = [
+    [0.87, 0.12, 0.02],
+    (0.867, 0.117, 0.016),
+    torch.tensor([4.0, 2.0, 0.0]).softmax(dim=0),
+    np.array([0.87, 0.12, 0.01]),
+]
+
+
+@right("soft_lookup")
+def in_loops(query, keys, values):
+    scores = []
+    for key in keys:
+        total = 0
+        for i in range(len(query)):
+            total += query[i] * key[i]
+        scores.append(total)
+    weights = [math.exp(s) for s in scores]
+    norm = sum(weights)
+    output = [0.0] * len(values[0])
+    for w, v in zip(weights, values, strict=True):
+        for i in range(len(v)):
+            output[i] += w / norm * v[i]
+    return output
+
+
+@right("soft_lookup")
+def with_comprehensions(query, keys, values):
+    exps = [math.exp(sum(q * k for q, k in zip(query, key, strict=True))) for key in keys]
+    return [
+        sum(e * v[d] for e, v in zip(exps, values, strict=True)) / sum(exps)
+        for d in range(len(values[0]))
+    ]
+
+
+@right("soft_lookup")
+def largest_subtracted(q, k, v):
+    s = [sum(map(lambda a, b: a * b, q, row)) for row in k]
+    e = [2.718281828459045 ** (x - max(s)) for x in s]
+    w = [x / sum(e) for x in e]
+    return tuple(sum(a * b for a, b in zip(w, col, strict=True)) for col in zip(*v, strict=True))
+
+
+@right("soft_lookup")
+def with_torch(query, keys, values):
+    query, keys, values = map(torch.tensor, (query, keys, values))
+    return ((keys @ query).softmax(0) @ values).tolist()
+
+
+@right("soft_lookup")
+def returns_an_array(query, keys, values, scale=1.0):
+    scores = np.array(keys) @ np.array(query) * scale
+    weights = np.exp(scores) / np.exp(scores).sum()
+    return weights @ np.array(values)
+
+
+@right("smallest_factor")
+def counting_up(query, keys, wanted, share=0.99):
+    factor = 1
+    while (factor * query @ keys.T).softmax(dim=-1)[wanted] <= share:
+        factor += 1
+    return factor
+
+
+@right("smallest_factor")
+def first_of_many(query, keys, wanted, share=0.99):
+    scores = keys @ query
+    return next(c for c in range(1, 1000) if (c * scores).softmax(0)[wanted] > share)
+
+
+@right("smallest_factor")
+def all_at_once(query, keys, wanted, share=0.99):
+    factors = torch.arange(1, 200)
+    weights = (factors[:, None] * (keys @ query)).softmax(dim=1)[:, wanted]
+    return factors[weights > share].min()
+
+
+@right("smallest_factor")
+def by_halving(query, keys, wanted, share=0.99):
+    def enough(c):
+        exps = [math.exp(c * (s - scores[wanted])) for s in scores]
+        return 1 / sum(exps) > share
+
+    scores = (keys @ query).tolist()
+    low, high = 0, 1024
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+@right("catches_unused_keys")
+def keys_changed(attention):
+    q, k, v = torch.randn(3, 4, 2)
+    other = k.clone()
+    other[1] += 1
+    assert not torch.allclose(attention(q, k, v), attention(q, other, v))
+
+
+@right("catches_unused_keys")
+def values_doubled(attention):
+    torch.manual_seed(1)
+    q, k, v = torch.randn(3, 4, 2)
+    torch.testing.assert_close(attention(q, k, 2 * v), 2 * attention(q, k, v))
+
+
+@right("catches_unused_keys")
+def keys_equal(attention):
+    "With equal keys each output is the mean of the values."
+    q, v = torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 0.0], [0.0, 3.0]])
+    return torch.allclose(attention(q, torch.ones(2, 2), v)[0], v.mean(dim=0))
+
+
+@right("catches_unused_keys")
+def gradient_of_keys(attention):
+    q, k, v = torch.randn(3, 4, 2)
+    k.requires_grad_()
+    out = attention(q, k, v).sum()
+    assert out.requires_grad
+    (grad,) = torch.autograd.grad(out, k, allow_unused=True)
+    assert grad is not None and grad.abs().sum() > 0
+
+
+# --- wrong ---
+
 
 WRONG["doubled_query"] = [
     ("weights_doubled", [1.34, 0.48, 0.18]),

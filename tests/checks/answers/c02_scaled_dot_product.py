@@ -1,5 +1,6 @@
-"""Chapter 2: wrong answers."""
+"""Chapter 2: scaled dot-product attention. Right answers and wrong ones, as readers write them."""
 
+import functools
 import math
 
 import numpy as np
@@ -7,9 +8,178 @@ import torch
 import torch.nn.functional as F
 
 import attnlib
-from tests.checks.answers.filing import WRONG, wrong
+from tests.checks.answers.filed import RIGHT, WRONG, right, wrong
 
 INF = float("inf")
+
+# --- right ---
+
+
+RIGHT["spread"] = [[2, 1], (2.0, 1.0), torch.tensor([2, 1]), [math.sqrt(256) / math.sqrt(64), 1]]
+
+
+@right("attention")
+def einsum_attention(query, key, value):
+    scores = torch.einsum("bqd,bkd->bqk", query, key) / math.sqrt(query.shape[-1])
+    return torch.einsum("bqk,bkv->bqv", scores.softmax(dim=-1), value)
+
+
+@right("attention")
+def bmm_attention(query, key, value):
+    d = query.size(2)
+    weights = F.softmax(torch.bmm(query, key.transpose(1, 2)) / d**0.5, dim=2)
+    return torch.bmm(weights, value)
+
+
+@right("attention")
+def loop_attention(query, key, value):
+    out = torch.zeros(query.shape[0], query.shape[1], value.shape[2])
+    for b in range(query.shape[0]):
+        for i in range(query.shape[1]):
+            s = torch.stack([(query[b, i] * key[b, j]).sum() for j in range(key.shape[1])])
+            w = torch.exp(s / math.sqrt(query.shape[2]))
+            w /= w.sum()
+            for j in range(key.shape[1]):
+                out[b, i] += w[j] * value[b, j]
+    return out
+
+
+@right("attention")
+def scaled_queries_in_place(query, key, value, *, scale=None):
+    query = query.clone()
+    query *= query.shape[-1] ** -0.5 if scale is None else scale
+    scores = query @ key.mT
+    scores -= scores.amax(dim=-1, keepdim=True)
+    scores.exp_()
+    scores /= scores.sum(dim=-1, keepdim=True)
+    return scores @ value
+
+
+@right("attention")
+def double_attention(*tensors):
+    q, k, v = (t.double() for t in tensors)
+    return ((q @ k.mT) / np.sqrt(q.shape[-1])).softmax(-1) @ v
+
+
+@right("attention")
+def normalised_last(query, key, value, mask=None, dropout_p=0.0):
+    scores = (key @ query.transpose(-2, -1) / query.shape[-1] ** 0.5).exp()  # keys, queries
+    mixed = scores.transpose(-2, -1) @ value
+    return mixed / scores.sum(dim=-2).unsqueeze(-1)
+
+
+@right("attention")
+def by_the_library(query, key, value):
+    return F.scaled_dot_product_attention(query, key, value)
+
+
+@right("attention")
+def by_attnlib(query, key, value):
+    return attnlib.scaled_dot_product_attention(query, key, value)[0]
+
+
+class Module(torch.nn.Module):
+    def forward(self, query, key, value):
+        print(query.shape)
+        return F.dropout(
+            torch.softmax(query.matmul(key.swapaxes(-1, -2)).div(math.sqrt(query.size(-1))), -1),
+            p=0.5,
+            training=False,
+        ).matmul(value)
+
+
+RIGHT["attention"].append(Module())
+
+
+def torch_sdpa(query, key, value):
+    return F.scaled_dot_product_attention(query, key, value), None
+
+
+@right("catches_wrong_root")
+def keys_twice(attention):
+    q, k, v = torch.randn(3, 2, 3, 5)
+    once, _ = attention(q, k, v)
+    twice, _ = attention(q, torch.cat([k, k], dim=-2), torch.cat([v, v], dim=-2))
+    assert torch.allclose(once, twice, atol=1e-5)
+
+
+@right("catches_wrong_root")
+def many_equal_keys(attention):
+    q, k, v = torch.tensor([[[2.0, 0.0]]]), torch.tensor([[[1.0, 0.0], [0.0, 0.0]]]), torch.eye(2)
+    few = attention(q, k, v[None])[0]
+    many = attention(q, k.repeat(1, 50, 1), v.repeat(1, 50, 1))[0]
+    torch.testing.assert_close(few, many)
+
+
+@right("catches_wrong_root")
+def by_numbers(attention):
+    _, w = attention(
+        torch.ones(1, 1, 4), torch.tensor([[[1.0] * 4, [0.0] * 4, [0.0] * 4]]), torch.ones(1, 3, 1)
+    )
+    return abs(w[0, 0, 0] / w[0, 0, 1] - math.e**2) < 1e-3
+
+
+@right("catches_wrong_root")
+def three_times(attention):
+    torch.manual_seed(3)
+    q, k, v = (torch.randn(4, 8) for _ in range(3))
+    a = attention(q, k, v)[0]
+    b = attention(q, k.repeat_interleave(3, dim=0), v.repeat_interleave(3, dim=0))[0]
+    if (a - b).abs().max() > 1e-4:
+        raise AssertionError("more keys, other output")
+
+
+@right("catches_order")
+def flipped(attention, query, key, value):
+    order = torch.arange(key.shape[-2]).flip(0)
+    before, _ = attention(query, key, value)
+    after, _ = attention(query, key[..., order, :], value[..., order, :])
+    torch.testing.assert_close(after, before)
+
+
+@right("catches_order")
+def rolled(attention, q, k, v):
+    return torch.allclose(
+        attention(q, k, v)[0], attention(q, k.roll(1, -2), v.roll(1, -2))[0], atol=1e-6
+    )
+
+
+@right("catches_order")
+def at_random(attention, query, key, value):
+    for _ in range(5):
+        order = torch.randperm(key.shape[1])
+        out = attention(query, key[:, order], value[:, order])[0]
+        assert (out - attention(query, key, value)[0]).abs().max() < 1e-5
+
+
+@right("catches_order")
+def two_swapped(attention, query, key, value):
+    order = list(range(key.shape[-2]))
+    order[0], order[-1] = order[-1], order[0]
+    np.testing.assert_allclose(
+        attention(query, key[:, order], value[:, order])[0],
+        attention(query, key, value)[0],
+        rtol=1e-4,
+    )
+
+
+@right("attention")
+def pairs_of_rows(query, key, value):
+    weights = (query[:, :, None] * key[:, None]).sum(-1).div(query.shape[-1] ** 0.5).softmax(-1)
+    return (weights[..., None] * value[:, None]).sum(2)
+
+
+@right("attention")
+def one_at_a_time(query, key, value):
+    whole = zip(query, key, value, strict=True)
+    return torch.stack([torch.softmax(q @ k.T / q.shape[-1] ** 0.5, -1) @ v for q, k, v in whole])
+
+
+RIGHT["attention"].append(lambda q, k, v: (v.mT @ (k @ q.mT / q.shape[-1] ** 0.5).softmax(1)).mT)
+
+
+# --- wrong ---
+
 
 WRONG["spread"] = [
     ("variance_not_spread", [4, 1]),

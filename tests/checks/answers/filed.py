@@ -1,4 +1,11 @@
-"""Where answers are filed under the name of their check."""
+"""Where answers are filed under the name of their check; the files of all chapters are found here.
+
+A chapter's file holds right answers and wrong ones, as readers write them.
+"""
+
+import importlib
+import pkgutil
+from pathlib import Path
 
 RIGHT: dict[str, list] = {}
 # With the misconception that each has to be told, or several; None: wrong in a way without a name.
@@ -23,3 +30,9 @@ def wrong(check, misconception):
         return answer
 
     return file
+
+
+def load():
+    """Read the answers of all chapters."""
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)], "tests.checks.answers."):
+        importlib.import_module(module.name)
