@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from attnlib import checks
-from attnlib.checks.calling import does_nothing
+from attnlib.checks.engine.source import does_nothing
 
 
 def right(query, key, value):

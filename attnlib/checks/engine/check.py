@@ -1,21 +1,25 @@
 """A check: an exercise's right answer, the known wrong ones, and inputs that tell them apart.
 
-A misconception is recognised by running it: if the answer returns what a known wrong one returns,
-on every input, then that is the mistake, however it is written.
+One decorated function declares it:
+
+    @check("3.2", wrong={"upper_left": …}, inputs=[…])
+    def causal_mask(q_len: int, k_len: int) -> Tensor:
+        \"\"\"Check exercise 3.2: … (what readers see of `check_causal_mask`)\"\"\"
+        return masks.causal_mask(q_len, k_len)
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
-from attnlib.checks import session
-from attnlib.checks.calling import SECONDS, Caller, Outcome, accepts, does_nothing
-from attnlib.checks.comparing import TOLERANCE, Difference, describe_error, difference
-from attnlib.checks.inputs import Arguments, simplest
-from attnlib.checks.result import Example, Place, Result, show, show_call
-from attnlib.checks.wording import notebook, say, section
+from attnlib.checks.engine import latest, registry, running
+from attnlib.checks.engine.comparing import TOLERANCE, Difference, describe_error, difference
+from attnlib.checks.engine.inputs import Arguments
+from attnlib.checks.engine.result import Example, Place, Result, show, show_call
+from attnlib.checks.engine.running import Outcome, Runner
+from attnlib.checks.engine.source import accepts, does_nothing, forbidden, raises_as_stub
+from attnlib.checks.engine.texts import say, section
 
 Answer = Callable[..., Any]
 # Some mistakes come in several spellings, such as different fills; then all of them are listed.
@@ -23,6 +27,7 @@ Wrong = Answer | tuple[Answer, ...]
 # By the id of the misconception; a tuple of ids stands for several mistakes at once.
 Ids = str | tuple[str, ...]
 WrongAnswers = dict[Ids, Wrong]
+Inputs = Sequence[Callable[[], list[Arguments]]]
 
 
 def each_id(ids: Ids) -> tuple[str, ...]:
@@ -30,8 +35,21 @@ def each_id(ids: Ids) -> tuple[str, ...]:
     return ids if isinstance(ids, tuple) else (ids,)
 
 
+def each_variant(wrong: WrongAnswers) -> list[tuple[tuple[str, ...], Answer]]:
+    """List all known wrong answers with the ids of their mistakes, single mistakes first.
+
+    Two mistakes at once are named only where neither of them explains the answer alone.
+    """
+    variants = [
+        (each_id(ids), variant)
+        for ids, several in wrong.items()
+        for variant in (several if isinstance(several, tuple) else (several,))
+    ]
+    return sorted(variants, key=lambda each: len(each[0]))
+
+
 @dataclass
-class _Trial:
+class Trial:
     """One case, what the answer made of it, and how that misses the right value."""
 
     case: Arguments
@@ -44,155 +62,123 @@ class Check:
     """One check, complete.
 
     Attributes:
-        name: The check is called `check_<name>`.
+        reference: The right answer. Its name and its docstring are those of `check_<name>`, its
+            arguments those with which answers are called.
         exercise: Number of the exercise, "3.2".
-        names: Names of the arguments with which the answer is called.
-        reference: The right answer.
         wrong: Known wrong answers by the id of their misconception; the first that fits is named.
-            A tuple of ids stands for several mistakes at once.
-        stages: Inputs, from small to large. An answer that passes a stage goes on to the next;
-            a mistake is named by the first stage that it fails.
+        inputs: Cases, from small to large. An answer that passes the first ones goes on to the
+            next; a mistake is named by the first ones that it fails.
         tolerance: How far off a number may be, absolutely or in proportion.
-        reads: Turns the outcome of the answer into the one that is compared.
-        pure: Whether the answer must return the same when it is called again, and not None.
+        without: What the exercise asks to do without, by the rules in `source.WITHOUT`.
+        repeatable: Whether the answer must return the same when it is called again.
         shrinks: Whether a failing input may be made plainer.
-        shows: Writes what came out, and what was expected.
-        unknown: Id of the message for a wrong answer that has no name.
     """
 
-    name: str
-    exercise: str
-    names: tuple[str, ...]
     reference: Answer
+    exercise: str
     wrong: WrongAnswers
-    stages: tuple[Callable[[], list[Arguments]], ...]
+    inputs: Inputs
     tolerance: float = TOLERANCE
-    reads: Callable[[Outcome], Outcome] = lambda outcome: outcome
-    pure: bool = True
+    without: tuple[str, ...] = ()
+    repeatable: bool = True
     shrinks: bool = True
-    shows: Callable[[Any], str] = show
-    unknown: str = "wrong_value"
+
+    # Ids of what is said of a right answer, and of a wrong one without a name.
+    passed = "passed"
+    unknown = "wrong_value"
+
+    @property
+    def name(self) -> str:
+        """Name of the check: readers call `check_<name>`."""
+        return self.reference.__name__
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the arguments with which an answer is called."""
+        return tuple(inspect.signature(self.reference).parameters)
+
+    @property
+    def doc(self) -> str | None:
+        """What `help(check_<name>)` says."""
+        return self.reference.__doc__
+
+    @property
+    def module(self) -> str:
+        """The chapter's module."""
+        return self.reference.__module__
+
+    @property
+    def notebook(self) -> str:
+        """Name of the chapter's notebook, without folder and ending."""
+        return self.module.split(".")[-1].removeprefix("c")
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """By which checks are sorted."""
+        return tuple(map(int, self.exercise.split(".")))
 
     def __call__(self, answer: Any) -> Result:
         """Check an answer, and remember the result for `progress()`."""
+        return latest.record(self._check(answer))
+
+    def _check(self, answer: Any) -> Result:
         if answer is None or answer is ...:
-            return session.record(self._result(None, "not_attempted"))
+            return self.not_attempted()
         if not callable(answer):
-            return session.record(self._failed("not_a_function", {"got": type(answer).__name__}))
+            return self.failed("not_a_function", {"got": type(answer).__name__})
         if not accepts(answer, len(self.names)):
-            return session.record(self._failed("wrong_signature", {"call": self.call}))
-        with torch.random.fork_rng(devices=[]), Caller(answer, self.names) as caller:
-            torch.manual_seed(0)  # an answer with dropout is caught in the same way every time
-            return session.record(self._judge(answer, caller))
+            return self.failed("wrong_signature", {"call": f"fn({', '.join(self.names)})"})
+        with Runner(answer, self.names) as run:
+            return self._judge(answer, run)
 
-    @property
-    def call(self) -> str:
-        """How the answer is called."""
-        return f"fn({', '.join(self.names)})"
-
-    def _judge(self, answer: Answer, caller: Caller) -> Result:
-        tried: list[_Trial] = []
-        for stage in self.stages:
-            for case in stage():
-                outcome = caller(case)
+    def _judge(self, answer: Answer, run: Runner) -> Result:
+        tried: list[Trial] = []
+        for make in self.inputs:
+            for case in make():
+                outcome = run(case)
                 if outcome.timed_out:
-                    return self._example("never_ends", {"seconds": f"{SECONDS:g}"}, case, outcome)
-                tried.append(_Trial(case, outcome))
+                    return self.example("never_ends", {"seconds": f"{running.SECONDS:g}"}, case, outcome)
+                tried.append(Trial(case, outcome))
             if blank := self._blank(answer, [each.outcome for each in tried]):
                 return blank
             for each in tried:
-                if each.missed is None:
-                    each.outcome = self.reads(each.outcome)
-                    each.missed = self._difference(each.case, each.outcome)
+                each.missed = self.misses(each.case, each.outcome)
             if any(each.missed for each in tried):
-                return self._diagnose(caller, tried)
+                return self._diagnose(run, tried)
         for each in tried:
             if each.outcome.mutated is not None:
-                return self._failed("input_mutated", {"name": each.outcome.mutated})
-        return self._result(True, "passed")
+                return self.failed("input_mutated", {"name": each.outcome.mutated})
+        if found := forbidden(answer, self.without):
+            return self.failed(found[0], {"line": found[1]})
+        return self.result(True, say(f"verdict.{self.passed}"))
 
     def _blank(self, answer: Answer, outcomes: list[Outcome]) -> Result | None:
         """Tell an exercise that was not attempted from one that forgets to return."""
         errors = [o.error for o in outcomes if o.error is not None]
-        if errors and all(isinstance(error, NotImplementedError) for error in errors):
-            return self._result(None, "not_attempted")
+        if errors and all(raises_as_stub(answer, error) for error in errors):
+            return self.not_attempted()
         if errors or any(o.value is not None and o.value is not ... for o in outcomes):
             return None
         if all(o.value is None for o in outcomes) and not does_nothing(answer):
-            if not self.pure:  # a test speaks by raising an error, or not
-                return None
-            return self._failed("no_return", {}, printed=outcomes[0].printed)
-        return self._result(None, "not_attempted")
+            return self._silent(outcomes[0])
+        return self.not_attempted()
 
-    def _diagnose(self, caller: Caller, tried: list[_Trial]) -> Result:
-        """Name what is wrong with an answer that fails some of the cases."""
-        printed = next((t.outcome.printed for t in tried if t.outcome.printed), "")
-        mutated = next((t.outcome.mutated for t in tried if t.outcome.mutated), None)
-        ids, wrong = self._recognise(tried)
-        # If a mistake is known, show a case in which it shows itself, not an error beside it.
-        failing = [
-            t for t in tried if t.missed and (wrong is None or self._same(wrong, t.case, t.outcome))
-        ]
-        case, outcome, missed = failing[0].case, failing[0].outcome, failing[0].missed
-        assert missed is not None
-        if not ids and missed.id in ("wrong_value", "wrong_shape"):
-            if self.pure and self._is_random(caller, tried[-1].case):
-                return self._example("dropout_active", {}, case, outcome, printed)
-            if mutated is not None:
-                facts = {"name": mutated}
-                return self._example("input_mutated", facts, case, outcome, printed)
-        if self.shrinks and missed.id == "wrong_value":
-            case = simplest(case, lambda c: self._fails_alike(caller, c, wrong))
-            outcome = self.reads(caller(case))
-        if ids:
-            also = [say(f"misconception.{id_}.text") for id_ in ids[1:]]
-            if mutated is not None:
-                also.append(say("misconception.input_mutated.text", name=mutated))
-            return self._example(ids[0], {}, case, outcome, printed, also=also)
-        id_ = missed.id
-        if id_ == "wrong_value":
-            id_ = "nan" if _has_nan(outcome.value) else self.unknown
-        return self._example(id_, missed.facts, case, outcome, printed)
+    def _silent(self, outcome: Outcome) -> Result | None:
+        """Judge an answer that works, and returns nothing."""
+        return self.failed("no_return", printed=outcome.printed)
 
-    def _recognise(self, tried: list[_Trial]) -> tuple[tuple[str, ...], Answer | None]:
-        """Find the known wrong answer that returns the same wherever the answer returns."""
-        returned = [t for t in tried if t.outcome.error is None]
-        fitting = [t for t in returned if t.missed is None or t.missed.id != "wrong_shape"]
-        for comparable in (returned, fitting):  # an answer may be made for some sizes only
-            if not any(t.missed for t in comparable):
-                continue
-            for ids, variants in self.wrong.items():
-                for variant in variants if isinstance(variants, tuple) else (variants,):
-                    # The last cases are the largest: most variants drop out at once.
-                    if all(self._same(variant, t.case, t.outcome) for t in reversed(comparable)):
-                        return each_id(ids), variant
-        return (), None
-
-    def _same(self, variant: Answer, case: Arguments, outcome: Outcome) -> bool:
-        try:
-            expected = variant(*case)
-        except Exception:  # a wrong answer may not work for all inputs
-            return False
-        return difference(expected, outcome, self.tolerance) is None
-
-    def _difference(self, case: Arguments, outcome: Outcome) -> Difference | None:
+    def misses(self, case: Arguments, outcome: Outcome) -> Difference | None:
+        """Compare what came out with the right value; None if it is right."""
         return difference(self.reference(*case), outcome, self.tolerance)
 
-    def _fails_alike(self, caller: Caller, case: Arguments, wrong: Answer | None) -> bool:
-        outcome = self.reads(caller(case))
-        # Ten times the tolerance: a reader must see the difference in the digits that are shown.
-        missed = difference(self.reference(*case), outcome, 10 * self.tolerance)
-        if missed is None or missed.id != "wrong_value":
-            return False
-        return wrong is None or self._same(wrong, case, outcome)
+    def _diagnose(self, run: Runner, tried: list[Trial]) -> Result:
+        """Name what is wrong with an answer that fails some of the cases."""
+        # Imported late: it needs the class above.
+        from attnlib.checks.engine.diagnosing import diagnose
 
-    def _is_random(self, caller: Caller, case: Arguments) -> bool:
-        first, *others = (self.reads(caller(case)) for _ in range(4))
-        if first.error is not None or first.timed_out:
-            return False
-        return any(difference(first.value, other, 0.0) is not None for other in others)
+        return diagnose(self, run, tried)
 
-    def _example(
+    def example(
         self,
         id_: str,
         facts: Mapping[str, str],
@@ -200,67 +186,69 @@ class Check:
         outcome: Outcome,
         printed: str = "",
         *,
-        also: Iterable[str] = (),
+        also: Sequence[str] = (),
     ) -> Result:
-        came_out = self.shows(outcome.value)
+        """Say what is wrong, and show the case in which it shows itself."""
+        came_out = show(outcome.value)
         if outcome.timed_out:
             came_out = say("label.nothing")
         elif outcome.error is not None:
             came_out = describe_error(outcome.error)
-        example: Example | None = Example(
-            called=show_call(self.names, case),
-            came_out=came_out,
-            expected=self.shows(self.reference(*case)),
-        )
-        # Numbers that were predicted stay untold: who reads them cannot predict any more.
-        example = example if self.names else None
-        return self._failed(id_, facts, example=example, printed=printed, also=also)
+        example = Example(show_call(self.names, case), came_out, show(self.reference(*case)))
+        return replace(self.failed(id_, facts, printed=printed, also=also), example=example)
 
-    def _failed(
+    def failed(
         self,
         id_: str,
-        facts: Mapping[str, str],
+        facts: Mapping[str, str] | None = None,
         *,
-        example: Example | None = None,
         printed: str = "",
-        also: Iterable[str] = (),
+        also: Sequence[str] = (),
     ) -> Result:
-        message = say(f"misconception.{id_}.text", **facts)
+        """Say what is wrong."""
+        message = say(f"misconception.{id_}.text", **(facts or {}))
         for other in also:
             message += f" {say('also')} {other}"
-        return self._result(
-            False,
-            message,
-            None if id_ == self.unknown else id_,
-            example=example,
-            place=_place(id_),
-            printed=printed,
-        )
+        there = section(id_)
+        place = None if there is None else Place(there[0], registry.notebook(there[0]), there[1])
+        misconception = None if id_ == self.unknown else id_
+        return self.result(False, message, misconception, place, printed)
 
-    def _result(
+    def not_attempted(self) -> Result:
+        """Say that there is nothing to check yet."""
+        return self.result(None, say("verdict.not_attempted"))
+
+    def result(
         self,
         passed: bool | None,
         message: str,
         misconception: str | None = None,
-        *,
-        example: Example | None = None,
         place: Place | None = None,
         printed: str = "",
     ) -> Result:
-        if passed is not False:
-            message = say("verdict." + message)
+        """Make a result of this check."""
         return Result(
-            self.name, self.exercise, passed, misconception, message, example, place, printed
+            self.name, self.exercise, passed, misconception, message, None, place, printed
         )
 
 
-def _place(id_: str) -> Place | None:
-    there = section(id_)
-    return None if there is None else Place(there[0], notebook(there[0]), there[1])
+def check(
+    exercise: str,
+    *,
+    wrong: WrongAnswers,
+    inputs: Inputs,
+    tolerance: float = TOLERANCE,
+    without: tuple[str, ...] = (),
+    repeatable: bool = True,
+    shrinks: bool = True,
+) -> Callable[[Answer], Check]:
+    """Declare a check of a function; see `Check` for the arguments."""
 
+    def declare(reference: Answer) -> Check:
+        declared = Check(
+            reference, exercise, wrong, inputs, tolerance, without, repeatable, shrinks
+        )
+        registry.register(declared)
+        return declared
 
-def _has_nan(value: Any) -> bool:
-    try:
-        return bool(torch.as_tensor(value).isnan().any())
-    except Exception:
-        return False
+    return declare

@@ -8,11 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attnlib.checks.calling import Outcome
+from attnlib.checks.engine.running import Outcome
+from attnlib.checks.engine.texts import say
 
 # Other orders of summation differ by some 1e-6 in float32; every named mistake by 0.05 at least
 # somewhere (a test holds both).
 TOLERANCE = 1e-3
+
+
+_LENGTH = 300  # characters of an error's text that are shown
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,12 @@ def _difference(expected: Any, value: Any, tolerance: float) -> Difference | Non
             return _wrong_type(expected, value)
         value = value.detach().to("cpu")
         value = value.to_dense() if value.layout != torch.strided else value
+        if value.is_complex():
+            return Difference("complex_left", {"got": str(value.dtype)})
         if value.shape != expected.shape:
             facts = {"got": str(tuple(value.shape)), "expected": str(tuple(expected.shape))}
             return Difference("wrong_shape", facts)
-        if (value.dtype == torch.bool) != (expected.dtype == torch.bool) or value.is_complex():
+        if (value.dtype == torch.bool) != (expected.dtype == torch.bool):
             kind = "mask_not_boolean" if expected.dtype == torch.bool else "wrong_dtype"
             return Difference(kind, {"got": str(value.dtype)})
         return None if _close(expected, value, tolerance) else Difference("wrong_value", {})
@@ -75,10 +81,24 @@ def _difference(expected: Any, value: Any, tolerance: float) -> Difference | Non
 def describe_error(error: BaseException) -> str:
     """Name an exception, with the first line of what it says."""
     try:
-        first_line = str(error).strip().split("\n")[0]
+        first_line = str(error)[:_LENGTH].strip().split("\n")[0]
     except Exception:
         first_line = ""
     return f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Say whether two values that came out are the same, to the last bit."""
+    try:
+        if isinstance(one, Tensor) and isinstance(other, Tensor):
+            if one.shape != other.shape or one.dtype != other.dtype:
+                return False
+            return torch.allclose(one, other, rtol=0.0, atol=0.0, equal_nan=True)
+        if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+            return len(one) == len(other) and all(map(equal, one, other))
+        return bool(one == other)
+    except Exception:  # what cannot be compared is not called different
+        return True
 
 
 def _close(expected: Tensor, value: Tensor, tolerance: float) -> bool:
@@ -101,6 +121,8 @@ def _number(value: Any) -> float:
 
 
 def _wrong_type(expected: Any, value: Any) -> Difference:
-    names = {Tensor: "a tensor", list: "a list of numbers", bool: "True or False"}
-    wanted = next((name for kind, name in names.items() if isinstance(expected, kind)), "a number")
-    return Difference("wrong_type", {"got": type(value).__name__, "expected": wanted})
+    keys = {Tensor: "tensor", list: "list", bool: "bool"}
+    wanted = next((key for kind, key in keys.items() if isinstance(expected, kind)), "number")
+    return Difference(
+        "wrong_type", {"got": type(value).__name__, "expected": say(f"type.{wanted}")}
+    )

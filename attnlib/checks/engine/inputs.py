@@ -3,15 +3,42 @@
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from attnlib.checks.engine.texts import say
+
 Arguments = tuple[Any, ...]
 
 # From plain to less plain: a smaller number of larger ones would not be easier to read.
 PLAIN = (0.0, 1.0, -1.0, 2.0, -2.0)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A function that answers are given to judge, and whether it is right.
+
+    Attributes:
+        function: The function itself, or the class: what the answer gets.
+        right: Whether an answer has to say that it is right.
+        called: Key of the words by which a reader is told about it.
+    """
+
+    function: Callable[..., Any]
+    right: bool
+    called: str
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Do what the function does."""
+        return self.function(*arguments, **options)
+
+    @property
+    def label(self) -> str:
+        """What a reader is told about it."""
+        return say(f"{self.called}.called")
 
 
 class Draw:

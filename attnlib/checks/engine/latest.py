@@ -1,10 +1,10 @@
-"""What has been checked in this session of Python: the latest result of each check.
+"""The latest result of each check, in this session of Python.
 
 Nothing is written anywhere. The reader's answers are in the notebook, and running it again brings
 the results back; so progress can neither be lost without them nor claim what they no longer show.
 """
 
-from attnlib.checks.result import Result
+from attnlib.checks.engine.result import Result
 
 _results: dict[str, Result] = {}
 

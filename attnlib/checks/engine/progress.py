@@ -3,34 +3,10 @@
 from dataclasses import dataclass
 from html import escape
 
-from attnlib.checks import (
-    leaks,
-    masks,
-    multi_head,
-    positional_encoding,
-    query_key_value,
-    relative_positions,
-    scaled_dot_product,
-    session,
-)
-from attnlib.checks.check import Check
-from attnlib.checks.result import SIGNS
-from attnlib.checks.wording import say
-
-ALL_CHECKS: tuple[Check, ...] = tuple(
-    sorted(
-        (
-            *query_key_value.CHECKS,
-            *scaled_dot_product.CHECKS,
-            *masks.CHECKS,
-            *leaks.CHECKS,
-            *multi_head.CHECKS,
-            *positional_encoding.CHECKS,
-            *relative_positions.CHECKS,
-        ),
-        key=lambda check: tuple(map(int, check.exercise.split("."))),
-    )
-)
+from attnlib.checks.engine import latest
+from attnlib.checks.engine.registry import all_checks
+from attnlib.checks.engine.result import SIGNS
+from attnlib.checks.engine.texts import say
 
 
 @dataclass(frozen=True)
@@ -86,11 +62,11 @@ def progress() -> Progress:
       ○ 2.4  not attempted
       ○ 2.6  not attempted
     """
-    results = session.results()
-    names = {check.name: check.exercise for check in ALL_CHECKS}
+    results = latest.results()
+    names = {check.name: check.exercise for check in all_checks()}
     chapters = {names[name].split(".")[0] for name in results}
     verdicts: dict[str, list[bool | None]] = {}
-    for check in ALL_CHECKS:
+    for check in all_checks():
         if check.exercise.split(".")[0] in chapters:
             result = results.get(check.name)
             verdicts.setdefault(check.exercise, []).append(result.passed if result else None)

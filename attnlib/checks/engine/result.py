@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from attnlib.checks.wording import say
+from attnlib.checks.engine.texts import say
 
 SIGNS = {True: "✓", False: "✗", None: "○"}
 
@@ -27,7 +27,7 @@ class Place:
     """A section of the book."""
 
     chapter: int
-    notebook: str
+    notebook: str | None
     section: str
 
     def __str__(self) -> str:
@@ -105,7 +105,9 @@ class Result:
             parts.append(f"<table>{cells}</table>")
         if self.place is not None:
             there = escape(str(self.place))
-            if Path(f"{self.place.notebook}.ipynb").exists():  # on Colab it does not
+            if (
+                self.place.notebook and Path(f"{self.place.notebook}.ipynb").exists()
+            ):  # on Colab it does not
                 there = f'<a href="{escape(self.place.link)}">{there}</a>'
             parts.append(f"<p>{escape(say('label.place'))}: {there}</p>")
         return f'<div class="attnlib-check">{"".join(parts)}</div>'
@@ -125,9 +127,11 @@ def _show(value: Any) -> str:
         if value.numel() > 24:
             return f"tensor {tuple(value.shape)}, {str(value.dtype).removeprefix('torch.')}"
         return _nested(value.tolist(), value.ndim)
-    if isinstance(value, list | tuple) and len(value) <= 16:
+    if isinstance(value, list | tuple) and _count(value) <= 64:
         depth = 2 if any(isinstance(item, list | tuple) for item in value) else 1
         return _nested(list(value), depth)
+    if isinstance(value, str | bytes | list | tuple | dict | set) and _count(value) > 200:
+        return type(value).__name__  # writing it down would take longer than checking it
     text = _number(value) if isinstance(value, float) else repr(value)
     # An address differs from run to run and says nothing.
     return text if len(text) <= 200 and " at 0x" not in text else type(value).__name__
@@ -140,6 +144,18 @@ def show_call(names: tuple[str, ...], arguments: tuple[Any, ...]) -> str:
         text = getattr(value, "label", None) or show(value)
         lines.append(f"{name} = " + text.replace("\n", "\n" + " " * (len(name) + 3)))
     return "\n".join(lines)
+
+
+def _count(value: Any, most: int = 1000) -> int:
+    """Count the entries of lists within lists; no further than a little beyond `most`."""
+    if isinstance(value, str | bytes) or not isinstance(value, list | tuple | dict | set):
+        return len(value) if isinstance(value, str | bytes) else 1
+    total = len(value)
+    for item in value:
+        if total > most:
+            break
+        total += _count(item, most) - 1
+    return total
 
 
 def _nested(values: Any, depth: int, indent: int = 1) -> str:

@@ -1,4 +1,4 @@
-"""Call a reader's answer, whatever it does: it may raise, print, change its input or never end.
+"""Run a reader's answer, whatever it does: it may raise, print, change its input or never end.
 
 The answer runs in a thread of its own, which works in a notebook's main thread and on every
 system (signals work in neither). When its time is up, an exception is raised inside it; should it
@@ -8,9 +8,6 @@ be stuck outside Python, or catch everything, the thread is left behind and dies
 import contextlib
 import copy
 import ctypes
-import dis
-import functools
-import inspect
 import io
 import queue
 import sys
@@ -20,11 +17,14 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import CodeType
 from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from attnlib.checks.engine.inputs import Candidate
+from attnlib.checks.engine.source import written
+from attnlib.checks.engine.state import PlainState, plain_thread
 
 SECONDS = 10.0  # for all calls of one check together; a right answer needs a few hundredths
 _SWITCH = 1e-4  # seconds until a thread that waits for its turn may ask for it; usually 5e-3
@@ -43,19 +43,21 @@ class Outcome:
     printed: str = ""
 
 
-class Caller:
-    """Calls one answer again and again, in one thread and within one time limit."""
+class Runner:
+    """Runs one answer again and again, in one thread and within one time limit."""
 
     def __init__(self, answer: Callable[..., Any], names: tuple[str, ...]) -> None:
         self.answer = answer
         self.names = names
         self.deadline = time.monotonic() + SECONDS
+        self._state = PlainState()
         self._stopped = False
         self._calls: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def __enter__(self) -> Self:
+        self._state.__enter__()
         # A thread that an earlier check left behind may never rest, and torch gives way at each of
         # its operations: they must not wait for their turn as long as Python's default.
         self._interval = sys.getswitchinterval()
@@ -66,11 +68,12 @@ class Caller:
     def __exit__(self, *_: object) -> None:
         self._calls.put(None)
         sys.setswitchinterval(self._interval)
+        self._state.__exit__()
 
     def __call__(self, arguments: tuple[Any, ...]) -> Outcome:
         """Call the answer with copies of the arguments."""
         given = tuple(_copy(argument) for argument in arguments)
-        printed = io.StringIO()
+        printed = _FirstCharacters()
         with _quiet(printed):
             self._calls.put(given)
             try:
@@ -81,7 +84,8 @@ class Caller:
             except BaseException:  # the reader interrupts the kernel
                 self._stop()
                 raise
-        outcome.printed = printed.getvalue()[:_PRINTED]
+        self._state.again()
+        outcome.printed = printed.text
         for name, before, after in zip(self.names, arguments, given, strict=True):
             if isinstance(before, Tensor | list) and not _untouched(before, after):
                 outcome.mutated = outcome.mutated or name
@@ -94,8 +98,10 @@ class Caller:
     def _serve(self) -> None:
         while (arguments := self._calls.get()) is not None:
             outcome = Outcome()
+            torch.set_default_device(None)  # this thread's own, in case the last call set it
             try:
-                outcome.value = self.answer(*arguments)
+                with plain_thread():
+                    outcome.value = self.answer(*arguments)
             except BaseException as error:  # an answer may raise anything, SystemExit too
                 if self._stopped:
                     return
@@ -120,56 +126,36 @@ class Caller:
                 return
 
 
-def accepts(answer: Callable[..., Any], count: int) -> bool:
-    """Say whether the answer can be called with `count` positional arguments."""
-    try:
-        inspect.signature(answer).bind(*range(count))
-    except TypeError:
-        return False
-    except Exception:  # no signature to be had (some built-ins): the call itself will tell
+class _FirstCharacters(io.TextIOBase):
+    """Takes in whatever is printed, and keeps as much of it as will be shown."""
+
+    text = ""
+
+    def writable(self) -> bool:
+        """Say that it can be written to."""
         return True
-    return True
 
-
-def does_nothing(answer: Callable[..., Any]) -> bool:
-    """Say whether the body is a stub: constants and names, but neither calls nor arithmetic."""
-    code = getattr(_written(answer), "__code__", None)
-    if not isinstance(code, CodeType):
-        return True  # nothing to look at: believe the None that it returned
-    working = {"BINARY", "CALL", "COMPARE", "CONTAINS", "FOR", "IMPORT", "STORE_SUBSCR", "UNARY"}
-    return not any(
-        instruction.opname.startswith(tuple(working)) for instruction in dis.get_instructions(code)
-    )
-
-
-def _written(answer: Any) -> Any:
-    """Return the function that the reader wrote: inside a partial, a module, a decorator."""
-    while isinstance(answer, functools.partial):
-        answer = answer.func
-    if isinstance(answer, nn.Module):
-        answer = type(answer).forward
-    elif not hasattr(answer, "__code__"):
-        answer = type(answer).__call__
-    return inspect.unwrap(answer)
+    def write(self, text: str) -> int:
+        """Keep the first characters, drop the rest."""
+        self.text += text[: _PRINTED - len(self.text)]
+        return len(text)
 
 
 @contextlib.contextmanager
-def _quiet(printed: io.StringIO) -> Iterator[None]:
-    """Keep what is printed, drop warnings, give torch's global state back as it was."""
-    dtype = torch.get_default_dtype()
+def _quiet(printed: _FirstCharacters) -> Iterator[None]:
+    """Keep what is printed, drop warnings."""
     with (
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            torch.set_default_dtype(dtype)
+        yield
 
 
 def _copy(argument: Any) -> Any:
+    if isinstance(argument, Candidate):
+        return argument.function
     if isinstance(argument, Tensor):
         return argument.clone()
     return copy.deepcopy(argument) if isinstance(argument, list) else argument
@@ -186,7 +172,7 @@ def _untouched(before: Any, after: Any) -> bool:
 
 def _line_in(answer: Callable[..., Any], error: BaseException) -> str:
     """Find the line of the answer in which the error arose, as its text."""
-    code = getattr(_written(answer), "__code__", None)
+    code = getattr(written(answer), "__code__", None)
     if code is None:
         return ""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.name == code.co_name]

@@ -8,15 +8,10 @@ def say(key: str, **facts: object) -> str:
     return words.say(f"checks.{key}", **facts)
 
 
-def section(key: str) -> tuple[int, str] | None:
+def section(misconception: str) -> tuple[int, str] | None:
     """Return chapter and heading of the section to which a misconception leads, if any."""
-    see = words.entry(f"checks.misconception.{key}").get("see")
+    see = words.entry(f"checks.misconception.{misconception}").get("see")
     if see is None:
         return None
     chapter, _, heading = see.partition(": ")
     return int(chapter), heading
-
-
-def notebook(chapter: int) -> str:
-    """Return the name of a chapter's notebook, without folder and ending."""
-    return words.say(f"checks.chapters.{chapter}")
