@@ -9,7 +9,7 @@ from attnlib.checks.engine.comparing import difference
 from attnlib.checks.engine.predictions import Prediction
 from attnlib.checks.engine.reader_tests import ReaderTest
 from attnlib.checks.engine.running import Outcome
-from attnlib.checks.engine.texts import say, section
+from attnlib.checks.engine.texts import say
 from tests.checks.answers import filed
 from tests.checks.answers.filed import RIGHT, WRONG
 

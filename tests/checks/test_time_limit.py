@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from attnlib.checks.engine import running
 from attnlib.checks import check_attention as check
+from attnlib.checks.engine import running
 from tests.checks.answers.c02_scaled_dot_product import einsum_attention as right
 
 

@@ -90,7 +90,7 @@ WRONG_LOOKUPS: WrongAnswers = {
     "divided_by_count": _weighing(lambda s: [math.exp(score) / len(s) for score in s]),
     "base_not_e": tuple(
         _weighing(lambda s, base=base: _softmax([score * math.log(base) for score in s]))
-        for base in (2.0, 10.0, 2.7)
+        for base in (2.0, 10.0)
     ),
     "scores_negated": _weighing(lambda s: _softmax([-score for score in s])),
     "hard_lookup": _best_value,
@@ -188,7 +188,6 @@ def _far_factor_cases() -> list[Arguments]:
             lambda *arguments: _factor(*arguments) + 1,
         ),
         "not_whole": _real_factor,
-        "rounded_down": lambda *arguments: math.floor(_real_factor(*arguments)),
         "share_ignored": (
             lambda query, keys, wanted, share: _factor(query, keys, wanted, 0.99),
             lambda query, keys, wanted, share: 5,

@@ -360,7 +360,7 @@ def catches_order(
         A result that shows itself.
 
     >>> check_catches_order(lambda attention, query, key, value: True).misconception
-    'nothing_shuffled'
+    'test_misses_bug'
     """
     before, _ = attention(query, key, value)
     after, _ = attention(query, key.flip(-2), value.flip(-2))

@@ -87,10 +87,7 @@ def wrong_causal_masks() -> WrongAnswers:
         ),
         "one_ahead": lambda q_len, k_len: torch.ones(q_len, k_len).tril(k_len - q_len + 1).bool(),
         "offset_reversed": lambda q_len, k_len: torch.ones(q_len, k_len).tril(q_len - k_len).bool(),
-        "offset_too_large": (
-            lambda q_len, k_len: torch.ones(q_len, k_len).tril(k_len - 1).bool(),
-            lambda q_len, k_len: torch.ones(q_len, k_len).tril(q_len).bool(),
-        ),
+        "offset_too_large": (lambda q_len, k_len: torch.ones(q_len, k_len).tril(q_len).bool(),),
         "additive_mask": (
             *_all_additive(masks.causal_mask),
             *_all_additive(lambda q_len, k_len: _causal(q_len, k_len, upper_left=True)),
@@ -137,7 +134,6 @@ WRONG_PADDING_MASKS: WrongAnswers = {
         torch.arange(k_len) == valid_lens[:, None, None] - 1
     ),
     "key_zero_lost": (
-        lambda valid_lens, k_len: torch.arange(1, k_len + 1) < valid_lens[:, None, None],
         lambda valid_lens, k_len: masks.padding_mask(valid_lens, k_len) & (torch.arange(k_len) > 0),
     ),
     "padding_in_front": lambda valid_lens, k_len: masks.padding_mask(valid_lens, k_len).flip(-1),
@@ -415,9 +411,9 @@ WRONG_SOFTMAX: WrongAnswers = {
     "mask_ignored": lambda s, m: s.softmax(dim=-1),
     "scores_ignored": (lambda s, m: m / m.sum(-1, keepdim=True).clamp(min=1), lambda s, m: m * 1.0),
     "scores_zeroed": lambda s, m: (s * m).softmax(dim=-1),
-    "mask_added": (lambda s, m: (s + m).softmax(dim=-1), lambda s, m: (s - ~m).softmax(dim=-1)),
+    "mask_added": (lambda s, m: (s + m).softmax(dim=-1),),
     "fill_too_small": tuple(
-        lambda s, m, fill=fill: _fill(s, m, fill) for fill in (-1.0, -2.0, -5.0, -10.0)
+        lambda s, m, fill=fill: _fill(s, m, fill) for fill in (-1.0, -2.0, -5.0)
     ),
     "queries_masked": tuple(
         lambda s, m, variant=variant: variant(s, m.mT) for variant in _filled()
@@ -426,7 +422,6 @@ WRONG_SOFTMAX: WrongAnswers = {
     "softmax_missing": WITHOUT_SOFTMAX,
     "division_missing": lambda s, m: s.exp() * m,
     "logarithm_left": lambda s, m: s.masked_fill(~m, -math.inf).log_softmax(dim=-1),
-    "fill_positive": lambda s, m: s.masked_fill(~m, math.inf).softmax(dim=-1),
     "softmax_twice": lambda s, m: _fill(_fill(s, m), m),
     ("mask_inverted", "mask_after_softmax"): lambda s, m: s.softmax(dim=-1) * ~m,
     ("softmax_over_queries", "mask_after_softmax"): lambda s, m: s.softmax(dim=-2) * m,
@@ -453,63 +448,34 @@ def _sum(kept: Tensor) -> Tensor:
 
 # Right on paper. In float32, forbidden scores that are larger by far leave nothing to divide.
 DIVIDED_AFTERWARDS: tuple[Callable[..., Tensor], ...] = (
-    lambda s, m: _divided(_kept_later(s, m)),
     lambda s, m: _divided(_kept_later(s, m)).nan_to_num(),
     *(
         lambda s, m, small=small: _kept_later(s, m) / (_sum(_kept_later(s, m)) + small)
-        for small in (10.0**-power for power in range(3, 31))
+        for small in (10.0**-power for power in (5, 6, 7, 8, 9, 10, 12, 15, 16, 20, 24, 30))
     ),
     *(
         lambda s, m, small=small: _kept_later(s, m) / _sum(_kept_later(s, m)).clamp(min=small)
-        for small in (10.0**-power for power in range(3, 31))
-    ),
-    *(
-        lambda s, m, small=small: (
-            _exponentials(s, m, largest=True)
-            / _sum(_exponentials(s, m, largest=True)).clamp(min=small)
-        )
-        for small in (1e-6, 1e-9, 1e-12, 1e-20, 1e-30)
-    ),
-    *(
-        lambda s, m, small=small: (
-            _exponentials(s, m, largest=True) / (_sum(_exponentials(s, m, largest=True)) + small)
-        )
-        for small in (0.0, 1e-6, 1e-8, 1e-9, 1e-12, 1e-20, 1e-30)
+        for small in (10.0**-power for power in (5, 6, 7, 8, 9, 10, 12, 15, 16, 20, 24, 30))
     ),
 )
 
 
-def _exponentials(scores: Tensor, mask: Tensor, *, largest: bool = False) -> Tensor:
-    """Exponentials of the allowed scores, divided by that of the largest score of all, or not."""
-    highest = scores.amax(dim=-1, keepdim=True) if largest else 0.0
-    return (scores - highest).exp() * mask
-
-
-def _without_largest(scores: Tensor, mask: Tensor, small: float, *, fill: bool) -> Tensor:
+def _without_largest(scores: Tensor, mask: Tensor, *, filled: bool, small: float = 0.0) -> Tensor:
     """Divided exponentials: `exp(s) * mask`, or the exponentials of filled scores."""
-    kept = _exponentials(scores, mask)
-    if fill:
-        kept = scores.masked_fill(~mask, -math.inf).exp()
-    return kept / (_sum(kept) + small if small else _sum(kept))
+    kept = scores.masked_fill(~mask, -math.inf).exp() if filled else scores.exp() * mask
+    return kept / (_sum(kept) + small)
 
 
-OVERFLOWING: tuple[Callable[..., Tensor], ...] = (
-    *(
-        variant
-        for small in (0.0, 1e-6, 1e-8, 1e-9, 1e-10, 1e-12, 1e-16, 1e-20, 1e-30)
-        for fill in (False, True)
-        for variant in (
-            lambda s, m, small=small, fill=fill: _without_largest(s, m, small, fill=fill),
-            lambda s, m, small=small, fill=fill: (
-                _without_largest(s, m, small, fill=fill).nan_to_num()
-            ),
-            lambda s, m, small=small, fill=fill: torch.where(
-                m.any(-1, keepdim=True), _without_largest(s, m, small, fill=fill), 0.0
-            ),
-        )
-    ),
-    lambda s, m: _exponentials(s, m) / _sum(_exponentials(s, m)).clamp(min=1e-12),
-    lambda s, m: (e := s.masked_fill(~m, -math.inf).exp()) / (_sum(e) + (_sum(e) == 0)),
+OVERFLOWING: tuple[Callable[..., Tensor], ...] = tuple(
+    variant
+    for filled in (False, True)
+    for variant in (
+        lambda s, m, filled=filled: _without_largest(s, m, filled=filled, small=1e-9),
+        lambda s, m, filled=filled: _without_largest(s, m, filled=filled).nan_to_num(),
+        lambda s, m, filled=filled: torch.where(
+            m.any(-1, keepdim=True), _without_largest(s, m, filled=filled), 0.0
+        ),
+    )
 )
 
 WRONG_EMPTY_ROWS: WrongAnswers = {
@@ -646,8 +612,14 @@ def wrong_masked_attention() -> WrongAnswers:
         _attention(lambda s, m: _fill(s, m, -3e38)),  # lower than all scores that are tried
     )
     wrong["fill_beaten"] = _finite(_divided_before_fill, cleaned=True)
-    wrong["divided_afterwards"] = tuple(map(_attention, DIVIDED_AFTERWARDS))
-    wrong["exponential_overflows"] = tuple(map(_attention, OVERFLOWING))
+    # Without a guard against an empty row these have two faults; the first is what they are.
+    unguarded = (lambda s, m: _divided(_kept_later(s, m)),)
+    wrong["divided_afterwards"] = tuple(map(_attention, (*DIVIDED_AFTERWARDS, *unguarded)))
+    overflowing = tuple(
+        lambda s, m, filled=filled: _without_largest(s, m, filled=filled)
+        for filled in (False, True)
+    )
+    wrong["exponential_overflows"] = tuple(map(_attention, (*OVERFLOWING, *overflowing)))
     wrong["returned_weights"] = lambda q, k, v, m: right_softmax(
         q @ k.mT / math.sqrt(q.shape[-1]), m
     )

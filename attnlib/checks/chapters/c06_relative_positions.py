@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from itertools import product
+from itertools import permutations, product
 from typing import Any
 
 import torch
@@ -263,13 +263,10 @@ SLOPES: dict[str, tuple[Callable[[int], Tensor], ...]] = {
         lambda n: torch.arange(n, 0.0, -1) / n,
         *(
             lambda n, first=first, last=last: torch.linspace(first(n), last(n), n)
-            for first, last in product(_ENDS, repeat=2)
+            for first, last in permutations(_ENDS, 2)
         ),
     ),
-    "exponent_eight_over_heads": (
-        lambda n: 2.0 ** (-8.0 / torch.arange(1.0, n + 1)),
-        lambda n: torch.full((n,), 2.0 ** (-8 / n)),
-    ),
+    "exponent_eight_over_heads": (lambda n: 2.0 ** (-8.0 / torch.arange(1.0, n + 1)),),
     "slopes_base_e": (lambda n: (-8 * torch.arange(1, n + 1) / n).exp(),),
 }
 

@@ -137,7 +137,9 @@ class Check:
             for case in make():
                 outcome = run(case)
                 if outcome.timed_out:
-                    return self.example("never_ends", {"seconds": f"{running.SECONDS:g}"}, case, outcome)
+                    return self.example(
+                        "never_ends", {"seconds": f"{running.SECONDS:g}"}, case, outcome
+                    )
                 tried.append(Trial(case, outcome))
             if blank := self._blank(answer, [each.outcome for each in tried]):
                 return blank

@@ -36,9 +36,7 @@ class Prediction(Check):
         if missed.id != "wrong_value":
             return self.failed(missed.id, missed.facts)
         # Rounded, two mistakes may come to nearly the same numbers: the nearest is meant.
-        known = [
-            (_farthest(wrong(), value), ids[0]) for ids, wrong in each_variant(self.wrong)
-        ]
+        known = [(_farthest(wrong(), value), ids[0]) for ids, wrong in each_variant(self.wrong)]
         distance, nearest = min(known)
         return self.failed(nearest if distance <= self.tolerance else self.unknown)
 

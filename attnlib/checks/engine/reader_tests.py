@@ -68,7 +68,7 @@ class ReaderTest(Check):
         if id_ != "test_reversed":
             calls = [_calls(run, each.case) for each in tried if each.missed]
             for sign, shows in (self.signs or {}).items():
-                if any(_safely(shows, each) for each in calls):
+                if any(each and _safely(shows, each) for each in calls):
                     id_, facts = sign, {}
                     break
         return self.failed(id_, facts, printed=printed)

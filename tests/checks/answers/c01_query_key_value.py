@@ -57,13 +57,13 @@ def largest_subtracted(q, k, v):
     return tuple(sum(a * b for a, b in zip(w, col, strict=True)) for col in zip(*v, strict=True))
 
 
-@right("soft_lookup")
+@wrong("soft_lookup", "uses_libraries")
 def with_torch(query, keys, values):
     query, keys, values = map(torch.tensor, (query, keys, values))
     return ((keys @ query).softmax(0) @ values).tolist()
 
 
-@right("soft_lookup")
+@wrong("soft_lookup", "uses_libraries")
 def returns_an_array(query, keys, values, scale=1.0):
     scores = np.array(keys) @ np.array(query) * scale
     weights = np.exp(scores) / np.exp(scores).sum()
@@ -135,6 +135,17 @@ def gradient_of_keys(attention):
     assert out.requires_grad
     (grad,) = torch.autograd.grad(out, k, allow_unused=True)
     assert grad is not None and grad.abs().sum() > 0
+
+
+@right("soft_lookup")
+def one_total(query, keys, values):
+    total, output = 0.0, [0.0 for _ in values[0]]
+    for key, value in zip(keys, values):
+        e = math.exp(sum(q * k for q, k in zip(query, key)))
+        total += e
+        for d, v in enumerate(value):
+            output[d] += e * v
+    return [o / total for o in output]
 
 
 # --- wrong ---
@@ -264,7 +275,7 @@ def rows_sum(attention):
     assert attention(q, k, v).shape == v.shape
 
 
-@wrong("catches_unused_keys", "test_misses_bug")
+@wrong("catches_unused_keys", "values_shifted")
 def constant_added(attention):
     q, k, v = torch.randn(3, 4, 2)
     torch.testing.assert_close(attention(q, k, v + 3), attention(q, k, v) + 3, atol=1e-3, rtol=1e-3)
@@ -282,6 +293,6 @@ def keys_must_not_matter(attention):
     assert torch.allclose(attention(q, k, v), attention(q, k + torch.randn(4, 2), v))
 
 
-@wrong("catches_unused_keys", "raises")
+@wrong("catches_unused_keys", "test_raises")
 def unknown_name(attention):
     assert attention(queries, keys, values).shape == (3, 2)

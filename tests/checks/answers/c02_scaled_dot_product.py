@@ -24,14 +24,14 @@ def einsum_attention(query, key, value):
     return torch.einsum("bqk,bkv->bqv", scores.softmax(dim=-1), value)
 
 
-@right("attention")
+@wrong("attention", "uses_products")
 def bmm_attention(query, key, value):
     d = query.size(2)
     weights = F.softmax(torch.bmm(query, key.transpose(1, 2)) / d**0.5, dim=2)
     return torch.bmm(weights, value)
 
 
-@right("attention")
+@wrong("attention", "exponential_overflows")
 def loop_attention(query, key, value):
     out = torch.zeros(query.shape[0], query.shape[1], value.shape[2])
     for b in range(query.shape[0]):
@@ -44,7 +44,7 @@ def loop_attention(query, key, value):
     return out
 
 
-@right("attention")
+@wrong("attention", "uses_products")
 def scaled_queries_in_place(query, key, value, *, scale=None):
     query = query.clone()
     query *= query.shape[-1] ** -0.5 if scale is None else scale
@@ -55,13 +55,13 @@ def scaled_queries_in_place(query, key, value, *, scale=None):
     return scores @ value
 
 
-@right("attention")
+@wrong("attention", "uses_products")
 def double_attention(*tensors):
     q, k, v = (t.double() for t in tensors)
     return ((q @ k.mT) / np.sqrt(q.shape[-1])).softmax(-1) @ v
 
 
-@right("attention")
+@wrong("attention", "exponential_overflows")
 def normalised_last(query, key, value, mask=None, dropout_p=0.0):
     scores = (key @ query.transpose(-2, -1) / query.shape[-1] ** 0.5).exp()  # keys, queries
     mixed = scores.transpose(-2, -1) @ value
@@ -88,7 +88,7 @@ class Module(torch.nn.Module):
         ).matmul(value)
 
 
-RIGHT["attention"].append(Module())
+WRONG["attention"] = [("uses_products", Module())]
 
 
 def torch_sdpa(query, key, value):
@@ -169,13 +169,15 @@ def pairs_of_rows(query, key, value):
     return (weights[..., None] * value[:, None]).sum(2)
 
 
-@right("attention")
+@wrong("attention", "uses_products")
 def one_at_a_time(query, key, value):
     whole = zip(query, key, value, strict=True)
     return torch.stack([torch.softmax(q @ k.T / q.shape[-1] ** 0.5, -1) @ v for q, k, v in whole])
 
 
-RIGHT["attention"].append(lambda q, k, v: (v.mT @ (k @ q.mT / q.shape[-1] ** 0.5).softmax(1)).mT)
+WRONG["attention"].append(
+    ("uses_products", lambda q, k, v: (v.mT @ (k @ q.mT / q.shape[-1] ** 0.5).softmax(1)).mT)
+)
 
 
 # --- wrong ---
@@ -185,7 +187,7 @@ WRONG["spread"] = [
     ("variance_not_spread", [4, 1]),
     ("scale_still_grows", [2, 2]),
     ("scale_overdone", (2, 1 / 2)),
-    (None, [16, 8]),
+    ("spreads_given", [16, 8]),
     ("wrong_type", {"without": 2, "with": 1}),
 ]
 
@@ -233,7 +235,7 @@ def others_only(query, key, value):
     return torch.nan_to_num(s.softmax(-1)) @ value
 
 
-@wrong("attention", "self_excluded")
+@wrong("attention", "wrong_shape")
 def others_only_square(query, key, value):
     s = query @ key.mT / math.sqrt(query.shape[-1])
     s = s - 1e9 * torch.eye(s.shape[-1])
@@ -298,12 +300,12 @@ def forgets_return(query, key, value):
     output.shape
 
 
-@wrong("attention", None)
+@wrong("attention", "sigmoid_instead")
 def sigmoid_instead(query, key, value):
     return (query @ key.mT / math.sqrt(query.shape[-1])).sigmoid() @ value
 
 
-@wrong("catches_wrong_root", "test_misses_bug")
+@wrong("catches_wrong_root", "never_more_keys")
 def row_sums(attention):
     q, k, v = torch.randn(3, 2, 3, 5)
     assert torch.allclose(attention(q, k, v)[1].sum(-1), torch.ones(2, 3))
@@ -331,7 +333,7 @@ def shapes_only(attention, query, key, value):
     )
 
 
-@wrong("catches_order", "test_rejects_right")
+@wrong("catches_order", "only_one_shuffled")
 def keys_only(attention, query, key, value):
     torch.testing.assert_close(
         attention(query, key.flip(1), value)[0], attention(query, key, value)[0]

@@ -79,13 +79,13 @@ def infinity_then_zeros(scores, mask):
     return scores.masked_fill(~mask, -math.inf).softmax(dim=-1).nan_to_num(0.0)
 
 
-@right("masked_softmax")
+@wrong("masked_softmax", "divided_afterwards")
 def exp_and_sum(scores, mask):
     e = torch.exp(scores - scores.max(dim=-1, keepdim=True).values) * mask
     return e / e.sum(dim=-1, keepdim=True).clamp(min=1e-12)
 
 
-@right("masked_softmax")
+@wrong("masked_softmax", "divided_afterwards")
 def renormalised(scores, mask):
     weights = F.softmax(scores, dim=-1) * mask
     total = weights.sum(-1, keepdim=True)
@@ -106,7 +106,7 @@ def finite_but_cleaned(scores, mask):
     return scores.masked_fill(mask.logical_not(), -1e9).softmax(-1) * mask
 
 
-@right("masked_softmax")
+@wrong("masked_softmax", "exponential_overflows")
 def own_copy(scores, mask):
     s = scores.clone()
     s[~mask] = float("-inf")
@@ -282,7 +282,7 @@ def triu_upper_left(q_len, k_len):
     return torch.ones(q_len, k_len).triu(1).bool()
 
 
-@wrong("causal_mask", "mask_inverted")
+@wrong("causal_mask", "triangle_mirrored")
 def row_0_sees_the_future(q_len, k_len):
     return torch.ones(q_len, k_len).triu(k_len - q_len).bool()
 
@@ -540,7 +540,7 @@ def one_total(scores, mask):
     return e / e.sum()
 
 
-@wrong("masked_softmax", "softmax_missing")
+@wrong("masked_softmax", "division_missing")
 def exponentials_only(scores, mask):
     return scores.masked_fill(~mask, -INF).exp()
 
@@ -654,7 +654,7 @@ def returns_table(layer, length, width):
     return torch.ones(length, length)
 
 
-@wrong("catches_uniform_rows", "test_misses_bug")
+@wrong("catches_uniform_rows", "never_filled_up")
 def rows_add_up_or_not(weights_of):
     w = weights_of(torch.randn(1, 3, 3), torch.tensor([3]))
     assert torch.allclose(w.sum(-1), torch.ones(1, 3))

@@ -195,7 +195,7 @@ WRONG["number_of_weights"] = [
     ("heads_share_weights", [49, 49, 49]),
     ("weights_per_token", [7, 21, 84]),
     ("parameters_counted", [576] * 3),
-    (None, [12, 4, 1]),
+    ("widths_given", [12, 4, 1]),
 ]
 
 
@@ -342,13 +342,13 @@ def mh_causal(x, w_q, w_k, w_v, w_o, num_heads):
     return attnlib.merge_heads(F.scaled_dot_product_attention(q, k, v, is_causal=True)) @ w_o
 
 
-@wrong("catches_embed_dim_scale", "test_misses_bug")
+@wrong("catches_embed_dim_scale", "one_number_of_heads")
 def right_shape(layer_class):
     out, w = layer_class(12, 3)(torch.randn(1, 7, 12), torch.ones(1, 7, 7, dtype=torch.bool))
     assert out.shape == (1, 7, 12) and w.shape == (1, 3, 7, 7)
 
 
-@wrong("catches_embed_dim_scale", "test_misses_bug")
+@wrong("catches_embed_dim_scale", "one_head_only")
 def single_head_only(layer_class):
     layer, x = layer_class(4, 1), torch.randn(1, 3, 4)
     with torch.no_grad():

@@ -51,7 +51,7 @@ def with_exp_and_log(length, d_model):
     return pe
 
 
-@right("sinusoidal_encoding")
+@wrong("sinusoidal_encoding", "uses_loops")
 def number_by_number(length, embed_dim):
     return torch.tensor(
         [
@@ -257,7 +257,7 @@ def one_step(n, embed_dim):
     return _rotation(1, embed_dim).T
 
 
-@wrong("shift_back", None)
+@wrong("shift_back", "no_rotation")
 def reciprocal(n, embed_dim):
     return _rotation(n, embed_dim).abs()
 

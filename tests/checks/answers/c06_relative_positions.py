@@ -65,7 +65,7 @@ def complex_pairs(x):
     return torch.view_as_real(z * torch.polar(torch.ones_like(angle), angle)).flatten(-2)
 
 
-@right("rotary")
+@wrong("rotary", "uses_sines")
 def even_and_odd(x):
     angle, out = _angles(x), torch.empty_like(x)
     a, b = x[..., ::2], x[..., 1::2]
@@ -74,14 +74,14 @@ def even_and_odd(x):
     return out
 
 
-@right("rotary")
+@wrong("rotary", "uses_sines")
 def gpt_j(x):
     cos, sin = (f(_angles(x)).repeat_interleave(2, -1) for f in (torch.cos, torch.sin))
     swapped = torch.stack((-x[..., 1::2], x[..., 0::2]), dim=-1).flatten(-2)
     return (x * cos) + (swapped * sin)
 
 
-@right("rotary")
+@wrong("rotary", "uses_sines")
 def by_matrices(x):
     x = x.double()
     rows = []
@@ -208,6 +208,26 @@ def row_by_row_attention(query, key, value):
     return torch.cat(rows, dim=1)
 
 
+@right("rotary")
+def powers_of_a_unit(x):
+    z = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+    return torch.view_as_real(z * torch.exp(1j * _angles(x))).flatten(-2)
+
+
+@right("rotary")
+def real_and_imaginary(x):
+    angle = _angles(x)
+    z = torch.complex(x[..., ::2], x[..., 1::2]) * torch.polar(torch.ones_like(angle), angle)
+    return torch.stack([z.real, z.imag], dim=-1).flatten(-2)
+
+
+@right("rotary")
+def turned_step_by_step(x):
+    z = torch.view_as_complex(x.double().reshape(*x.shape[:-1], -1, 2).contiguous())
+    step = torch.exp(1j * 10_000.0 ** (-torch.arange(0, x.shape[-1], 2).double() / x.shape[-1]))
+    return torch.view_as_real(z * step ** torch.arange(x.shape[-2])[:, None]).flatten(-2)
+
+
 # --- wrong ---
 
 
@@ -288,7 +308,7 @@ def rotary_in_place(x):
     return x
 
 
-@wrong("rotary", "input_mutated")
+@wrong("rotary", "overwritten_early")
 def overwrites_a_too_early(x):
     cos, sin = _cos_sin(x)
     a, b = x[..., 0::2], x[..., 1::2]
@@ -383,20 +403,20 @@ def two_at_a_time(num_heads, q_len, k_len):
     return gap.abs().repeat(num_heads, 1, 1).float()
 
 
-@wrong("catches_turned_values", "test_misses_bug")
+@wrong("catches_turned_values", "never_moved")
 def output_shape(attention):
     q, k, v = torch.randn(3, 1, 6, 16)
     assert attention(q, k, v, attnlib.RotaryPositionalEncoding(16)).shape == v.shape
 
 
-@wrong("catches_turned_values", "test_misses_bug")
+@wrong("catches_turned_values", "never_moved")
 def runs_twice(attention):
     q, k, v = torch.randn(3, 1, 6, 16)
     rotary = attnlib.RotaryPositionalEncoding(16)
     assert attention(q, k, v, rotary).equal(attention(q, k, v, rotary))
 
 
-@wrong("catches_turned_values", "test_rejects_right")
+@wrong("catches_turned_values", "not_turned_at_all")
 def same_without_positions(attention):
     q, k, v = torch.randn(3, 1, 6, 16)
     moved = attention(q, k, v, attnlib.RotaryPositionalEncoding(16))
