@@ -3,10 +3,12 @@
 import pytest
 
 from attnlib import words
-from attnlib.checks import session
+from attnlib.checks.engine import latest
 
 
 @pytest.fixture(autouse=True)
 def _new_session():
     words.use("en")
-    session.forget()
+    latest.forget()
+    yield
+    words.use("en")

@@ -1,90 +1,116 @@
-"""The exercises of the chapters: stubs that were not attempted, solutions that pass their check."""
+"""The exercises of all chapters: stubs that were not attempted, solutions that pass their check."""
 
 import ast
 import builtins
 import contextlib
 import io
+import linecache
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
 
-import attnlib
-from attnlib.checks.progress import ALL_CHECKS
+from attnlib import checks, words
+from attnlib.checks.engine.registry import all_checks
+from tools.editions import editions
+from tools.exercises import CALL, KINDS, heading, parts, solutions
 
-ROOT = Path(attnlib.__file__).parent.parent
-CHAPTERS = sorted(ROOT.glob("notebooks/*/0[1-6]_*.ipynb"))
-HEADING = re.compile(
-    r"^### Exercise (\d\.\d+) (★{1,2}) (predict|code|spot the bug|think)$", re.MULTILINE
-)
-CALL = re.compile(r"^checks\.check_(\w+)\((\w+)\)$", re.MULTILINE)
+# Chapters without an exercise section would be found by nobody: `test_every_check_is_used_once`.
+CHAPTERS = [(edition, path) for edition in editions() for path in edition.chapters]
 
 
-@pytest.fixture(params=CHAPTERS, ids=lambda path: path.stem)
-def cells(request):
-    """Return the cells of an Exercises section, and the ones that come before it."""
-    notebook = nbformat.read(request.param, as_version=4)
-    ids = [cell.id for cell in notebook.cells]
-    start, end = ids.index("exercises"), ids.index("recap")
-    return notebook.cells[:start], notebook.cells[start:end]
+class Chapter:
+    """A notebook, its edition, and its cells: those before the exercises, and the exercises."""
+
+    def __init__(self, edition, path):
+        self.edition, self.path = edition, path
+        self.notebook = nbformat.read(path, as_version=4)
+        self.before, self.exercises = parts(self.notebook)
+        self.text = "\n".join(cell.source for cell in self.exercises)
 
 
-def test_every_chapter_has_five_exercises_of_all_kinds(cells):
-    found = HEADING.findall("\n".join(cell.source for cell in cells[1]))
+@pytest.fixture(params=CHAPTERS, ids=lambda each: f"{each[0].language}-{each[1].stem}")
+def chapter(request):
+    words.use(request.param[0].language)
+    return Chapter(*request.param)
+
+
+def test_chapters_are_found():
+    assert {edition.language for edition, _ in CHAPTERS} == {each.language for each in editions()}
+    for edition in editions():
+        assert [path for each, path in CHAPTERS if each == edition] == edition.chapters
+        assert edition.chapters
+
+
+def test_every_chapter_has_five_exercises_of_all_kinds(chapter):
+    found = heading(chapter.edition).findall(chapter.text)
     assert len(found) >= 5
-    assert {kind for _, _, kind in found} == {"predict", "code", "spot the bug", "think"}
+    assert {kind for _, _, kind in found} == {
+        chapter.edition.phrases[f"kind_{kind}"] for kind in KINDS
+    }
     numbers = [number for number, _, _ in found]
-    chapter = numbers[0].split(".")[0]
-    assert numbers == [f"{chapter}.{count}" for count in range(1, len(found) + 1)]
-    assert "\n".join(c.source for c in cells[1]).count("### ") == len(found)
+    own = int(chapter.path.name[:2])
+    assert numbers == [f"{own}.{count}" for count in range(1, len(found) + 1)]
+    assert chapter.text.count("### ") == len(found)
 
 
-def test_each_exercise_is_followed_by_a_hint_and_then_its_solution(cells):
-    text = "\n".join(cell.source for cell in cells[1])
-    for exercise in HEADING.split(text)[1:][3::4]:
+def test_each_exercise_is_followed_by_a_hint_and_then_its_solution(chapter):
+    phrases = chapter.edition.phrases
+    exercises = heading(chapter.edition).split(chapter.text)[1:][3::4]
+    assert exercises
+    for exercise in exercises:
         folded = re.findall(
-            r"<details><summary>(\w+)</summary>\n\n.*?\n\n</details>", exercise, re.DOTALL
+            r"<details><summary>(.+?)</summary>\n\n.*?\n\n</details>", exercise, re.DOTALL
         )
-        assert folded == ["Hint", "Solution"], exercise[:200]
+        assert folded == [phrases["hint"], phrases["solution"]], exercise[:200]
         assert exercise.count("<details") == 2, "none of them is open"
         after = exercise.split("</details>")[2]
         assert "```" not in after, "a solution stands outside its fold"
 
 
-def test_stubs_were_not_attempted(cells):
+def test_stubs_were_not_attempted(chapter):
     shown = 0
-    for cell in cells[1]:
+    for cell in chapter.exercises:
         if cell.cell_type == "code" and "checks.check_" in cell.source:
             (output,) = cell.outputs
-            assert "not attempted yet" in output.data["text/plain"], cell.id
-            assert output.data["text/plain"] in re.sub(r"<[^>]+>", "", output.data["text/html"])
+            ((name, _),) = CALL.findall(cell.source)
+            expected = repr(getattr(checks, f"check_{name}")(None))
+            assert output.data["text/plain"] == expected, cell.id
+            assert expected in re.sub(r"<[^>]+>", "", output.data["text/html"])
             shown += 1
     assert shown >= 3
 
 
-def test_the_section_ends_with_progress(cells):
-    last = cells[1][-1]
+def test_the_section_ends_with_progress(chapter):
+    last = chapter.exercises[-1]
     assert last.source == "checks.progress()"
     (output,) = last.outputs
-    lines = output.data["text/plain"].splitlines()
-    assert lines[0].startswith("0 of ")
-    assert all(line.endswith("not attempted") for line in lines[1:])
-
-
-def test_each_check_belongs_to_its_exercise(cells):
-    exercises = {check.name: check.exercise for check in ALL_CHECKS}
-    for cell in cells[1]:
+    for cell in chapter.exercises:
         for name, _ in CALL.findall(cell.source):
-            assert cell.id.startswith("exercise-" + exercises[name].replace(".", "-")), cell.id
+            getattr(checks, f"check_{name}")(None)
+    assert output.data["text/plain"] == repr(checks.progress())
+    assert set(checks.progress().done.values()) == {None}
 
 
-def test_every_check_is_used_once():
+def test_each_check_belongs_to_its_exercise(chapter):
+    exercises = {check.name: check for check in all_checks()}
+    used = 0
+    for cell in chapter.exercises:
+        for name, _ in CALL.findall(cell.source):
+            check = exercises[name]
+            assert cell.id.startswith("exercise-" + check.exercise.replace(".", "-")), cell.id
+            assert check.notebook == chapter.path.stem
+            used += 1
+    assert used >= 3
+
+
+@pytest.mark.parametrize("edition", editions(), ids=lambda each: each.language)
+def test_every_check_is_used_once(edition):
     used = []
-    for path in CHAPTERS:
+    for path in edition.chapters:
         for cell in nbformat.read(path, as_version=4).cells:
             used += [name for name, _ in CALL.findall(cell.source)]
-    assert sorted(used) == sorted(check.name for check in ALL_CHECKS)
+    assert sorted(used) == sorted(check.name for check in all_checks())
 
 
 def stored(node):
@@ -138,29 +164,27 @@ def needed(source, before):
     return [before[order] for order in sorted(chosen)]
 
 
-def run(source, names):
+def run(source, names, place):
+    """Run code as a cell does: its text stays to be read, for checks that look at it."""
+    linecache.cache[place] = (len(source), None, source.splitlines(keepends=True), place)
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(source, "<chapter>", "exec"), names)
+        exec(compile(source, place, "exec"), names)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # matplotlib given tensors
-def test_solutions_pass_their_checks(cells, as_users_call):
+def test_solutions_pass_their_checks(chapter, as_users_call):
     """Each solution is taken out of the page and run after the cells that it relies on."""
     before = [
-        cell.source for cell in cells[0] if cell.cell_type == "code" and cell.id != "bootstrap"
+        cell.source
+        for cell in chapter.before
+        if cell.cell_type == "code" and cell.id != "bootstrap"
     ]
-    names, passed = {"__name__": "chapter"}, 0
-    for order, cell in enumerate(cells[1]):
-        for name, argument in CALL.findall(cell.source):
-            check = next(each for each in ALL_CHECKS if each.name == name)
-            if not check.names:
-                continue  # a prediction: its solution is prose
-            solution = next(c for c in cells[1][order:] if c.id.endswith("-solution")).source
-            folded = solution.split("<summary>Solution</summary>")[1]
-            blocks = re.findall(r"```python\n(.*?)```", folded, re.DOTALL)
-            for source in [*needed("\n".join(blocks), before), *blocks]:
-                run(source, names)
-            result = check(names[argument])
-            assert result.passed is True, (cell.id, result)
-            passed += 1
-    assert passed >= 3
+    names, passed = {"__name__": "chapter"}, []
+    for solution in solutions(chapter.notebook, chapter.edition):
+        for source in [*needed("\n".join(solution.blocks), before), *solution.blocks]:
+            run(source, names, f"<{chapter.path.stem} {len(linecache.cache)}>")
+        result = getattr(checks, f"check_{solution.check}")(names[solution.argument])
+        assert result.passed is True, (solution.cell, result)
+        passed.append(solution.check)
+    functions = [c.name for c in all_checks() if c.names and c.notebook == chapter.path.stem]
+    assert sorted(passed) == sorted(functions)

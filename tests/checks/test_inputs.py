@@ -2,7 +2,7 @@
 
 import torch
 
-from attnlib.checks.inputs import Draw, grid, simplest
+from attnlib.checks.engine.inputs import Draw, grid, simplest
 
 
 def test_grid_begins_with_the_smallest():

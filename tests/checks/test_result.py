@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import torch
 
 from attnlib import checks, words
-from attnlib.checks.result import show
+from attnlib.checks.engine.result import show
 
 
 class Tags(HTMLParser):

@@ -7,14 +7,14 @@ import time
 
 import pytest
 
-from attnlib.checks import calling
 from attnlib.checks import check_attention as check
-from tests.checks.answers.right.scaled_dot_product import bmm_attention as right
+from attnlib.checks.engine import running
+from tests.checks.answers.c02_scaled_dot_product import einsum_attention as right
 
 
 @pytest.fixture
 def short(monkeypatch):
-    monkeypatch.setattr(calling, "SECONDS", 0.5)
+    monkeypatch.setattr(running, "SECONDS", 0.5)
 
 
 def spins(query, key, value):
@@ -56,7 +56,7 @@ def fast_at_first(query, key, value):
 @pytest.mark.parametrize("answer", [spins, spins_and_catches, sleeps, fast_at_first])
 def test_an_answer_may_never_end(monkeypatch, ends, answer):
     with monkeypatch.context() as patient:
-        patient.setattr(calling, "SECONDS", 1.0)
+        patient.setattr(running, "SECONDS", 1.0)
         started = time.monotonic()
         result = check(answer)
     assert (result.passed, result.misconception) == (False, "never_ends")
@@ -67,8 +67,8 @@ def test_an_answer_may_never_end(monkeypatch, ends, answer):
 TRACED = """
 import sys, time
 from attnlib import checks
-from attnlib.checks import calling
-calling.SECONDS = 0.5
+from attnlib.checks.engine import running
+running.SECONDS = 0.5
 sys.settrace(lambda frame, event, argument: None)
 print(checks.check_attention(lambda query, key, value: time.sleep(60)).misconception)
 """
@@ -100,13 +100,13 @@ def test_an_interrupt_of_the_reader_goes_through(monkeypatch):
         def put(self, item):
             pass
 
-    original = calling.Caller.__init__
+    original = running.Runner.__init__
 
     def with_interrupt(self, *arguments):
         original(self, *arguments)
         self._outcomes = Interrupted()
 
-    monkeypatch.setattr(calling.Caller, "__init__", with_interrupt)
+    monkeypatch.setattr(running.Runner, "__init__", with_interrupt)
     with pytest.raises(KeyboardInterrupt):
         check(sleeps_a_little)
 

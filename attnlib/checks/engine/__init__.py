@@ -1,0 +1,1 @@
+"""How an answer is run, compared, recognised, shown and remembered; what all chapters share."""

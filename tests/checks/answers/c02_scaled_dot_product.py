@@ -1,0 +1,403 @@
+"""Chapter 2: scaled dot-product attention. Right answers and wrong ones, as readers write them."""
+
+import functools
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import attnlib
+from tests.checks.answers.filed import RIGHT, WRONG, right, wrong
+
+INF = float("inf")
+
+# --- right ---
+
+
+RIGHT["spread"] = [[2, 1], (2.0, 1.0), torch.tensor([2, 1]), [math.sqrt(256) / math.sqrt(64), 1]]
+
+
+@right("attention")
+def einsum_attention(query, key, value):
+    scores = torch.einsum("bqd,bkd->bqk", query, key) / math.sqrt(query.shape[-1])
+    return torch.einsum("bqk,bkv->bqv", scores.softmax(dim=-1), value)
+
+
+@wrong("attention", "uses_products")
+def bmm_attention(query, key, value):
+    d = query.size(2)
+    weights = F.softmax(torch.bmm(query, key.transpose(1, 2)) / d**0.5, dim=2)
+    return torch.bmm(weights, value)
+
+
+@wrong("attention", "exponential_overflows")
+def loop_attention(query, key, value):
+    out = torch.zeros(query.shape[0], query.shape[1], value.shape[2])
+    for b in range(query.shape[0]):
+        for i in range(query.shape[1]):
+            s = torch.stack([(query[b, i] * key[b, j]).sum() for j in range(key.shape[1])])
+            w = torch.exp(s / math.sqrt(query.shape[2]))
+            w /= w.sum()
+            for j in range(key.shape[1]):
+                out[b, i] += w[j] * value[b, j]
+    return out
+
+
+@wrong("attention", "uses_products")
+def scaled_queries_in_place(query, key, value, *, scale=None):
+    query = query.clone()
+    query *= query.shape[-1] ** -0.5 if scale is None else scale
+    scores = query @ key.mT
+    scores -= scores.amax(dim=-1, keepdim=True)
+    scores.exp_()
+    scores /= scores.sum(dim=-1, keepdim=True)
+    return scores @ value
+
+
+@wrong("attention", "uses_products")
+def double_attention(*tensors):
+    q, k, v = (t.double() for t in tensors)
+    return ((q @ k.mT) / np.sqrt(q.shape[-1])).softmax(-1) @ v
+
+
+@wrong("attention", "exponential_overflows")
+def normalised_last(query, key, value, mask=None, dropout_p=0.0):
+    scores = (key @ query.transpose(-2, -1) / query.shape[-1] ** 0.5).exp()  # keys, queries
+    mixed = scores.transpose(-2, -1) @ value
+    return mixed / scores.sum(dim=-2).unsqueeze(-1)
+
+
+@right("attention")
+def by_the_library(query, key, value):
+    return F.scaled_dot_product_attention(query, key, value)
+
+
+@right("attention")
+def by_attnlib(query, key, value):
+    return attnlib.scaled_dot_product_attention(query, key, value)[0]
+
+
+class Module(torch.nn.Module):
+    def forward(self, query, key, value):
+        print(query.shape)
+        return F.dropout(
+            torch.softmax(query.matmul(key.swapaxes(-1, -2)).div(math.sqrt(query.size(-1))), -1),
+            p=0.5,
+            training=False,
+        ).matmul(value)
+
+
+WRONG["attention"] = [("uses_products", Module())]
+
+
+def torch_sdpa(query, key, value):
+    return F.scaled_dot_product_attention(query, key, value), None
+
+
+@right("catches_wrong_root")
+def keys_twice(attention):
+    q, k, v = torch.randn(3, 2, 3, 5)
+    once, _ = attention(q, k, v)
+    twice, _ = attention(q, torch.cat([k, k], dim=-2), torch.cat([v, v], dim=-2))
+    assert torch.allclose(once, twice, atol=1e-5)
+
+
+@right("catches_wrong_root")
+def many_equal_keys(attention):
+    q, k, v = torch.tensor([[[2.0, 0.0]]]), torch.tensor([[[1.0, 0.0], [0.0, 0.0]]]), torch.eye(2)
+    few = attention(q, k, v[None])[0]
+    many = attention(q, k.repeat(1, 50, 1), v.repeat(1, 50, 1))[0]
+    torch.testing.assert_close(few, many)
+
+
+@right("catches_wrong_root")
+def by_numbers(attention):
+    _, w = attention(
+        torch.ones(1, 1, 4), torch.tensor([[[1.0] * 4, [0.0] * 4, [0.0] * 4]]), torch.ones(1, 3, 1)
+    )
+    return abs(w[0, 0, 0] / w[0, 0, 1] - math.e**2) < 1e-3
+
+
+@right("catches_wrong_root")
+def three_times(attention):
+    torch.manual_seed(3)
+    q, k, v = (torch.randn(4, 8) for _ in range(3))
+    a = attention(q, k, v)[0]
+    b = attention(q, k.repeat_interleave(3, dim=0), v.repeat_interleave(3, dim=0))[0]
+    if (a - b).abs().max() > 1e-4:
+        raise AssertionError("more keys, other output")
+
+
+@right("catches_order")
+def flipped(attention, query, key, value):
+    order = torch.arange(key.shape[-2]).flip(0)
+    before, _ = attention(query, key, value)
+    after, _ = attention(query, key[..., order, :], value[..., order, :])
+    torch.testing.assert_close(after, before)
+
+
+@right("catches_order")
+def rolled(attention, q, k, v):
+    return torch.allclose(
+        attention(q, k, v)[0], attention(q, k.roll(1, -2), v.roll(1, -2))[0], atol=1e-6
+    )
+
+
+@right("catches_order")
+def at_random(attention, query, key, value):
+    for _ in range(5):
+        order = torch.randperm(key.shape[1])
+        out = attention(query, key[:, order], value[:, order])[0]
+        assert (out - attention(query, key, value)[0]).abs().max() < 1e-5
+
+
+@right("catches_order")
+def two_swapped(attention, query, key, value):
+    order = list(range(key.shape[-2]))
+    order[0], order[-1] = order[-1], order[0]
+    np.testing.assert_allclose(
+        attention(query, key[:, order], value[:, order])[0],
+        attention(query, key, value)[0],
+        rtol=1e-4,
+    )
+
+
+@right("attention")
+def pairs_of_rows(query, key, value):
+    weights = (query[:, :, None] * key[:, None]).sum(-1).div(query.shape[-1] ** 0.5).softmax(-1)
+    return (weights[..., None] * value[:, None]).sum(2)
+
+
+@wrong("attention", "uses_products")
+def one_at_a_time(query, key, value):
+    whole = zip(query, key, value, strict=True)
+    return torch.stack([torch.softmax(q @ k.T / q.shape[-1] ** 0.5, -1) @ v for q, k, v in whole])
+
+
+WRONG["attention"].append(
+    ("uses_products", lambda q, k, v: (v.mT @ (k @ q.mT / q.shape[-1] ** 0.5).softmax(1)).mT)
+)
+
+
+# --- wrong ---
+
+
+WRONG["spread"] = [
+    ("variance_not_spread", [4, 1]),
+    ("scale_still_grows", [2, 2]),
+    ("scale_overdone", (2, 1 / 2)),
+    ("spreads_given", [16, 8]),
+    ("wrong_type", {"without": 2, "with": 1}),
+]
+
+
+@wrong("attention", "scale_missing")
+def unscaled(query, key, value):
+    return torch.bmm(F.softmax(torch.bmm(query, key.transpose(1, 2)), dim=2), value)
+
+
+@wrong("attention", "scale_by_width")
+def divided_by_d(query, key, value):
+    return torch.einsum(
+        "bqk,bkv->bqv",
+        (torch.einsum("bqd,bkd->bqk", query, key) / query.shape[-1]).softmax(-1),
+        value,
+    )
+
+
+@wrong("attention", "scale_multiplied")
+def times_root(query, key, value):
+    return (query @ key.mT * math.sqrt(key.shape[-1])).softmax(-1) @ value
+
+
+@wrong("attention", "scale_by_length")
+def root_of_keys(query, key, value):
+    return (query @ key.mT / math.sqrt(key.size(1))).softmax(-1) @ value
+
+
+@wrong("attention", "softmax_over_queries")
+def dim_1(query, key, value):
+    e = torch.exp(query @ key.mT / query.shape[-1] ** 0.5)
+    return e / e.sum(dim=1, keepdim=True) @ value
+
+
+@wrong("attention", "softmax_over_batch")
+def dim_0(query, key, value):
+    return F.softmax(query @ key.mT / query.shape[-1] ** 0.5, dim=0) @ value
+
+
+@wrong("attention", "self_excluded")
+def others_only(query, key, value):
+    s = query @ key.mT / math.sqrt(query.shape[-1])
+    n = s.shape[-1]
+    s = s.masked_fill(torch.eye(s.shape[-2], n).bool(), -INF)
+    return torch.nan_to_num(s.softmax(-1)) @ value
+
+
+@wrong("attention", "wrong_shape")
+def others_only_square(query, key, value):
+    s = query @ key.mT / math.sqrt(query.shape[-1])
+    s = s - 1e9 * torch.eye(s.shape[-1])
+    return s.softmax(-1) @ value
+
+
+@wrong("attention", "weights_before_scale")
+def scaled_weights(query, key, value):
+    return (query @ key.mT).softmax(-1) / query.shape[-1] ** 0.5 @ value
+
+
+@wrong("attention", "keys_unused")
+def query_times_value(query, key, value):
+    return (query @ value.mT / math.sqrt(query.shape[-1])).softmax(-1) @ value
+
+
+@wrong("attention", "dropout_active")
+def still_dropping(query, key, value):
+    return F.dropout((query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1), 0.1) @ value
+
+
+@wrong("attention", "dropout_active")
+def sdpa_drops_out(query, key, value):
+    return F.scaled_dot_product_attention(query, key, value, dropout_p=0.2)
+
+
+@wrong("attention", "input_mutated")
+def scales_in_place(query, key, value):
+    query /= math.sqrt(query.shape[-1])
+    return (query @ key.mT).softmax(-1) @ value
+
+
+@wrong("attention", "returned_pair")
+def output_and_weights(query, key, value):
+    w = (query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1)
+    return w @ value, w
+
+
+@wrong("attention", "returned_weights")
+def weights_only(query, key, value):
+    return (query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1)
+
+
+@wrong("attention", "scale_missing")
+def two_mistakes(query, key, value):
+    return (query @ key.mT).softmax(1) @ value
+
+
+@wrong("attention", "key_not_transposed")
+def wrong_product(query, key, value):
+    return (query @ key / math.sqrt(query.shape[-1])).softmax(-1) @ value
+
+
+@wrong("attention", "wrong_type")
+def as_lists(query, key, value):
+    return ((query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1) @ value).tolist()
+
+
+@wrong("attention", "no_return")
+def forgets_return(query, key, value):
+    output = (query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1) @ value
+    output.shape
+
+
+@wrong("attention", "sigmoid_instead")
+def sigmoid_instead(query, key, value):
+    return (query @ key.mT / math.sqrt(query.shape[-1])).sigmoid() @ value
+
+
+@wrong("catches_wrong_root", "never_more_keys")
+def row_sums(attention):
+    q, k, v = torch.randn(3, 2, 3, 5)
+    assert torch.allclose(attention(q, k, v)[1].sum(-1), torch.ones(2, 3))
+
+
+@wrong("catches_wrong_root", "test_rejects_right")
+def exact_equality(attention):
+    q, k, v = torch.randn(3, 2, 3, 5)
+    twice = attention(q, torch.cat([k, k], 1), torch.cat([v, v], 1))[0]
+    assert torch.equal(attention(q, k, v)[1], twice)
+
+
+@wrong("catches_wrong_root", "test_reversed")
+def must_differ(attention):
+    q, k, v = torch.randn(3, 2, 3, 5)
+    twice = attention(q, torch.cat([k, k], 1), torch.cat([v, v], 1))[0]
+    return not torch.allclose(attention(q, k, v)[0], twice, atol=1e-4)
+
+
+@wrong("catches_order", "test_misses_bug")
+def shapes_only(attention, query, key, value):
+    assert (
+        attention(query, key.flip(1), value.flip(1))[0].shape
+        == attention(query, key, value)[0].shape
+    )
+
+
+@wrong("catches_order", "only_one_shuffled")
+def keys_only(attention, query, key, value):
+    torch.testing.assert_close(
+        attention(query, key.flip(1), value)[0], attention(query, key, value)[0]
+    )
+
+
+@wrong("attention", "self_excluded")
+def diagonal_filled(query, key, value):
+    s = query @ key.mT / math.sqrt(query.shape[-1])
+    s.diagonal(dim1=1, dim2=2).fill_(-INF)
+    return s.softmax(-1) @ value
+
+
+@wrong("attention", "self_excluded")
+def diagonal_taken_out(query, key, value):
+    e = (query @ key.mT / math.sqrt(query.shape[-1])).exp()
+    e = e * (1 - torch.eye(e.shape[1], e.shape[2]))
+    return e / e.sum(-1, keepdim=True) @ value
+
+
+@wrong("attention", "scale_by_value_width")
+def root_of_value_width(query, key, value):
+    return F.scaled_dot_product_attention(query, key, value, scale=value.size(-1) ** -0.5)
+
+
+@wrong("attention", "scale_by_queries")
+def root_of_queries(query, key, value):
+    return (query @ key.mT / math.sqrt(query.size(1))).softmax(-1) @ value
+
+
+@wrong("attention", "key_reshaped")
+def viewed_keys(query, key, value):
+    scores = torch.bmm(query, key.view(key.size(0), key.size(2), -1))
+    return (scores / math.sqrt(query.shape[-1])).softmax(-1) @ value
+
+
+@wrong("attention", "mask_not_asked")
+def causal_sdpa(query, key, value):
+    return F.scaled_dot_product_attention(query, key, value, is_causal=True)
+
+
+@wrong("attention", "mask_not_asked")
+def causal_attnlib(query, key, value):
+    return attnlib.scaled_dot_product_attention(query, key, value, is_causal=True)[0]
+
+
+@wrong("attention", "softmax_over_batch")
+def without_dim(query, key, value):
+    return F.softmax(query @ key.mT / math.sqrt(query.shape[-1])) @ value
+
+
+@wrong("attention", "softmax_over_everything")
+def total_of_the_batch(query, key, value):
+    e = (query @ key.mT / math.sqrt(query.shape[-1])).exp()
+    return e / e.sum() @ value
+
+
+class InTraining(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.dropout = torch.nn.Dropout(0.1)
+
+    def forward(self, query, key, value):
+        return self.dropout((query @ key.mT / query.shape[-1] ** 0.5).softmax(-1)) @ value
+
+
+WRONG["attention"].append(("dropout_active", InTraining()))

@@ -1,0 +1,329 @@
+"""Chapter 5: sinusoids. Right answers and wrong ones, as readers write them."""
+
+import functools
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import attnlib
+from tests.checks.answers.filed import RIGHT, WRONG, right, wrong
+
+INF = float("inf")
+
+# --- right ---
+
+
+RIGHT["first_places"] = [
+    [0, 1, 0, 1, 0.01, 1],
+    [0, 1, 0, 1, 0.01, 0.99995],
+    (0.0, 1.0, 0.0, 1.0, math.sin(0.01), math.cos(0.01)),
+    np.array([0, 1, 0, 1, 0.01, 1.0]),
+]
+
+
+@right("sinusoidal_encoding")
+def stacked_pairs(length, embed_dim):
+    speed = 10_000.0 ** (-torch.arange(0, embed_dim, 2) / embed_dim)
+    angle = torch.arange(length)[:, None] * speed
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)
+
+
+@right("sinusoidal_encoding")
+def every_other_column(length, embed_dim, base=10000):
+    P = torch.zeros(length, embed_dim)
+    X = torch.arange(length, dtype=torch.float32).reshape(-1, 1) / torch.pow(
+        base, torch.arange(0, embed_dim, 2, dtype=torch.float32) / embed_dim
+    )
+    P[:, 0::2] = torch.sin(X)
+    P[:, 1::2] = torch.cos(X)
+    return P
+
+
+@right("sinusoidal_encoding")
+def with_exp_and_log(length, d_model):
+    pe = torch.zeros(length, d_model, dtype=torch.float64)
+    position = torch.arange(0, length).unsqueeze(1)
+    div_term = torch.exp(torch.arange(0, d_model, 2) * -(math.log(10000.0) / d_model))
+    pe[:, 0::2] = torch.sin(position * div_term)
+    pe[:, 1::2] = torch.cos(position * div_term)
+    return pe
+
+
+@wrong("sinusoidal_encoding", "uses_loops")
+def number_by_number(length, embed_dim):
+    return torch.tensor(
+        [
+            [
+                (math.cos if j % 2 else math.sin)(p / 10000 ** ((j - j % 2) / embed_dim))
+                for j in range(embed_dim)
+            ]
+            for p in range(length)
+        ]
+    )
+
+
+@right("sinusoidal_encoding")
+def as_phases(length, embed_dim):
+    j = torch.arange(embed_dim)
+    angle = torch.arange(length).view(-1, 1) / 10_000 ** (2 * (j // 2) / embed_dim)
+    return torch.sin(angle + (j % 2) * math.pi / 2)
+
+
+@right("shift_back")
+def transposed(n, embed_dim):
+    blocks = []
+    for i in range(embed_dim // 2):
+        a = n / 10_000 ** (2 * i / embed_dim)
+        blocks.append(torch.tensor([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]]))
+    return torch.block_diag(*blocks).T
+
+
+@right("shift_back")
+def inverted(n, embed_dim):
+    return torch.linalg.inv(transposed(n, embed_dim).T)
+
+
+@right("shift_back")
+def negative_steps(n, embed_dim):
+    return transposed(-n, embed_dim).mT.double()
+
+
+@right("shift_back")
+def entry_by_entry(n, embed_dim):
+    R = torch.zeros(embed_dim, embed_dim)
+    for i in range(0, embed_dim, 2):
+        a = torch.tensor(n * 10000.0 ** (-i / embed_dim))
+        R[i, i] = R[i + 1, i + 1] = a.cos()
+        R[i, i + 1] = a.sin()
+        R[i + 1, i] = -a.sin()
+    return R
+
+
+@right("catches_fast_hands")
+def nearly_straight(encoding):
+    assert encoding(60, 32)[:, -2][59] < 0.05
+
+
+@right("catches_fast_hands")
+def second_hand(encoding):
+    return abs(encoding(2, 4)[1, 2] - 0.01) < 1e-3
+
+
+@right("catches_fast_hands")
+def slowest_wavelength(encoding):
+    "After a hundred steps the slowest hand of width 64 has hardly moved."
+    cosine = encoding(101, 64)[100, -1]
+    assert cosine > 0.999, cosine
+
+
+@right("catches_fast_hands")
+def against_attnlib(encoding):
+    torch.testing.assert_close(encoding(9, 8), attnlib.sinusoidal_encoding(9, 8))
+
+
+@right("half_distance")
+def first_below(embed_dim):
+    P = attnlib.sinusoidal_encoding(2000, embed_dim)
+    products = P @ P[0]
+    return (products < products[0] / 2).nonzero()[0].item()
+
+
+@right("half_distance")
+def walking(embed_dim):
+    P, n = attnlib.sinusoidal_encoding(300, embed_dim), 0
+    while P[n].dot(P[0]) >= embed_dim / 4:
+        n += 1
+    return n
+
+
+@right("half_distance")
+def by_argmax(embed_dim):
+    P = attnlib.sinusoidal_encoding(200, embed_dim).numpy()
+    return np.argmax(P @ P[0] < 0.5 * (P[0] @ P[0]))
+
+
+@right("half_distance")
+def sum_of_cosines(embed_dim):
+    i = torch.arange(embed_dim // 2)
+    n = torch.arange(500)[:, None]
+    total = (n / 10_000 ** (2 * i / embed_dim)).cos().sum(1)
+    return next(k for k, t in enumerate(total.tolist()) if t < total[0] / 2)
+
+
+# --- wrong ---
+
+
+WRONG["first_places"] = [
+    ("halves_concatenated", [0, 0, 1, 1, 0.01, 1]),
+    ("all_zero_at_place_0", [0, 0, 0, 0, 0.01, 1]),
+    ("exponent_halved", [0, 1, 0, 1, 0.1, 0.995]),
+    ("same_speed", [0, 1, 0, 1, 0.84, 0.54]),
+    (None, [0, 1, 0, 1, 0.5, 0.5]),
+]
+
+
+def _table(length, exponents, layout, first=0, base=10_000.0):
+    angle = (torch.arange(length) + first)[:, None] / base**exponents
+    sin, cos = angle.sin(), angle.cos()
+    return torch.cat([sin, cos], 1) if layout == "cat" else torch.stack([sin, cos], -1).flatten(1)
+
+
+@wrong("sinusoidal_encoding", "exponent_halved")
+def i_over_d(length, embed_dim):
+    return _table(length, torch.arange(embed_dim // 2) / embed_dim, "stack")
+
+
+@wrong("sinusoidal_encoding", "exponent_doubled")
+def twice_two(length, embed_dim):
+    return _table(length, 2 * torch.arange(0, embed_dim, 2) / embed_dim, "stack")
+
+
+@wrong("sinusoidal_encoding", "halves_concatenated")
+def cat_halves(length, embed_dim):
+    return _table(length, torch.arange(0, embed_dim, 2) / embed_dim, "cat")
+
+
+@wrong("sinusoidal_encoding", "exponent_halved")
+def two_at_once(length, embed_dim):
+    return _table(length, torch.arange(embed_dim // 2) / embed_dim, "cat")
+
+
+@wrong("sinusoidal_encoding", "position_from_one")
+def one_based(length, embed_dim):
+    return _table(length, torch.arange(0, embed_dim, 2) / embed_dim, "stack", first=1)
+
+
+@wrong("sinusoidal_encoding", "exponent_to_the_last")
+def tensor2tensor(length, embed_dim):
+    half = embed_dim // 2
+    return _table(length, torch.arange(half) / max(half - 1, 1), "stack")
+
+
+@wrong("sinusoidal_encoding", "exponent_per_column")
+def by_columns(length, embed_dim):
+    P = torch.zeros(length, embed_dim)
+    for j in range(embed_dim):
+        f = math.cos if j % 2 else math.sin
+        for p in range(length):
+            P[p, j] = f(p / 10000 ** (j / embed_dim))
+    return P
+
+
+@wrong("sinusoidal_encoding", "other_base")
+def base_1000(length, embed_dim):
+    return _table(length, torch.arange(0, embed_dim, 2) / embed_dim, "stack", base=1000.0)
+
+
+@wrong("sinusoidal_encoding", "cosine_first")
+def cos_even(length, embed_dim):
+    return attnlib.sinusoidal_encoding(length, embed_dim).unflatten(1, (-1, 2)).flip(2).flatten(1)
+
+
+@wrong("sinusoidal_encoding", "axes_swapped")
+def columns_are_positions(length, embed_dim):
+    return attnlib.sinusoidal_encoding(length, embed_dim).T
+
+
+@wrong("sinusoidal_encoding", "wrong_shape")
+def leading_one(length, embed_dim):
+    return attnlib.sinusoidal_encoding(length, embed_dim)[None]
+
+
+@wrong("sinusoidal_encoding", None)
+def random_table(length, embed_dim):
+    return torch.zeros(length, embed_dim)
+
+
+def _rotation(n, embed_dim):
+    angle = n * 10_000.0 ** (-torch.arange(0, embed_dim, 2) / embed_dim)
+    blocks = [torch.tensor([[a.cos(), -a.sin()], [a.sin(), a.cos()]]) for a in angle]
+    return torch.block_diag(*blocks)
+
+
+@wrong("shift_back", "shifts_forward")
+def forward_again(n, embed_dim):
+    return _rotation(n, embed_dim)
+
+
+@wrong("shift_back", "negated")
+def minus_rotation(n, embed_dim):
+    return -_rotation(n, embed_dim)
+
+
+@wrong("shift_back", "only_one_step")
+def one_step(n, embed_dim):
+    return _rotation(1, embed_dim).T
+
+
+@wrong("shift_back", "no_rotation")
+def reciprocal(n, embed_dim):
+    return _rotation(n, embed_dim).abs()
+
+
+@wrong("catches_fast_hands", "test_misses_bug")
+def diagonals_even(encoding):
+    products = encoding(60, 32) @ encoding(60, 32).T
+    assert max(products.diagonal(n).std().item() for n in range(50)) < 1e-3
+
+
+@wrong("catches_fast_hands", "test_misses_bug")
+def first_row(encoding):
+    assert encoding(3, 4)[0].tolist() == [0, 1, 0, 1]
+
+
+@wrong("half_distance", "off_by_one")
+def last_above(embed_dim):
+    P = attnlib.sinusoidal_encoding(2000, embed_dim)
+    n = 0
+    while P[n + 1] @ P[0] >= embed_dim / 4:
+        n += 1
+    return n
+
+
+@wrong("half_distance", "root_of_length")
+def half_the_norm(embed_dim):
+    P = attnlib.sinusoidal_encoding(2000, embed_dim)
+    below = P @ P[0] < P[0].norm() / 2
+    return below.nonzero()[0].item() if below.any() else 0
+
+
+@wrong("half_distance", "half_of_width")
+def half_of_embed_dim(embed_dim):
+    P = attnlib.sinusoidal_encoding(2000, embed_dim)
+    return (P @ P[0] < embed_dim / 2 - 1e-6).nonzero()[0].item()
+
+
+@wrong("half_distance", "wrong_type")
+def boolean_table(embed_dim):
+    P = attnlib.sinusoidal_encoding(100, embed_dim)
+    return P @ P[0] < embed_dim / 4
+
+
+@wrong("sinusoidal_encoding", "exponent_per_column")
+def twice_the_column(length, embed_dim):
+    j = torch.arange(embed_dim)
+    angle = torch.arange(length)[:, None] / 10000.0 ** (2 * j / embed_dim)
+    return torch.where(j % 2 == 0, angle.sin(), angle.cos())
+
+
+@wrong("sinusoidal_encoding", "exponent_quartered")
+def two_below_the_line(length, embed_dim):
+    return _table(length, torch.arange(embed_dim // 2) / (2 * embed_dim), "stack")
+
+
+@wrong("sinusoidal_encoding", ("cosine_first", "halves_concatenated"))
+def cosines_then_sines(length, embed_dim):
+    P = _table(length, torch.arange(0, embed_dim, 2) / embed_dim, "cat")
+    return torch.cat(P.chunk(2, dim=1)[::-1], dim=1)
+
+
+@wrong("sinusoidal_encoding", "other_base")
+def base_2(length, embed_dim):
+    return _table(length, torch.arange(0, embed_dim, 2) / embed_dim, "stack", base=2.0)
+
+
+@wrong("sinusoidal_encoding", "position_from_one")
+def first_row_cut_off(length, embed_dim):
+    return attnlib.sinusoidal_encoding(length + 1, embed_dim)[1:]

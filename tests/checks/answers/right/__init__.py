@@ -1,1 +1,0 @@
-"""Right answers, a file per chapter."""

@@ -1,1 +1,0 @@
-"""Wrong answers, a file per chapter."""

@@ -1,0 +1,189 @@
+"""A check runs in a plain state of torch, and gives the reader's back."""
+
+import contextlib
+import random
+import sys
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from attnlib import checks
+from attnlib.checks.engine import registry
+from attnlib.checks.engine.check import each_id
+from tests.checks.answers import filed
+
+filed.load()
+NAMES = [check.name for check in registry.all_checks()]
+
+
+@contextlib.contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    yield
+    torch.set_default_dtype(before)
+
+
+STATES = {
+    "inference_mode": torch.inference_mode,
+    "float64": lambda: default_dtype(torch.float64),
+    "bfloat16": lambda: default_dtype(torch.bfloat16),
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+    "no_grad": torch.no_grad,
+    "another_device": lambda: torch.device("meta"),
+}
+
+
+def answers(name):
+    """List the filed answers of a check, each with what has to be said about it."""
+    found = [(None, answer) for answer in filed.RIGHT[name]]
+    for ids, answer in filed.WRONG.get(name, []):
+        if ids != "never_ends":
+            found.append((each_id(ids)[0] if ids else "wrong in a way without a name", answer))
+    return found
+
+
+def verdict(name, answer):
+    result = getattr(checks, f"check_{name}")(answer)
+    return result.passed, result.misconception
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_filed_answers_get_the_same_result_in_any_state(state):
+    """The whole table of right and wrong answers, in each of six states."""
+    wrong = []
+    with STATES[state]():
+        for name in NAMES:
+            for said, answer in answers(name):
+                expected = (True, None) if said is None else (False, said)
+                if said == "wrong in a way without a name":
+                    expected = (False, None)
+                if verdict(name, answer) != expected:
+                    wrong.append((name, getattr(answer, "__name__", answer), expected))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_whoever_always_says_true_is_caught_in_any_state(state):
+    with STATES[state]():
+        assert verdict("is_causal", lambda *_: True) == (False, "always_true")
+
+
+def everything():
+    """Read all global settings that a check might touch."""
+    return {
+        "grad": torch.is_grad_enabled(),
+        "inference": torch.is_inference_mode_enabled(),
+        "autocast": torch.is_autocast_enabled("cpu"),
+        "dtype": torch.get_default_dtype(),
+        "device": torch.get_default_device(),
+        "threads": torch.get_num_threads(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
+        "fill": torch.utils.deterministic.fill_uninitialized_memory,
+        "anomaly": torch.is_anomaly_enabled(),
+        "warn_always": torch.is_warn_always_enabled(),
+        "flash": torch.backends.cuda.flash_sdp_enabled(),
+        "math": torch.backends.cuda.math_sdp_enabled(),
+        "precision": torch.get_float32_matmul_precision(),
+        "print": vars(torch._tensor_str.PRINT_OPTS).copy(),
+        "numpy_print": np.get_printoptions(),
+        "recursions": sys.getrecursionlimit(),
+        "switch": sys.getswitchinterval(),
+        "stdout": sys.stdout,
+        "torch_random": torch.get_rng_state().tolist(),
+        "numpy_random": np.random.get_state()[1].tolist(),
+        "python_random": random.getstate(),
+    }
+
+
+def sets_everything(query, key, value):
+    """An answer that leaves nothing as it was; it would be right."""
+    torch.set_grad_enabled(False)
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    torch.set_num_threads(2)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.autograd.set_detect_anomaly(True)
+    torch.set_warn_always(True)
+    torch.backends.cuda.enable_flash_sdp(False)
+    torch.set_printoptions(precision=9, sci_mode=True)
+    np.set_printoptions(precision=2)
+    sys.setrecursionlimit(2999)
+    for seeded in (torch.manual_seed, np.random.seed, random.seed):
+        seeded(7)
+    weights = torch.einsum("bqd,bkd->bqk", query, key).div(query.shape[-1] ** 0.5).softmax(-1)
+    return torch.einsum("bqk,bkv->bqv", weights, value)
+
+
+def test_all_is_given_back_whatever_an_answer_sets():
+    before = everything()
+    assert checks.check_attention(sets_everything).passed
+    assert everything() == before
+
+
+def test_all_is_given_back_whatever_the_reader_has_set():
+    original = everything()
+    with torch.no_grad(), torch.autocast("cpu"), default_dtype(torch.float64):
+        torch.set_printoptions(precision=7)
+        torch.use_deterministic_algorithms(True)
+        sys.setrecursionlimit(5000)
+        try:
+            before = everything()
+            assert checks.check_attention(sets_everything).passed
+            assert everything() == before
+        finally:
+            torch.set_printoptions(profile="default")
+            torch.use_deterministic_algorithms(False)
+            sys.setrecursionlimit(original["recursions"])
+    assert everything() == original
+
+
+def test_all_is_given_back_when_an_answer_never_ends(monkeypatch):
+    monkeypatch.setattr("attnlib.checks.engine.running.SECONDS", 0.3)
+    before = everything()
+
+    def answer(query, key, value):
+        sets_everything(query, key, value)
+        while True:
+            pass
+
+    assert checks.check_attention(answer).misconception == "never_ends"
+    assert everything() == before
+
+
+def test_random_answers_get_the_same_result_every_time():
+    """Checks begin with the same random numbers, those of numpy and of Python as well."""
+    seen = []
+
+    def answer(query, key, value):
+        seen.append((torch.rand(1).item(), np.random.rand(), random.random()))
+        return query
+
+    for _ in range(2):
+        random.random()
+        np.random.rand()
+        torch.rand(1)
+        seen.append("check")
+        checks.check_attention(answer)
+    half = len(seen) // 2
+    assert seen[:half] == seen[half:]
+
+
+def test_gradients_can_be_taken_while_they_are_off():
+    with torch.no_grad():
+        assert verdict("is_causal", filed.RIGHT["is_causal"][0]) == (True, None)
+
+
+def test_it_works_in_a_thread_of_the_reader():
+    results = []
+    with torch.inference_mode():
+        thread = threading.Thread(
+            target=lambda: results.append(verdict("attention", sets_everything))
+        )
+        thread.start()
+        thread.join()
+    assert results == [(True, None)]

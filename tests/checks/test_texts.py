@@ -1,0 +1,32 @@
+"""Every section that a message names is in the book."""
+
+import re
+
+import nbformat
+import pytest
+
+from attnlib import words
+from attnlib.checks.engine.registry import notebook
+from attnlib.checks.engine.texts import section
+from tools.editions import editions
+
+
+@pytest.mark.parametrize("edition", editions(), ids=lambda each: each.language)
+def test_sections_are_in_the_book(edition):
+    chapters = {int(path.name[:2]): path for path in edition.chapters}
+    led = 0
+    for entry in words.catalogue(edition.language)["checks"]["misconception"].values():
+        if "see" in entry:
+            chapter, _, heading = entry["see"].partition(": ")
+            cells = nbformat.read(chapters[int(chapter)], as_version=4).cells
+            text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+            assert re.search(rf"^##+ {re.escape(heading)}$", text, re.MULTILINE), entry["see"]
+            led += 1
+    assert led > 100
+
+
+def test_names_of_notebooks_and_sections():
+    assert notebook(3) == "03_masks"
+    assert notebook(99) is None
+    assert section("upper_left") == (3, "One new query, many old keys")
+    assert section("raises") is None
