@@ -46,7 +46,7 @@ def check_attention(
             "query and key must agree in their leading axes (batch, heads); "
             f"got query {tuple(q_shape)} and key {tuple(k_shape)}"
         )
-    if query.dtype != key.dtype or not query.is_floating_point():
+    if not query.is_floating_point() or not _same_dtype(query, key):
         raise ValueError(
             "query and key must have the same floating-point dtype; "
             f"got query {query.dtype} and key {key.dtype}"
@@ -57,14 +57,14 @@ def check_attention(
                 "value must hold one row for each key, (..., k_len, value_dim); "
                 f"got value {tuple(value.shape)} and key {tuple(k_shape)}"
             )
-        if value.dtype != key.dtype:
+        if not _same_dtype(value, key):
             raise ValueError(
                 f"value and key must have the same dtype; got {value.dtype} and {key.dtype}"
             )
     if mask is not None:
         check_mask(mask, (*q_shape[:-1], k_shape[-2]))
     if attn_bias is not None:
-        check_bias(attn_bias, query.dtype, (*q_shape[:-1], k_shape[-2]))
+        check_bias(attn_bias, query, (*q_shape[:-1], k_shape[-2]))
 
 
 def check_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
@@ -78,11 +78,11 @@ def check_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
     check_broadcast("mask", mask, scores_shape)
 
 
-def check_bias(attn_bias: Tensor, dtype: torch.dtype, scores_shape: Sequence[int]) -> None:
+def check_bias(attn_bias: Tensor, query: Tensor, scores_shape: Sequence[int]) -> None:
     """Refuse a bias that has not the dtype of the query or does not broadcast to the scores."""
-    if attn_bias.dtype != dtype:
+    if not _same_dtype(attn_bias, query):
         raise ValueError(
-            f"attn_bias must have the dtype of the query, {dtype}, "
+            f"attn_bias must have the dtype of the query, {query.dtype}, "
             f"got {attn_bias.dtype}; a boolean mask goes to `mask`"
         )
     check_broadcast("attn_bias", attn_bias, scores_shape)
@@ -99,3 +99,17 @@ def check_broadcast(name: str, x: Tensor, scores_shape: Sequence[int]) -> None:
             f"{name} of shape {tuple(x.shape)} does not broadcast to the scores, "
             f"(..., q_len, k_len) = {tuple(scores_shape)}"
         )
+
+
+def _same_dtype(x: Tensor, y: Tensor) -> bool:
+    """Whether two tensors meet in one dtype: as they are, or once autocast has changed them."""
+    return x.dtype == y.dtype or _cast(x) == _cast(y)
+
+
+def _cast(x: Tensor) -> torch.dtype:
+    """Say in which dtype products of a tensor are computed; autocast leaves float64 as it is."""
+    kind = x.device.type
+    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+        return x.dtype
+    changes = x.is_floating_point() and x.dtype != torch.float64
+    return torch.get_autocast_dtype(kind) if changes else x.dtype

@@ -24,7 +24,8 @@ def masked_softmax(
     A row with nothing to attend to is all zeros, and so are its gradients.
 
     Args:
-        scores: Finite scores of shape (..., q_len, k_len), or (k_len,) for a single query.
+        scores: Scores of shape (..., q_len, k_len), or (k_len,) for a single query. A score of -inf
+            forbids the key, like the mask.
         mask: Boolean, True = may attend; broadcasts to the shape of `scores`.
 
     Returns:
@@ -41,10 +42,11 @@ def masked_softmax(
     tensor([[0.7311, 0.2689, 0.0000],
             [0.0000, 0.0000, 0.0000]])
     """
-    if mask is None:
-        return scores.softmax(dim=-1)
-    check_mask(mask, scores.shape)
-    return _softmax_of_allowed_(scores.clone(), mask)
+    allowed = scores != -torch.inf
+    if mask is not None:
+        check_mask(mask, scores.shape)
+        allowed = allowed & mask
+    return _softmax_of_allowed(scores, allowed)
 
 
 def attention_weights(
@@ -136,21 +138,6 @@ def scaled_dot_product_attention(
     if not 0.0 <= dropout_p <= 1.0:
         raise ValueError(f"dropout_p must lie between 0 and 1, got {dropout_p}")
 
-    return _attend(query, key, value, mask, attn_bias, is_causal, scale, dropout_p, need_weights)
-
-
-def _attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask: Tensor | None,
-    attn_bias: Tensor | None,
-    is_causal: bool,
-    scale: float | None,
-    dropout_p: float,
-    need_weights: bool,
-) -> tuple[Tensor, Tensor | None]:
-    """Do what `scaled_dot_product_attention` says with arguments that have been checked."""
     if need_weights:
         weights = _weights(query, key, mask, attn_bias, is_causal, scale)
         kept = F.dropout(weights, dropout_p) if dropout_p > 0.0 else weights
@@ -188,8 +175,8 @@ def _weights(
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     scores = (query * scale) @ key.contiguous().mT  # torch would copy it transposed, at more cost
     if attn_bias is not None:
+        scores = scores + attn_bias.to(scores.dtype)  # not in place: vmap may have mapped the bias
         allowed = attn_bias != -torch.inf
-        scores += attn_bias.masked_fill(~allowed, 0.0)
         mask = allowed if mask is None else mask & allowed
     q_len, k_len = scores.shape[-2:]
     if is_causal and mask is None and q_len <= k_len:
@@ -199,15 +186,16 @@ def _weights(
         return scores.softmax(dim=-1)
     if is_causal:
         mask = _and_causal(mask, query, key)
-    return scores.softmax(dim=-1) if mask is None else _softmax_of_allowed_(scores, mask)
+    return scores.softmax(dim=-1) if mask is None else _softmax_of_allowed(scores, mask)
 
 
-def _softmax_of_allowed_(scores: Tensor, mask: Tensor) -> Tensor:
-    """Turn scores into weights where the mask allows; the scores are overwritten (so the `_`)."""
-    # The softmax of an empty row is 0/0. It is computed as if the row saw everything and set to
+def _softmax_of_allowed(scores: Tensor, allowed: Tensor) -> Tensor:
+    """Turn scores into weights; what is not allowed counts for nothing, be it infinite or NaN."""
+    # The softmax of an empty row is 0/0. It is computed as if all its scores were 0, and set to
     # zero afterwards: so NaN arises nowhere, neither here nor on the way back.
-    empty = ~mask.any(dim=-1, keepdim=True)
-    return scores.masked_fill_(~(mask | empty), -torch.inf).softmax(dim=-1) * ~empty
+    sees_any = allowed.any(dim=-1, keepdim=True)
+    forbidden = torch.where(sees_any, -torch.inf, 0.0).to(scores.dtype)
+    return torch.where(allowed, scores, forbidden).softmax(dim=-1) * sees_any.to(scores.dtype)
 
 
 def _and_causal(mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor:

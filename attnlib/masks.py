@@ -11,7 +11,8 @@ from torch import Tensor
 
 from attnlib._shapes import aligned_positions
 
-INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+SIGNED = (torch.int8, torch.int16, torch.int32, torch.int64)
+UNSIGNED = (torch.uint8, torch.uint16, torch.uint32, torch.uint64)
 
 
 def causal_mask(
@@ -98,6 +99,10 @@ def padding_mask(
 
     Keys are hidden, queries are not: what a padded query returns is meaningless, but finite.
 
+    Lengths are checked where there are numbers to look at: not on the device "meta", and not while
+    torch traces or maps a function (`torch.compile`, `torch.export`, `torch.func.vmap`). There a
+    length below 0 hides all keys, one above `k_len` none.
+
     Args:
         valid_lens: How many keys are real, integers of shape (batch,); or (batch, q_len), one
             number for each query.
@@ -117,7 +122,7 @@ def padding_mask(
     <BLANKLINE>
             [[1, 1, 0, 0]]], dtype=torch.int32)
     """
-    if not isinstance(valid_lens, Tensor) or valid_lens.dtype not in INTEGERS:
+    if not isinstance(valid_lens, Tensor) or valid_lens.dtype not in SIGNED + UNSIGNED:
         raise ValueError(f"valid_lens must be an integer tensor, got {valid_lens!r}")
     if valid_lens.ndim not in (1, 2):
         raise ValueError(
@@ -126,11 +131,19 @@ def padding_mask(
         )
     if k_len < 0:
         raise ValueError(f"k_len must not be negative, got {k_len}")
-    if not valid_lens.is_meta:  # a meta tensor has a shape, but no values to look at
-        impossible = valid_lens[(valid_lens < 0) | (valid_lens > k_len)]
-        if impossible.numel() > 0:
-            raise ValueError(
-                f"valid_lens must lie between 0 and k_len = {k_len}, got {impossible.tolist()}"
-            )
+    valid_lens = valid_lens.long()  # a narrower type need not have room for k_len
+    impossible = _outside(0, k_len, valid_lens)
+    if impossible:
+        raise ValueError(f"valid_lens must lie between 0 and k_len = {k_len}, got {impossible}")
     mask = torch.arange(k_len, device=valid_lens.device) < valid_lens.unsqueeze(-1)
     return mask.unsqueeze(1) if valid_lens.ndim == 1 else mask
+
+
+def _outside(least: int, most: int, x: Tensor) -> list[int]:
+    """List the numbers in a tensor that lie outside; none if it has no numbers to look at."""
+    if torch.compiler.is_compiling() or x.is_meta:
+        return []
+    try:
+        return [number for number in x.flatten().tolist() if not least <= number <= most]
+    except RuntimeError:  # mapped by vmap, or a fake tensor: the numbers are not known yet
+        return []

@@ -4,8 +4,8 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from attnlib._shapes import check_bias, check_mask
-from attnlib.functional import _attend
+from attnlib._shapes import check_mask
+from attnlib.functional import scaled_dot_product_attention
 from attnlib.positional import RotaryPositionalEncoding
 
 
@@ -77,7 +77,9 @@ class MultiHeadAttention(nn.Module):
         output  = concat(head[0], …, head[num_heads - 1]) W_o
 
     `in_proj` holds W_q, W_k and W_v side by side, and within each the heads side by side: one
-    large product instead of 3 · num_heads small ones.
+    large product instead of 3 · num_heads small ones. Both projections are called as modules, so
+    what is put on them or in their place (a hook, an adapter, quantised weights) acts in
+    self-attention and in cross-attention alike.
 
     Args:
         embed_dim: Width of queries, keys, values and output.
@@ -128,7 +130,10 @@ class MultiHeadAttention(nn.Module):
         query: Float[Tensor, "batch q_len embed_dim"],
         key: Float[Tensor, "batch k_len embed_dim"] | None = None,
         value: Float[Tensor, "batch k_len embed_dim"] | None = None,
-        mask: Bool[Tensor, "#batch #q_len #k_len"] | Bool[Tensor, "#q_len #k_len"] | None = None,
+        mask: Bool[Tensor, "#q_len #k_len"]
+        | Bool[Tensor, "#batch #q_len #k_len"]
+        | Bool[Tensor, "#batch #{self.num_heads} #q_len #k_len"]
+        | None = None,
         *,
         attn_bias: Float[Tensor, "*#batch_heads #q_len #k_len"] | None = None,
         is_causal: bool = False,
@@ -163,30 +168,38 @@ class MultiHeadAttention(nn.Module):
         self._check(query, key, value)
         batch, q_len, _ = query.shape
         k_len = key.shape[1]
-        if mask is not None:
+        if isinstance(mask, Tensor) and mask.ndim == 3:
             check_mask(mask, (batch, q_len, k_len))
-            mask = mask if mask.ndim == 2 else mask.unsqueeze(1)  # (batch, 1, q_len, k_len)
+            mask = mask.unsqueeze(1)  # (batch, 1, q_len, k_len)
 
         q, k, v = self._project(query, key, value)
-        if attn_bias is not None:
-            check_bias(attn_bias, q.dtype, (batch, self.num_heads, q_len, k_len))
         if self.rotary is not None:
             q = self.rotary(q, offset=k_len - q_len)  # both end at one position
             k = self.rotary(k)
-        dropout_p = self.dropout if self.training else 0.0
-        heads, weights = _attend(q, k, v, mask, attn_bias, is_causal, None, dropout_p, need_weights)
+        heads, weights = scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            mask,
+            attn_bias=attn_bias,
+            is_causal=is_causal,
+            dropout_p=self.dropout if self.training else 0.0,
+            need_weights=need_weights,
+        )
         return self.out_proj(merge_heads(heads)), weights
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
         """Project to queries, keys and values, each (batch, num_heads, length, head_dim)."""
         if query is key is value:
             return split_heads(self.in_proj(query), 3 * self.num_heads).chunk(3, dim=1)
-        weights = self.in_proj.weight.chunk(3)
-        biases = (None,) * 3 if self.in_proj.bias is None else self.in_proj.bias.chunk(3)
-        return tuple(
-            split_heads(F.linear(x, weight, bias), self.num_heads)
-            for x, weight, bias in zip((query, key, value), weights, biases, strict=True)
-        )
+        inputs = (query, key, value)
+        if _is_bare_linear(self.in_proj):  # then the parts that nobody needs can be left out
+            weights = self.in_proj.weight.chunk(3)
+            biases = (None,) * 3 if self.in_proj.bias is None else self.in_proj.bias.chunk(3)
+            parts = list(map(F.linear, inputs, weights, biases))
+        else:
+            parts = [self.in_proj(x).chunk(3, dim=-1)[i] for i, x in enumerate(inputs)]
+        return tuple(split_heads(part, self.num_heads) for part in parts)
 
     def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         self._check_one("query", query)
@@ -206,6 +219,16 @@ class MultiHeadAttention(nn.Module):
                 f"{name} must have shape (batch, length, embed_dim = {self.embed_dim}), "
                 f"got {tuple(x.shape)}"
             )
+
+
+def _is_bare_linear(module: nn.Module) -> bool:
+    """Whether a call of the module is `F.linear` with its weight and bias, and nothing besides."""
+    return (
+        type(module) is nn.Linear  # no wrapper, no parametrisation, no quantised one
+        and type(module.weight) is nn.Parameter
+        and "forward" not in vars(module)
+        and not any(hooks for name, hooks in vars(module).items() if name.endswith("_hooks"))
+    )
 
 
 def _check_heads(embed_dim: int, num_heads: int) -> None:

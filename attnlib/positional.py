@@ -52,9 +52,9 @@ def sinusoidal_encoding(
     if length < 0:
         raise ValueError(f"length must not be negative, got {length}")
     _check_clocks(embed_dim, base)
-    position = torch.arange(offset, offset + length, dtype=torch.float64)
-    angle = _angles(position, embed_dim, base)  # (length, ⌈embed_dim / 2⌉)
-    encoding = torch.empty(length, embed_dim, dtype=dtype)
+    device = torch.get_default_device() if device is None else torch.device(device)
+    angle = _angles(offset, length, embed_dim, base, device)  # (length, ⌈embed_dim / 2⌉)
+    encoding = torch.empty(length, embed_dim, device=angle.device, dtype=dtype)
     encoding[:, 0::2] = angle.sin()
     encoding[:, 1::2] = angle[:, : embed_dim // 2].cos()
     return encoding.to(device)
@@ -65,8 +65,9 @@ class SinusoidalPositionalEncoding(nn.Module):
 
         output[..., i, :] = dropout(x[..., i, :] + encoding[offset + i])
 
-    Nothing is learned and nothing saved: the table grows with the longest input so far, and follows
-    the device and the dtype of the input.
+    Nothing is learned and nothing kept: the rows are computed when they are needed, for the length,
+    the device and the dtype of the input. So the module has no state that could be saved, cast,
+    averaged or traced wrongly, and is the same whatever it was called with before.
 
     Args:
         embed_dim: Width of the input.
@@ -84,30 +85,28 @@ class SinusoidalPositionalEncoding(nn.Module):
              [ 0.9093, -0.4161,  0.0200,  0.9998]]])
     """
 
-    table: Tensor
-
     def __init__(self, embed_dim: int, *, dropout: float = 0.0, base: float = 10_000.0) -> None:
         super().__init__()
         _check_clocks(embed_dim, base)
         self.embed_dim = embed_dim
         self.base = base
         self.dropout = nn.Dropout(dropout)
-        self.register_buffer("table", torch.empty(0, embed_dim), persistent=False)
 
     def forward(
         self, x: Float[Tensor, "*batch length embed_dim"], offset: int = 0
     ) -> Float[Tensor, "*batch length embed_dim"]:
         """Add the rows from `offset` on to x, of shape (..., length, embed_dim)."""
         _check_input("embed_dim", x, self.embed_dim)
-        end = _end(x, offset)
-        table = self.table
-        if table.shape[0] < end or table.dtype != x.dtype or table.device != x.device:
-            # At least twice as long: growing token by token costs no more than growing at once.
-            length = max(end, 2 * table.shape[0])
-            self.table = sinusoidal_encoding(
-                length, self.embed_dim, base=self.base, device=x.device, dtype=x.dtype
-            )
-        output: Tensor = self.dropout(x + self.table[offset:end])
+        _check_offset(offset)
+        encoding = sinusoidal_encoding(
+            x.shape[-2],
+            self.embed_dim,
+            base=self.base,
+            offset=offset,
+            device=x.device,
+            dtype=x.dtype,
+        )
+        output: Tensor = self.dropout(x + encoding)
         return output
 
 
@@ -146,7 +145,8 @@ class LearnedPositionalEncoding(nn.Module):
     ) -> Float[Tensor, "*batch length embed_dim"]:
         """Add the rows from `offset` on to x, of shape (..., length, embed_dim)."""
         _check_input("embed_dim", x, self.embed_dim)
-        end = _end(x, offset)
+        _check_offset(offset)
+        end = offset + x.shape[-2]
         if end > self.max_len:
             raise ValueError(
                 f"x ends at length {end} (offset {offset} + {x.shape[-2]}), "
@@ -198,11 +198,8 @@ class RotaryPositionalEncoding(nn.Module):
         """Turn x, (..., length, head_dim), whose first row stands at position `offset`."""
         _check_input("head_dim", x, self.head_dim)
         half = self.head_dim // 2
-        # Half precision has no room for large angles, so they are at least float32.
-        dtype = torch.promote_types(x.dtype, torch.float32)
-        position = torch.arange(offset, offset + x.shape[-2], device=x.device, dtype=dtype)
-        angle = _angles(position, self.head_dim, self.base)  # (length, half)
-        cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+        angle = _angles(offset, x.shape[-2], self.head_dim, self.base, x.device)  # (length, half)
+        cos, sin = angle.cos().to(x.device, x.dtype), angle.sin().to(x.device, x.dtype)
         pairs, axis = ((half, 2), -1) if self.interleaved else ((2, half), -2)
         a, b = x.reshape(*x.shape[:-1], *pairs).unbind(axis)  # each (..., length, half)
         return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=axis).flatten(-2)
@@ -233,14 +230,7 @@ def alibi_slopes(num_heads: int) -> Float[Tensor, "{num_heads}"]:
     >>> alibi_slopes(3).tolist()
     [0.0625, 0.00390625, 0.25]
     """
-    if num_heads < 1:
-        raise ValueError(f"num_heads must be at least 1, got {num_heads}")
-    power = 1 << (num_heads.bit_length() - 1)  # the largest power of two that is not larger
-
-    def slopes(count: int) -> list[float]:
-        return [2.0 ** (-8.0 * (head + 1) / count) for head in range(count)]
-
-    return torch.tensor(slopes(power) + slopes(2 * power)[0 : 2 * (num_heads - power) : 2])
+    return torch.tensor(_slopes(num_heads))
 
 
 def alibi_bias(
@@ -278,12 +268,29 @@ def alibi_bias(
     """
     q_position, k_position = aligned_positions(q_len, k_len, device)
     distance = (q_position - k_position).abs()  # (q_len, k_len)
-    return alibi_slopes(num_heads).to(device)[:, None, None] * -distance
+    return torch.tensor(_slopes(num_heads), device=device)[:, None, None] * -distance
 
 
-def _angles(position: Tensor, width: int, base: float) -> Tensor:
-    """Say how far each pair of columns has turned at each position: (length, ⌈width / 2⌉)."""
-    even = torch.arange(0, width, 2, device=position.device, dtype=position.dtype)  # 2i
+def _slopes(num_heads: int) -> list[float]:
+    if num_heads < 1:
+        raise ValueError(f"num_heads must be at least 1, got {num_heads}")
+    power = 1 << (num_heads.bit_length() - 1)  # the largest power of two that is not larger
+
+    def of_power(count: int) -> list[float]:
+        return [2.0 ** (-8.0 * (head + 1) / count) for head in range(count)]
+
+    return of_power(power) + of_power(2 * power)[0 : 2 * (num_heads - power) : 2]
+
+
+def _angles(offset: int, length: int, width: int, base: float, device: torch.device) -> Tensor:
+    """Say how far each pair of columns has turned at each position: (length, ⌈width / 2⌉).
+
+    In float64, whatever the input is: float32 has no room for a large angle and its fraction.
+    """
+    if device.type == "mps":  # Apple's GPUs have no float64
+        device = torch.device("cpu")
+    position = torch.arange(offset, offset + length, device=device, dtype=torch.float64)
+    even = torch.arange(0, width, 2, device=device, dtype=torch.float64)  # 2i
     return position.unsqueeze(-1) / base ** (even / width)
 
 
@@ -303,7 +310,6 @@ def _check_input(name: str, x: Tensor, width: int) -> None:
         )
 
 
-def _end(x: Tensor, offset: int) -> int:
+def _check_offset(offset: int) -> None:
     if offset < 0:
         raise ValueError(f"offset must not be negative, got {offset}")
-    return offset + x.shape[-2]
