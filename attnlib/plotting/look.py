@@ -1,7 +1,7 @@
 """The look of the whole book: the palette, the font, `style()` and `subplots()`.
 
 Nothing changes the caller's own matplotlib settings; importing the module only makes the package's
-font known. Figures take all of it from `attnlib.plotting`.
+font known.
 """
 
 from __future__ import annotations
@@ -20,6 +20,28 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from PIL import Image
 
+__all__ = [
+    "DENSITY",
+    "FAINT",
+    "FONT",
+    "INK",
+    "KEY",
+    "LINE",
+    "MASKED",
+    "OUTPUT",
+    "PAPER",
+    "QUERY",
+    "QUIET",
+    "SERIES",
+    "SIGNED_MAP",
+    "STYLE",
+    "VALUE",
+    "WEIGHT_MAP",
+    "BookFigure",
+    "style",
+    "subplots",
+]
+
 # The palette; on a dark page the widgets take the lighter twins from widgets/static/common.css.
 QUERY = "#0B62A8"
 KEY = "#B34700"
@@ -36,7 +58,7 @@ SIGNED_MAP = LinearSegmentedColormap.from_list("attnlib.signed", ["#CC6010", PAP
 # Curves and heads side by side, which have no role of their own. Dashes tell them apart as well.
 SERIES = ("#5F36B6", "#7C6702", "#B51446", "#027C7C")
 
-_FONT_FILE = Path(__file__).parent / "fonts" / "NotoSansSC-attnlib.ttf"
+_FONT_FILE = Path(__file__).parent.parent / "fonts" / "NotoSansSC-attnlib.ttf"
 fontManager.addfont(_FONT_FILE)
 # A list, so that a sign that the package's font lacks is taken from matplotlib's own.
 FONT = ["Noto Sans SC attnlib", "DejaVu Sans"]

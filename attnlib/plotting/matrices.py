@@ -1,7 +1,4 @@
-"""Figures: arrays and an optional `ax` in, `Axes` out. No maths, no model, no `plt.show()`.
-
-What all of them look like is in `attnlib.look`; its names can be had from here, too.
-"""
+"""Matrices as pictures: weights with numbers, colours and hatching; tables of whole numbers."""
 
 from __future__ import annotations
 
@@ -13,51 +10,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from attnlib.look import (
-    DENSITY,
+from attnlib.plotting.look import (
     FAINT,
     FONT,
     INK,
     KEY,
     LINE,
     MASKED,
-    OUTPUT,
     PAPER,
     QUERY,
-    QUIET,
     SERIES,
-    SIGNED_MAP,
-    STYLE,
-    VALUE,
     WEIGHT_MAP,
-    BookFigure,
     style,
     subplots,
 )
 
-__all__ = [
-    "DENSITY",
-    "FAINT",
-    "FONT",
-    "INK",
-    "KEY",
-    "LINE",
-    "MASKED",
-    "OUTPUT",
-    "PAPER",
-    "QUERY",
-    "QUIET",
-    "SERIES",
-    "SIGNED_MAP",
-    "STYLE",
-    "VALUE",
-    "WEIGHT_MAP",
-    "BookFigure",
-    "plot_attention",
-    "plot_numbers",
-    "style",
-    "subplots",
-]
+__all__ = ["plot_attention", "plot_numbers"]
 
 
 def plot_attention(
