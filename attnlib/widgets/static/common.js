@@ -59,12 +59,12 @@ export const html = (tag, attributes = {}, parent = null, text = undefined) =>
 export const svg = (tag, attributes = {}, parent = null, text = undefined) =>
   append(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, parent, text);
 
-/** A titled place for a drawing; `draw(place)` fills it, and a note goes below. Returns what `draw` returned. */
+/** A titled place for a drawing; `draw(place)` fills it, and a note, if any, goes below. Returns what `draw` returned. */
 export function panel(parent, title, note, draw) {
   const place = html('div', { class: 'attn-panel' }, parent);
   html('p', { class: 'attn-title' }, place, title);
   const drawn = draw(place);
-  html('p', { class: 'attn-note' }, place, note);
+  if (note) html('p', { class: 'attn-note' }, place, note);
   return drawn;
 }
 

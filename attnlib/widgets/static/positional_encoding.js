@@ -95,7 +95,7 @@ function draw(root, { limits }, { words, model, put }) {
 }
 
 function drawCurves(parent, length, most, words) {
-  const { root, range, at, legend } = panel(parent, words.curves, words.curves_note, (place) => ({
+  const { root, range, at, legend } = panel(parent, words.curves, '', (place) => ({
     ...chart(place, CURVES_HEIGHT, words.position, { role: 'img', 'aria-label': words.curves }),
     legend: html('p', { class: 'attn-pe-legend' }, place),
   }));
