@@ -1,9 +1,15 @@
-"""Let a live figure show its still picture until (and unless) it comes alive in the reader's page.
+"""Let a live figure show its picture until (and unless) it comes alive in the reader's page.
 
-A figure's output holds a widget view and a PNG of the same thing. MyST-NB would keep the view
-alone, which leaves a hole where JavaScript is off, fails or is still loading. Here both go into
-one ``<div class="live-figure">``; ``book/web/main.js`` swaps them, ``book.css`` lays them out.
+A figure's output holds a widget view and a picture of it as it opens (tools/figure_pictures.py).
+MyST-NB would keep the view alone, which leaves a hole where JavaScript is off, fails or is still
+loading. Here both go into one ``<div class="live-figure">``; ``book/web/main.js`` swaps them,
+``book.css`` lays them out in the room that the figure will take. What the reader is told comes in
+the edition's words: from its configuration, and to the script by an attribute.
 """
+
+import json
+from html import escape
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -13,22 +19,47 @@ from sphinx.util.typing import ExtensionMetadata
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 PICTURES = ("image/png", "image/svg+xml")
-WITHOUT_SCRIPT = (
-    '<noscript><p class="live-figure-note">This is the still picture of a live figure: '
-    "it moves where JavaScript is on.</p></noscript>"
-)
+STAMP = "live-figure"  # in an output's metadata: tools/figure_pictures.py
+# In English until an edition says it in its own words.
+PHRASES = {
+    "still_note": "This is the still picture of a live figure: it moves where JavaScript is on.",
+    "could_not_start": "The live figure could not start here, so this is its still picture.",
+}
 
 logger = logging.getLogger(__name__)
 
 
-def still_with(view: nodes.container, picture: nodes.container, name: str) -> nodes.container:
-    """Return the figure's box: picture, note for pages without scripts, widget view.
+def heights(notebook: Path) -> dict[str, tuple[int, int]]:
+    """Return how high each live figure is, on a desk and on a phone, by the id of its model."""
+    found = {}
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    for output in (each for cell in cells for each in cell.get("outputs", [])):
+        stamp = output.get("metadata", {}).get(STAMP)
+        if stamp and VIEW in output["data"]:
+            wide = output["metadata"]["image/png"]["height"]
+            found[output["data"][VIEW]["model_id"]] = (wide, stamp["narrow"])
+    return found
 
-    The box has the class ``live-<name>``, by which book.css keeps room for the live figure.
-    """
-    still = nodes.container("", *(c.deepcopy() for c in picture.children), classes=["still"])
-    note = nodes.raw("", WITHOUT_SCRIPT, format="html")
-    return nodes.container("", still, note, *view.children, classes=["live-figure", f"live-{name}"])
+
+def still_with(
+    view: nodes.container,
+    picture: nodes.container,
+    room: tuple[int, int] | None,
+    phrases: dict[str, str],
+) -> list[nodes.Node]:
+    """Return the figure's box: picture, note for pages without scripts, widget view."""
+    kept = f' style="--wide: {room[0]}; --narrow: {room[1]}"' if room else ""
+    failed = escape(phrases["could_not_start"])
+    note = f'<noscript><p class="live-figure-note">{escape(phrases["still_note"])}</p></noscript>'
+    return [
+        nodes.raw(
+            "", f'<div class="live-figure" data-could-not-start="{failed}"{kept}>', format="html"
+        ),
+        nodes.container("", *(c.deepcopy() for c in picture.children), classes=["still"]),
+        nodes.raw("", note, format="html"),
+        *view.children,
+        nodes.raw("", "</div>", format="html"),
+    ]
 
 
 class LiveFigures(SphinxPostTransform):
@@ -39,6 +70,8 @@ class LiveFigures(SphinxPostTransform):
 
     def run(self, **kwargs: object) -> None:
         """Run over one document; anything that would be a hole in the page is a warning."""
+        phrases = PHRASES | getattr(self.config, "edition_phrases", {})
+        notebook = Path(self.env.doc2path(self.env.docname))
         for bundle in list(self.document.findall(nodes.container)):
             if bundle.get("nb_element") != "mime_bundle":
                 continue
@@ -55,11 +88,12 @@ class LiveFigures(SphinxPostTransform):
             if picture is None:
                 logger.warning("a live figure without a still picture", location=bundle)
                 continue
-            text = outputs["text/plain"].astext() if "text/plain" in outputs else ""
-            name = text.split("(")[0].strip()
-            figure = still_with(outputs[VIEW], picture, name)
-            outputs[VIEW].clear()
-            outputs[VIEW].append(figure)
+            view = outputs[VIEW]
+            rooms = heights(notebook)
+            room = next((rooms[each] for each in rooms if each in view.astext()), None)
+            figure = still_with(view, picture, room, phrases)
+            view.clear()
+            view.extend(figure)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

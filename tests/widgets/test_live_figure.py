@@ -170,7 +170,7 @@ def test_the_language_is_that_in_use_when_the_figure_is_made(figure, shouting):
     assert after.drawing.words["figure"] == before.drawing.words["figure"].upper()
     assert after.drawing.words["errors"]["not_flag"] == "{name} MUST BE TRUE OR FALSE, GOT {got}"
     for control, english in zip(after.controls, before.controls, strict=True):
-        assert not re.search("[a-z]{3}", control.description), control.description
+        assert not re.search("[a-z]{3}", control.description.replace("log₂", "")), control
         assert control.description.upper() == english.description.upper()
 
 
