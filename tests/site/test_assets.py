@@ -1,6 +1,5 @@
 """Fonts, widgets and packages: what the pages rely on is there, and fits together."""
 
-import json
 import re
 
 import pytest
@@ -12,8 +11,6 @@ from tests.site.built import ROOT, SITE, pages, soup
 PAGES = pages()
 CHINESE = re.compile(r"[\u2e80-\u2fdf\u3001-\u9fff\uf900-\ufaff\uff00-\uffef]")
 PINYIN = re.compile(r"[\u0100-\u02ba\u1e00-\u1eff]")
-KNOWN = json.loads((ROOT / "book/web/known_widgets.json").read_text(encoding="utf-8"))
-NOTEBOOKS = sorted(ROOT.glob("notebooks/*/*.ipynb"))
 
 
 def characters(pattern):
@@ -60,23 +57,6 @@ def test_icons_in_use_are_left_in_their_font():
         code = re.search(rf"\.{name}:before[^{{]*{{content:\"\\([0-9a-f]+)\"", css)
         assert code, name
         assert chr(int(code[1], 16)) in font, name
-
-
-def test_chapters_with_figures_are_found():
-    assert any("widgets" in json.loads(path.read_text("utf-8"))["metadata"] for path in NOTEBOOKS)
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_widget_of_the_notebooks_is_known_to_the_pages(path):
-    metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
-    mime = "application/vnd.jupyter.widget-state+json"
-    saved = metadata.get("widgets", {}).get(mime, {}).get("state", {})
-    for model in saved.values():
-        assert model["model_name"] in KNOWN.get(model["model_module"], []), model["model_name"]
-        state = model["state"]
-        if state.get("_view_name"):
-            assert state["_view_name"] in KNOWN.get(state["_view_module"], []), state["_view_name"]
-        assert not model.get("buffers"), f"{model['model_name']} has binary traits"
 
 
 @pytest.mark.parametrize("page", pages())

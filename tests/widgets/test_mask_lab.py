@@ -45,7 +45,7 @@ FACTS = Facts(
         ({"painted": [[0, 9, 1]]}, "painted must hold cells [query, key, 0 or 1] below 5"),
         ({"is_causal": "no"}, 'is_causal must be true or false, got "no"'),
     ],
-    marked=lambda text: MaskLab([text, f"<b>{text}</b>", "&amp;"], zeros(3)),
+    marked=lambda text: MaskLab([text, "<b>上</b>", "&amp;"], zeros(3)),
     special=lambda: [MaskLab([f"{i}" for i in range(n)], zeros(n), valid_len=0) for n in (1, 7)],
     largest=lambda: MaskLab([f"token {i}" for i in range(12)], torch.randn(12, 12)),
 )
