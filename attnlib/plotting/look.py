@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from PIL import Image
+
+from attnlib.plotting.glyphs import complete
 
 __all__ = [
     "DENSITY",
@@ -125,10 +128,22 @@ class BookFigure(Figure):
     Its bytes depend on what is drawn alone: not on the reader's settings, not on the time.
     """
 
+    def savefig(self, *args: Any, **options: Any) -> None:
+        """Save the figure as matplotlib does, with a font for each character, where there is one.
+
+        Args:
+            *args: As for `Figure.savefig`.
+            **options: As for `Figure.savefig`.
+        """
+        complete(self)
+        super().savefig(*args, **options)
+
     def png(self) -> tuple[bytes, dict[str, int]]:
         """Return the PNG and its size in CSS pixels, `{"width": ..., "height": ...}`."""
         drawn, small = io.BytesIO(), io.BytesIO()
-        with style():
+        with style(), warnings.catch_warnings():
+            # Whatever has no glyph has been named by `complete`, once and with what to do.
+            warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from ")
             self.savefig(drawn, format="png")
         # 256 colours, chosen to fit what was drawn: a third of the size, for notebooks
         # and pages carry every picture. Nothing else goes into the file, no version of matplotlib.
