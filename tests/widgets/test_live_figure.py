@@ -16,7 +16,7 @@ from IPython.core.formatters import DisplayFormatter
 from attnlib import plotting, words
 from attnlib.widgets import LiveFigure
 from attnlib.widgets import live_figure as shared
-from tests.widgets.facts import KINDS, file_of
+from tests.widgets.facts import KINDS, facts_of, file_of
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -41,6 +41,12 @@ def test_every_file_of_a_figure_is_found():
         classes |= set(found)
     assert len(KINDS) >= 6
     assert classes == {kind.__name__ for kind in KINDS}
+
+
+def test_its_facts_are_known_to_the_tests_of_the_page(figure):
+    facts = facts_of(figure)
+    assert facts.bad
+    assert all(isinstance(each, figure) for each in (*facts.special(), facts.largest()))
 
 
 def test_a_notebook_stores_the_view_and_a_text_that_is_the_same_each_time(figure):
