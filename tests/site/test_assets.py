@@ -1,5 +1,6 @@
 """Fonts, widgets and packages: what the pages rely on is there, and fits together."""
 
+import json
 import re
 
 import pytest
