@@ -71,7 +71,7 @@ lab: environment ## open the book's start page in JupyterLab (LANGUAGE=zh)
 reset: environment ## bring a chapter back as it was, keeping a copy of yours (CHAPTER=03 LANGUAGE=zh)
 	@python -m tools.reset_chapter --language="$$EDITION" -- "$$CHAPTER"
 
-notebooks: environment ## run every notebook in place (ONLY=path: just that one)
+notebooks: web ## run every notebook in place (ONLY=path: just that one)
 	@python -m tools.run_notebooks $(ONLY)
 
 lint: environment ## put the code into its form and name what is wrong with it

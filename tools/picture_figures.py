@@ -7,11 +7,12 @@ Run it after `make book` when a figure's looks have changed:
 
 import io
 import sys
+from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-from tools.editions import DEFAULT, ROOT
+from tools.editions import DEFAULT, ROOT, edition
 from tools.find_browser import find_browser
 
 PAGES = ROOT / "book" / "_build" / "html" / DEFAULT
@@ -19,15 +20,7 @@ TARGET = ROOT / "book" / "_static"
 VIEWPORT = ViewportSize(width=768, height=1400)
 CARD = (560, 368)  # pixels of a picture in the gallery, which shows it at half its size
 
-# The element at the top left corner of the picture, in each figure.
-CORNERS = {
-    "01_query_key_value": ".attn-planes",
-    "02_scaled_dot_product": ".attn-setting",
-    "03_masks": ".attn-lab",
-    "04_multi_head": ".attn-heads",
-    "05_positional_encoding": ".attn-planes",
-    "06_relative_positions": ".attn-planes",
-}
+INSIDE = ".live .attn-bar + *"  # below the hint: what the gallery shows begins here
 
 
 def save(png: bytes, name: str, size: tuple[int, int] | None = None) -> None:
@@ -44,15 +37,15 @@ def save(png: bytes, name: str, size: tuple[int, int] | None = None) -> None:
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
 
 
-def take(page: Page, chapter: str, corner: str) -> None:
+def take(page: Page, chapter: str, path: Path) -> None:
     """Open a chapter, and save its figure for the gallery; that of chapter 1 also in full."""
-    page.goto((PAGES / f"{chapter}.html").as_uri())
+    page.goto(path.as_uri())
     page.locator(".live-figure").first.scroll_into_view_if_needed()
     page.wait_for_selector('.live-figure[data-state="alive"]')
     page.wait_for_timeout(300)
-    box = page.locator(f".live {corner}").first.bounding_box()
+    box = page.locator(INSIDE).first.bounding_box()
     if box is None:
-        sys.exit(f"✗ {chapter}: no {corner} is to be seen")
+        sys.exit(f"✗ {chapter}: no figure is to be seen")
     box["height"] = box["width"] * CARD[1] / CARD[0] + 1
     save(page.screenshot(clip=box), f"figures/{chapter[3:]}.png", CARD)
     if chapter.startswith("01"):
@@ -70,8 +63,8 @@ def main() -> None:
             "addEventListener('DOMContentLoaded', () => document.querySelectorAll("
             "'.skip-link, #pst-back-to-top, .bd-header-article').forEach((e) => e.remove()))"
         )
-        for chapter, corner in CORNERS.items():
-            take(page, chapter, corner)
+        for chapter in edition(DEFAULT).chapters:
+            take(page, chapter.stem, PAGES / f"{chapter.stem}.html")
         browser.close()
 
 

@@ -4,11 +4,14 @@
     python -m tools.run_notebooks notebooks/en/03_masks.ipynb      # only these
 
 What differs from run to run is made canonical: the ids of widget models are random and are numbered
-by order of creation; versions and times leave the metadata. A notebook is replaced only once it has
-run to its end, by renaming a finished file (atomic_write.py): an interruption leaves the old one.
+by order of creation; versions and times leave the metadata. A browser takes a picture of each live
+figure whose committed one is no longer right (figure_pictures.py). A notebook is replaced only once
+it has run to its end, by renaming a finished file (atomic_write.py): an interruption leaves the old
+one.
 """
 
 import argparse
+import copy
 import os
 import sys
 import tempfile
@@ -19,7 +22,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from tools import atomic_write
+from tools import atomic_write, figure_pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_TIMEOUT = 300  # seconds
@@ -35,9 +38,10 @@ def with_numbered_models(notebook: nbformat.NotebookNode) -> str:
     return nbformat.writes(nbformat.reads(text, as_version=4)) + "\n"  # keys sorted anew
 
 
-def execute(path: Path) -> str:
+def execute(path: Path, studio: figure_pictures.Studio) -> str:
     """Run the notebook at `path` in its own folder; return its canonical JSON."""
     notebook = nbformat.read(path, as_version=4)
+    committed = copy.deepcopy(notebook)
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT,
@@ -50,6 +54,7 @@ def execute(path: Path) -> str:
     )
     notebook.metadata.pop("widgets", None)
     client.execute()
+    studio.attach(notebook, committed)
     notebook.metadata["kernelspec"] = {
         "display_name": "Python 3",
         "language": "python",
@@ -66,12 +71,12 @@ def main() -> int:
     parser.add_argument("notebooks", nargs="*", type=Path)
     paths = parser.parse_args().notebooks or sorted(ROOT.glob("notebooks/*/*.ipynb"))
     # The reader's own IPython start-up files must not leak into what is published.
-    with tempfile.TemporaryDirectory() as ipython_dir:
+    with tempfile.TemporaryDirectory() as ipython_dir, figure_pictures.Studio() as studio:
         os.environ.update(IPYTHONDIR=ipython_dir, OMP_NUM_THREADS="1", PYTHONHASHSEED="0")
         for path in paths:
             started = time.monotonic()
             try:
-                text = execute(path.resolve())
+                text = execute(path.resolve(), studio)
             except CellExecutionError as error:
                 print(f"✗ {path}: a cell failed; the file is left as it was.\n{error}")
                 return 1

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
-
-def texts(words: Mapping[str, str], changed: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the words of a figure, with those of another language in place of the English ones.
-
-    Raises:
-        ValueError: If `changed` has a word that the figure does not use.
-    """
-    unknown = sorted(set(changed or {}) - set(words))
-    if unknown:
-        raise ValueError(f"words must be among {sorted(words)}, got {unknown}")
-    return {**words, **(changed or {})}
 
 
 def numbers(name: str, values: Any, shape: tuple[int, ...]) -> Any:

@@ -2,7 +2,8 @@
 
 A live figure is a box: a drawing (an anywidget whose JavaScript draws and computes) and standard
 controls, joined in the browser by `jslink`. It moves without a kernel. For places that cannot show
-widgets (GitHub, print, JavaScript off), its output carries a still picture and a line of text too.
+widgets its output carries a line of text; in the notebooks of the book, which GitHub, print and
+pages without JavaScript show too, a picture as well: `make notebooks` takes it in a browser.
 How to make another: CONTRIBUTING.md, "A live figure".
 """
 
@@ -19,7 +20,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from attnlib.plotting import BookFigure
+from attnlib import words
 
 STATIC = Path(__file__).parent / "static"
 FONT_FILE = Path(__file__).parent.parent / "fonts" / "NotoSansSC-attnlib.woff2"
@@ -60,17 +61,24 @@ def style(*names: str) -> str:
     )
 
 
+def texts(figure: str) -> dict[str, Any]:
+    """Return what a figure says, in the language in use, with what all figures say."""
+    common, own = words.entry("figures.common"), words.entry(f"figures.{figure}")
+    return {**common, **own, "errors": common["errors"] | own.get("errors", {})}
+
+
 class Drawing(anywidget.AnyWidget):
     """The part that draws. A subclass names its JavaScript and style and adds its own traits."""
 
     start = traitlets.Dict().tag(sync=True)  # the traits that "reset" puts back, and their values
+    limits = traitlets.Dict().tag(sync=True)  # numbers that the JavaScript needs, too
     words = traitlets.Dict().tag(sync=True)
 
 
 class LiveFigure(ipywidgets.VBox):
-    """A drawing with its controls below it, that also shows as a still picture and as text.
+    """A drawing with its controls below it, that shows as a line of text where nothing moves.
 
-    A subclass makes both and defines `still` and `__repr__`.
+    A subclass makes both, and defines `__repr__`, the same each time.
 
     Args:
         drawing: The drawing.
@@ -92,31 +100,25 @@ class LiveFigure(ipywidgets.VBox):
             shared = "index" if control.has_trait("index") else "value"
             ipywidgets.jslink((control, shared), (drawing, trait))
 
-    def still(self) -> BookFigure:
-        """Draw the figure as it stands."""
-        raise NotImplementedError
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         if hasattr(self, "_handle_displayed"):  # ipywidgets 7
             self._handle_displayed()
-        png, size = self.still().png()
         # The drawing knows what a front end wants to be told beside the model (Colab does).
         _, metadata = self.drawing._repr_mimebundle_()
         data = {
             "text/plain": repr(self),
-            "image/png": base64.b64encode(png).decode(),
             "application/vnd.jupyter.widget-view+json": {
                 "version_major": 2,
                 "version_minor": 0,
                 "model_id": self.model_id,
             },
         }
-        return data, {**metadata, "image/png": size}
+        return data, metadata
 
     def _ipython_display_(self, **_: object) -> None:
-        # ipywidgets 7 would display itself here, without the picture: IPython takes this for "use
+        # ipywidgets 7 would display itself here, without our text: IPython takes this for "use
         # the mime bundle". Newer ones have no such method, and nothing changes for them.
         raise NotImplementedError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from textwrap import fill
 from typing import Any
 
 import torch
@@ -13,13 +12,11 @@ from torch import Tensor
 
 from attnlib.functional import masked_softmax
 from attnlib.masks import causal_mask, padding_mask, sliding_window_mask
-from attnlib.plotting import BookFigure
-from attnlib.widgets.arguments import names, numbers, texts
+from attnlib.widgets.arguments import names, numbers
 from attnlib.widgets.controls import buttons, checkbox, slider
-from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style
-from attnlib.widgets.mask_lab_still import draw_still
+from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style, texts
 
-MOST_TOKENS = 12  # mask_lab.js has the same number
+LIMITS = {"tokens": 12}  # more names could not be told apart
 
 # The running example of the book, 早上好, filled up with the padding token (0, 2) of chapter 3:
 # the scores are query @ keyᵀ.
@@ -32,32 +29,6 @@ SCORES = (
     (2, -2, -2, -4, -4),
 )
 CONVENTIONS = ("attnlib", "SDPA", "MHA", "additive")
-
-WORDS = {
-    "figure": "A mask, and the weights after the softmax",
-    "hint": "Press a cell, or Space on it, to forbid or allow it; a name stands for its row "
-    "or column.",
-    "weights": "Weights",
-    "query": "query",
-    "key": "key",
-    "score": "score",
-    "weight": "weight",
-    "allowed": "allowed",
-    "forbidden": "forbidden",
-    "painted": "by hand",
-    "count": "{count} of {all} cells are allowed.",
-    "nobody": "Nobody is left for {tokens} ∅: zeros. Had −10⁶ been filled in instead of −∞, each "
-    "key would get {weight}.",
-    "written": "The same mask in the convention chosen",
-    "may": "True: may attend.",
-    "ignore": "True: must not attend.",
-    "added": "Added to the scores.",
-    "reset": "Reset",
-    "valid_len": "valid length",
-    "is_causal": "causal",
-    "window": "window",
-    "convention": "written for",
-}
 
 
 class MaskLabDrawing(Drawing):
@@ -94,7 +65,6 @@ class MaskLab(LiveFigure):
         is_causal: Does the causal mask act at the start?
         window: Width of the sliding window at the start; None is none.
         painted: Cells set by hand at the start: `{(query, key): may attend}`, counted from 0.
-        words: Replacements for the English words in the figure; `WORDS` lists them.
 
     Raises:
         ValueError: If shapes do not fit, a number is not finite or too large, or there are too many
@@ -110,11 +80,10 @@ class MaskLab(LiveFigure):
         is_causal: bool = True,
         window: int | None = None,
         painted: Mapping[tuple[int, int], bool] | None = None,
-        words: Mapping[str, str] | None = None,
     ) -> None:
         if valid_len is None:
             valid_len = 3 if tokens is TOKENS and scores is SCORES else len(tokens)
-        tokens = names("tokens", tokens, MOST_TOKENS)
+        tokens = names("tokens", tokens, LIMITS["tokens"])
         n = len(tokens)
         if valid_len not in range(n + 1):
             raise ValueError(f"valid_len must be one of 0 to {n}, got {valid_len!r}")
@@ -135,7 +104,8 @@ class MaskLab(LiveFigure):
             tokens=tokens,
             scores=numbers("scores", scores, (n, n)),
             start=start,
-            words=texts(WORDS, words),
+            limits=LIMITS,
+            words=texts("mask_lab"),
             **start,
         )
 
@@ -165,23 +135,6 @@ class MaskLab(LiveFigure):
     def weights(self) -> Tensor:
         """The weights as they stand, shape `(len(tokens), len(tokens))`."""
         return masked_softmax(torch.tensor(self.drawing.scores, dtype=torch.float64), self.mask)
-
-    def still(self) -> BookFigure:
-        """Draw the figure as it stands, with the numbers of `attnlib`."""
-        drawing, mask = self.drawing, self.mask
-        words, n = drawing.words, len(drawing.tokens)
-        empty = [t for t, row in zip(drawing.tokens, mask, strict=True) if not row.any()]
-        status = [words["count"].format(count=int(mask.sum()), all=n * n)]
-        if empty:
-            status.append(words["nobody"].format(tokens=", ".join(empty), weight=f"{1 / n:.2f}"))
-        return draw_still(
-            drawing.tokens,
-            mask.numpy(),
-            self.weights.numpy(),
-            convention=CONVENTIONS[drawing.convention],
-            status=fill(" ".join(status), 105),
-            words=words,
-        )
 
     def __repr__(self) -> str:
         start = self.drawing.start

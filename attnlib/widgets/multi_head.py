@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,38 +11,17 @@ import traitlets
 from torch.nn import functional as F  # noqa: N812
 
 from attnlib.multihead import MultiHeadAttention
-from attnlib.plotting import BookFigure
-from attnlib.widgets.arguments import texts, whole
+from attnlib.widgets.arguments import whole
 from attnlib.widgets.controls import slider
-from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style
-from attnlib.widgets.multi_head_still import draw_still
+from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style, texts
 from attnlib.widgets.multi_head_weights import (
+    LIMITS,
     check_mask,
     check_range,
     check_weights,
     decode,
     encode,
 )
-
-WORDS = {
-    "figure": "Weights of several heads, side by side",
-    "hint": "Choose a query: a token or a row. Untick a head to hide its lines.",
-    "reset": "Reset",
-    "head": "head",
-    "mean": "mean",
-    "query": "query",
-    "key": "key",
-    "map": "heat map of the weights of {q} queries on {k} keys",
-    "note": "A row for each query ↓, a column for each key →; the fuller the colour, the larger "
-    "the weight. The mean is what nn.MultiheadAttention returns by default.",
-    "table": "Weight of each key in each head, and their mean, for the query shown",
-    "masked": "masked",
-    "off": "hidden",
-    "before": "before",
-    "after": "after",
-    "same": "same",
-    "first": "first",
-}
 
 
 def example() -> tuple[torch.Tensor, list[str]]:
@@ -111,7 +90,6 @@ class MultiHeadView(LiveFigure):
         query: Which query is chosen at the start, and by "reset"; negative numbers count from the
             end. The last one if left out.
         head_names: `num_heads` names; their numbers if left out.
-        words: Replacements for the English words in the figure; `WORDS` lists them.
 
     Raises:
         ValueError: If shapes do not fit, a number is no weight, or a masked key has a weight.
@@ -126,9 +104,8 @@ class MultiHeadView(LiveFigure):
         mask: Any = None,
         query: int | None = None,
         head_names: Sequence[str] | None = None,
-        words: Mapping[str, str] | None = None,
     ) -> None:
-        all_words = texts(WORDS, words)
+        all_words = texts("multi_head")
         if weights is None:
             weights, tokens = example()
             query_tokens = tokens if query_tokens is None else query_tokens
@@ -150,6 +127,7 @@ class MultiHeadView(LiveFigure):
             key_tokens=_names("key_tokens", key_tokens, range(k_len)),
             mask=check_mask(mask, array),
             start=start,
+            limits=LIMITS,
             words=all_words,
             **start,
         )
@@ -162,21 +140,6 @@ class MultiHeadView(LiveFigure):
         d = self.drawing
         shape = (len(d.head_names), len(d.query_tokens), len(d.key_tokens))
         return decode(d.weights).reshape(shape)
-
-    def still(self) -> BookFigure:
-        """Draw the figure as it stands."""
-        d = self.drawing
-        allowed = np.array([[c == "1" for c in row] for row in d.mask], dtype=bool)
-        return draw_still(
-            self.weights,
-            d.head_names,
-            d.query_tokens,
-            d.key_tokens,
-            masked=~allowed if d.mask else np.zeros(self.weights.shape[1:], dtype=bool),
-            query=d.query,
-            shown=d.shown,
-            words=d.words,
-        )
 
     def __repr__(self) -> str:
         query = self.drawing.start["query"]

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-MOST_HEADS = 12  # multi_head.js has the same numbers
-MOST_TOKENS = 64
+LIMITS = {"heads": 12, "tokens": 64}
 
 
 def encode(weights: np.ndarray[Any, Any]) -> str:
@@ -54,8 +53,8 @@ def check_weights(weights: Any) -> np.ndarray[Any, Any]:
         raise ValueError(f"{wanted}, got {array.shape}: a mean over the heads?")
     if array.ndim != 3 or array.size == 0:
         raise ValueError(f"{wanted}, and none of them 0, got {array.shape}")
-    if len(array) > MOST_HEADS or max(array.shape[1:]) > MOST_TOKENS:
-        most = f"at most {MOST_HEADS} heads and {MOST_TOKENS} tokens"
+    if len(array) > LIMITS["heads"] or max(array.shape[1:]) > LIMITS["tokens"]:
+        most = f"at most {LIMITS['heads']} heads and {LIMITS['tokens']} tokens"
         raise ValueError(f"weights must have {most}, got the shape {array.shape}")
     check_range(array)
     return array

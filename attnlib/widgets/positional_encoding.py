@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import torch
 import traitlets
 
-from attnlib.plotting import BookFigure
-from attnlib.positional import sinusoidal_encoding
-from attnlib.widgets.arguments import numbers, texts, whole
+from attnlib.widgets.arguments import numbers, whole
 from attnlib.widgets.controls import dropdown, slider
-from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style
-from attnlib.widgets.positional_encoding_still import draw_still
+from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style, texts
 
-LENGTH = 60  # positions; positional_encoding.js has the same five numbers
-LAST = 39  # the last position of a slider: with the largest shift it is the last row
-LAST_SHIFT = 20
-MOST_DIMS = 128
-MOST_COLUMNS = 4
-BASES = (10.0, 100.0, 1_000.0, 10_000.0, 100_000.0)
-
-WORDS = {
-    "figure": "Sinusoidal encoding of 60 positions",
-    "hint": "Move one position: the dot product runs along its curve. Move both: it stands still.",
-    "reset": "Reset",
-    "map": "Encoding P",
-    "map_note": "Tap a column, or press arrow keys and Enter, to add or remove its curve.",
-    "cell_role": "map of cells",
-    "curves": "Columns of P",
-    "position": "position",
-    "products": "Dot product over distance",
-    "products_note": "The curve belongs to the width and the base; positions only move along it.",
-    "product": "dot product",
-    "values": "Rows m and n",
-    "table": "Wavelength of the drawn columns, and their values at both positions",
-    "column": "column",
-    "wavelength": "wavelength",
-    "dim": "width d",
-    "base": "base b",
-    "first": "first",
-    "second": "second",
-    "at": "at",
-    "both": "both",
+LIMITS = {
+    "length": 60,  # positions
+    "position": 39,  # the last one of a slider: with the largest shift it is the last row
+    "shift": 20,
+    "dim": 128,
+    "columns": 4,
 }
+BASES = (10.0, 100.0, 1_000.0, 10_000.0, 100_000.0)
 
 
 class PositionalEncodingDrawing(Drawing):
@@ -68,7 +42,7 @@ class PositionalEncodingDrawing(Drawing):
     @traitlets.validate("first", "second", "shift")
     def _place(self, proposal: Any) -> int:
         name = proposal["trait"].name
-        return whole(name, proposal["value"], 0, LAST_SHIFT if name == "shift" else LAST)
+        return whole(name, proposal["value"], 0, LIMITS["shift" if name == "shift" else "position"])
 
     @traitlets.validate("bases")
     def _positive(self, proposal: Any) -> list[float]:
@@ -80,7 +54,7 @@ class PositionalEncodingDrawing(Drawing):
 
     @traitlets.validate("columns")
     def _columns(self, proposal: Any) -> list[int]:
-        return [whole("columns", column, 0, MOST_DIMS - 1) for column in proposal["value"]]
+        return [whole("columns", column, 0, LIMITS["dim"] - 1) for column in proposal["value"]]
 
 
 class PositionalEncodingExplorer(LiveFigure):
@@ -94,7 +68,6 @@ class PositionalEncodingExplorer(LiveFigure):
         first: Position m, from 0 to 39.
         second: Position n, from 0 to 39.
         columns: 1 to 4 columns that are drawn as curves; if left out 6 to 9, or the last four.
-        words: Replacements for the English words in the figure; `WORDS` lists them.
 
     Raises:
         ValueError: If a number is out of range or a column does not exist.
@@ -108,50 +81,39 @@ class PositionalEncodingExplorer(LiveFigure):
         first: int = 10,
         second: int = 17,
         columns: Sequence[int] | None = None,
-        words: Mapping[str, str] | None = None,
     ) -> None:
         base = _base(base)
         bases = sorted({*BASES, base})
-        dim = _width(dim)
+        dim, last, most = _width(dim), LIMITS["position"], LIMITS["columns"]
         if columns is None:
             columns = range(max(min(dim, 10) - 4, 0), min(dim, 10))
         start: dict[str, Any] = {
             "dim": dim,
             "base_index": bases.index(base),
-            "first": whole("first", first, 0, LAST),
-            "second": whole("second", second, 0, LAST),
+            "first": whole("first", first, 0, last),
+            "second": whole("second", second, 0, last),
             "shift": 0,
             "columns": [whole("columns", column, 0, dim - 1) for column in columns],
         }
-        if not 1 <= len(set(start["columns"])) == len(columns) <= MOST_COLUMNS:
-            raise ValueError(f"columns must be 1 to {MOST_COLUMNS} columns, got {list(columns)}")
+        if not 1 <= len(set(start["columns"])) == len(columns) <= most:
+            raise ValueError(f"columns must be 1 to {most} columns, got {list(columns)}")
         drawing = PositionalEncodingDrawing(
-            bases=bases, start=start, words=texts(WORDS, words), **start
+            bases=bases,
+            start=start,
+            limits=LIMITS,
+            words=texts("positional_encoding"),
+            **start,
         )
         word = drawing.words
         options = [(f"{each:,.10g}".replace(",", " "), each) for each in bases]
         controls = {
-            "dim": slider(word["dim"], dim, 2, MOST_DIMS, step=2),
+            "dim": slider(word["dim"], dim, 2, LIMITS["dim"], step=2),
             "base_index": dropdown(word["base"], options, start["base_index"]),
-            "first": slider(f"{word['first']} {word['at']}", start["first"], 0, LAST),
-            "second": slider(f"{word['second']} {word['at']}", start["second"], 0, LAST),
-            "shift": slider(f"{word['both']} +", 0, 0, LAST_SHIFT),
+            "first": slider(f"{word['first']} {word['at']}", start["first"], 0, last),
+            "second": slider(f"{word['second']} {word['at']}", start["second"], 0, last),
+            "shift": slider(f"{word['both']} +", 0, 0, LIMITS["shift"]),
         }
         super().__init__(drawing, controls)
-
-    def still(self) -> BookFigure:
-        """Draw the figure as it stands, with the numbers of `attnlib`."""
-        drawing = self.drawing
-        base = drawing.bases[drawing.base_index]
-        encoding = sinusoidal_encoding(LENGTH, drawing.dim, base=base, dtype=torch.float64)
-        columns = sorted(column for column in drawing.columns if column < drawing.dim)
-        return draw_still(
-            encoding.numpy(),
-            base=base,
-            positions=(drawing.first + drawing.shift, drawing.second + drawing.shift),
-            columns=columns or [drawing.dim - 2, drawing.dim - 1],
-            words=drawing.words,
-        )
 
     def __repr__(self) -> str:
         start, bases = self.drawing.start, self.drawing.bases
@@ -169,7 +131,7 @@ def _base(value: Any) -> float:
 
 
 def _width(value: Any) -> int:
-    dim = whole("dim", value, 2, MOST_DIMS)
+    dim = whole("dim", value, 2, LIMITS["dim"])
     if dim % 2:
         raise ValueError(f"dim must be even, got {value!r}")
     return dim

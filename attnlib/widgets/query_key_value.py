@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import torch
 import traitlets
 
-from attnlib.functional import scaled_dot_product_attention
-from attnlib.plotting import BookFigure
-from attnlib.widgets.arguments import names, numbers, texts
+from attnlib.widgets.arguments import names, numbers
 from attnlib.widgets.controls import slider
-from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style
-from attnlib.widgets.query_key_value_still import draw_still
+from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style, texts
 
-MOST_TOKENS = 12  # more names could not be told apart; query_key_value.js has the same number
+LIMITS = {"tokens": 12}  # more names could not be told apart
 
 # The running example of the book: 早上好, and the query of 上.
 TOKENS = ("早", "上", "好")
 KEYS = ((1, 1), (2, -1), (1, -1))
 VALUES = ((1, 3), (-1, 3), (-1, 1))
 QUERY = (1, 1)
-
-WORDS = {
-    "figure": "One query, its keys and values",
-    "keys_plane": "Keys and the query",
-    "values_plane": "Values and the output",
-    "hint": "Move the query: drag its ring, tap the plane, or press arrow keys.",
-    "keys_note": "Score: how far a key reaches along the query, times the query’s length.",
-    "values_note": "Each line is as thick as its weight. The output cannot leave the dashed hull.",
-    "reset": "Reset",
-    "handle": "query",
-    "handle_role": "point in the plane",
-    "query": "query",
-    "query_of": "query of {token}",
-    "output": "output",
-    "table": "Score and weight of each token for the query shown",
-    "token": "token",
-    "key": "key",
-    "score": "score",
-    "weight": "weight",
-    "value": "value",
-}
 
 
 class QueryKeyValueDrawing(Drawing):
@@ -82,7 +57,6 @@ class QueryKeyValueExplorer(LiveFigure):
         scale: Factor of the scores, above 0.
         query_token: Whose query `query` is; written beside it as long as it stands there. If left
             out: 上, in the example of the book.
-        words: Replacements for the English words in the figure; `WORDS` lists them.
 
     Raises:
         ValueError: If shapes do not fit, a number is not finite, or there are too many tokens.
@@ -97,9 +71,8 @@ class QueryKeyValueExplorer(LiveFigure):
         *,
         scale: float = 1.0,
         query_token: str | None = None,
-        words: Mapping[str, str] | None = None,
     ) -> None:
-        tokens = names("tokens", tokens, MOST_TOKENS)
+        tokens = names("tokens", tokens, LIMITS["tokens"])
         key_vectors = numbers("keys", keys, (len(tokens), 2))
         value_vectors = numbers("values", values, (len(tokens), 2))
         x, y = numbers("query", query, (2,))
@@ -120,10 +93,11 @@ class QueryKeyValueExplorer(LiveFigure):
             query_y=y,
             scale=float(scale),
             start={"query_x": x, "query_y": y},
+            limits=LIMITS,
             query_token=query_token,
             reach=reach,
             step=step,
-            words=texts(WORDS, words),
+            words=texts("query_key_value"),
         )
         word = drawing.words["query"]
         controls = {
@@ -131,35 +105,6 @@ class QueryKeyValueExplorer(LiveFigure):
             "query_y": slider(f"{word} y", y, -reach, reach, step),
         }
         super().__init__(drawing, controls)
-
-    def still(self) -> BookFigure:
-        """Draw the figure as it stands, with the numbers of `attnlib`."""
-        drawing = self.drawing
-        query, keys, values = (
-            torch.tensor(x, dtype=torch.float64)
-            for x in (
-                [[drawing.query_x, drawing.query_y]],
-                drawing.key_vectors,
-                drawing.value_vectors,
-            )
-        )
-        output, weights = scaled_dot_product_attention(
-            query, keys, values, scale=drawing.scale, need_weights=True
-        )
-        assert weights is not None
-        at_start = all(getattr(drawing, name) == place for name, place in drawing.start.items())
-        return draw_still(
-            drawing.tokens,
-            keys.numpy(),
-            values.numpy(),
-            query[0].numpy(),
-            scores=(drawing.scale * query @ keys.mT)[0].numpy(),
-            weights=weights[0].numpy(),
-            output=output[0].numpy(),
-            reach=drawing.reach,
-            query_token=drawing.query_token if at_start else "",
-            words=drawing.words,
-        )
 
     def __repr__(self) -> str:
         d = self.drawing

@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import torch
 import traitlets
 
-from attnlib.plotting import BookFigure
-from attnlib.positional import RotaryPositionalEncoding
-from attnlib.widgets.arguments import numbers, texts, whole
+from attnlib.widgets.arguments import numbers, whole
 from attnlib.widgets.controls import checkbox, slider
-from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style
-from attnlib.widgets.rotary_still import Array, draw_still
+from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style, texts
 
-LAST = 40  # the last position; rotary.js has the same two numbers
-LAST_SHIFT = 100
-
-WORDS = {
-    "figure": "Query and key turn with their positions",
-    "hint": "Move one position: the score runs along its curve. Move both: it stands still.",
-    "reset": "Reset",
-    "arrows": "Query and key, turned",
-    "arrows_note": "Faint: before turning. Shaded: the angle between the two.",
-    "scores": "Score over distance",
-    "scores_note": "Dashed: the score without turning, the same at every distance.",
-    "table": "Angles in radians, and score, for each speed",
-    "speed": "speed",
-    "score": "score",
-    "sum": "sum",
-    "query": "query",
-    "key": "key",
-    "at": "at",
-    "both": "both",
-    "four_speeds": "four speeds: 1, θ, θ², θ³",
-}
+LIMITS = {"position": 40, "shift": 100}  # the last position, and how far both can be moved on
 
 
 class RotaryDrawing(Drawing):
@@ -60,7 +34,7 @@ class RotaryDrawing(Drawing):
     @traitlets.validate("query_position", "key_position", "shift")
     def _place(self, proposal: Any) -> int:
         name = proposal["trait"].name
-        return whole(name, proposal["value"], 0, LAST_SHIFT if name == "shift" else LAST)
+        return whole(name, proposal["value"], 0, LIMITS["shift" if name == "shift" else "position"])
 
     @traitlets.validate("theta")
     def _speed(self, proposal: Any) -> float:
@@ -83,7 +57,6 @@ class RotaryExplorer(LiveFigure):
         key_position: Position m of the key, from 0 to 40.
         theta: Speed θ in radians a step, above 0 and at most 1.
         four_speeds: Turn by the speeds 1, θ, θ², θ³, not by θ alone?
-        words: Replacements for the English words in the figure; `WORDS` lists them.
 
     Raises:
         ValueError: If a vector has not two finite numbers, or a position or θ is out of range.
@@ -98,11 +71,11 @@ class RotaryExplorer(LiveFigure):
         key_position: int = 3,
         theta: float = 0.5,
         four_speeds: bool = False,
-        words: Mapping[str, str] | None = None,
     ) -> None:
+        last = LIMITS["position"]
         start: dict[str, Any] = {
-            "query_position": whole("query_position", query_position, 0, LAST),
-            "key_position": whole("key_position", key_position, 0, LAST),
+            "query_position": whole("query_position", query_position, 0, last),
+            "key_position": whole("key_position", key_position, 0, last),
             "shift": 0,
             "theta": _theta(theta),
             "four_speeds": bool(four_speeds),
@@ -111,53 +84,21 @@ class RotaryExplorer(LiveFigure):
             query_vector=numbers("query", query, (2,)),
             key_vector=numbers("key", key, (2,)),
             start=start,
-            words=texts(WORDS, words),
+            limits=LIMITS,
+            words=texts("rotary"),
             **start,
         )
         word = drawing.words
         controls = {
             "query_position": slider(
-                f"{word['query']} {word['at']}", start["query_position"], 0, LAST
+                f"{word['query']} {word['at']}", start["query_position"], 0, last
             ),
-            "key_position": slider(f"{word['key']} {word['at']}", start["key_position"], 0, LAST),
-            "shift": slider(f"{word['both']} +", 0, 0, LAST_SHIFT),
+            "key_position": slider(f"{word['key']} {word['at']}", start["key_position"], 0, last),
+            "shift": slider(f"{word['both']} +", 0, 0, LIMITS["shift"]),
             "theta": slider("θ", start["theta"], 0.05, 1, step=0.05),
             "four_speeds": checkbox(word["four_speeds"], start["four_speeds"]),
         }
         super().__init__(drawing, controls)
-
-    def still(self) -> BookFigure:
-        """Draw the figure as it stands, with the numbers of `attnlib`."""
-        drawing = self.drawing
-        query, key = drawing.query_vector, drawing.key_vector
-        n, m = (p + drawing.shift for p in (drawing.query_position, drawing.key_position))
-        distances = range(-LAST, LAST + 1)
-        return draw_still(
-            vectors=np.array([query, key]),
-            positions=(n, m),
-            turned=np.stack([self._turned(query, n), self._turned(key, m)], axis=1),
-            speeds=[
-                drawing.theta**power for power in ((0, 1, 2, 3) if drawing.four_speeds else (1,))
-            ],
-            distances=np.array(distances),
-            # Below a distance of 0 it is the key that is ahead.
-            scores=np.array(
-                [
-                    (self._turned(query, max(d, 0)) * self._turned(key, max(-d, 0))).sum()
-                    for d in distances
-                ]
-            ),
-            words=drawing.words,
-        )
-
-    def _turned(self, vector: Sequence[float], position: int) -> Array:
-        """Turn a copy of `vector` by each speed: shape (speeds, 2)."""
-        # A head has the speed 1 in its first pair; θ alone is the second pair of a head of two.
-        count = 4 if self.drawing.four_speeds else 2
-        rotary = RotaryPositionalEncoding(2 * count, base=self.drawing.theta**-count)
-        head = torch.tensor(vector, dtype=torch.float64).repeat(1, count)
-        pairs: Array = rotary(head, offset=position).view(count, 2).numpy()
-        return pairs if self.drawing.four_speeds else pairs[1:]
 
     def __repr__(self) -> str:
         d, start = self.drawing, self.drawing.start

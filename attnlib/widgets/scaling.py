@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -12,37 +11,12 @@ import traitlets
 from torch import Tensor
 
 from attnlib.functional import masked_softmax
-from attnlib.plotting import BookFigure
-from attnlib.widgets.arguments import texts
 from attnlib.widgets.controls import buttons, slider
-from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style
-from attnlib.widgets.scaling_still import draw_still
+from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style, texts
 
 WIDTHS = tuple(2**exponent for exponent in range(11))
-QUERIES, KEYS = 64, 10  # scaling.js has the same numbers
+QUERIES, KEYS = 64, 10
 DIVISORS = {"1": 0.0, "√d": 0.5, "d": 1.0}  # powers of d
-
-WORDS = {
-    "figure": "The width of queries and keys, and what the scores are divided by",
-    "hint": "Pull d up and watch. Then divide by √d and pull again.",
-    "scores": "Scores",
-    "one": "Weights of query {query}, sorted",
-    "mean": "mean of all 64",
-    "largest": "Largest weight",
-    "entropy": "Entropy",
-    "slope": "Slope of the softmax",
-    "gradient": "Gradient",
-    "equal": "all equal",
-    "one_takes_all": "one takes all",
-    "saturated": "saturated",
-    "vanishes": "vanishes",
-    "explodes": "explodes",
-    "note": "Means over 64 queries with 10 keys each, all entries of variance 1. Gradient: of the "
-    "middle query, and from the shortest tenth to the longest.",
-    "reset": "Reset",
-    "divide": "divide by",
-    "query": "query",
-}
 
 
 @cache
@@ -121,7 +95,6 @@ class ScalingExplorer(LiveFigure):
         head_dim: The width d of queries and keys at the start: 1, 2, 4, …, 1024.
         divisor: What the scores are divided by at the start: "1", "√d" or "d".
         query: Whose weights are shown at the start, counted from 1 to 64.
-        words: Replacements for the English words in the figure; `WORDS` lists them.
 
     Raises:
         ValueError: If one of them is not among these.
@@ -132,8 +105,6 @@ class ScalingExplorer(LiveFigure):
         head_dim: int = 64,
         divisor: str = "1",
         query: int = 1,
-        *,
-        words: Mapping[str, str] | None = None,
     ) -> None:
         if head_dim not in WIDTHS:
             raise ValueError(f"head_dim must be one of {WIDTHS}, got {head_dim!r}")
@@ -149,7 +120,8 @@ class ScalingExplorer(LiveFigure):
         drawing = ScalingDrawing(
             hundredths=" ".join(str(round(100 * s)) for s in dot_products().flatten().tolist()),
             start=start,
-            words=texts(WORDS, words),
+            limits={"exponent": len(WIDTHS) - 1, "queries": QUERIES, "keys": KEYS},
+            words=texts("scaling"),
             **start,
         )
         controls = {
@@ -160,19 +132,6 @@ class ScalingExplorer(LiveFigure):
             ),
         }
         super().__init__(drawing, controls)
-
-    def still(self) -> BookFigure:
-        """Draw the figure as it stands, with the weights of `attnlib`."""
-        drawing = self.drawing
-        d = WIDTHS[drawing.exponent]
-        sign, power = list(DIVISORS.items())[drawing.divisor]
-        by = "" if sign == "1" else f" / {sign.replace('d', str(d))}"
-        return draw_still(
-            f"d = {d}, w = softmax(q · k{by})",
-            dot_products()[drawing.exponent] / d**power,
-            measure(drawing.exponent, d**power, drawing.query),
-            drawing.words,
-        )
 
     def __repr__(self) -> str:
         start = self.drawing.start

@@ -9,6 +9,7 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.transforms import SphinxTransform
 from sphinx.util import inspect
 from sphinx.util.inspect import stringify_signature
@@ -60,6 +61,11 @@ class Colons(SphinxTransform):
                     text.parent.replace(text, nodes.Text(": "))
 
 
+def without_module_index(app: Sphinx, config: Config) -> None:
+    """Leave out Sphinx's list of modules: the page of the library names all there is."""
+    config.html_domain_indices = False
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Load autodoc and napoleon, and read docstrings before napoleon does (priority 500)."""
     app.setup_extension("sphinx.ext.autodoc")
@@ -67,4 +73,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("autodoc-process-docstring", write_for_sphinx, priority=400)
     app.add_transform(Colons)
     app.connect("autodoc-process-signature", call_of_class)
+    app.connect("config-inited", without_module_index)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,11 +1,15 @@
-"""Let a live figure show its still picture until (and unless) it comes alive in the reader's page.
+"""Let a live figure show its picture until (and unless) it comes alive in the reader's page.
 
-A figure's output holds a widget view and a PNG of the same thing. MyST-NB would keep the view
-alone, which leaves a hole where JavaScript is off, fails or is still loading. Here both go into
-one ``<div class="live-figure">``; ``book/web/main.js`` swaps them, ``book.css`` lays them out.
+A figure's output holds a widget view and a picture of it as it opens (tools/figure_pictures.py).
+MyST-NB would keep the view alone, which leaves a hole where JavaScript is off, fails or is still
+loading. Here both go into one ``<div class="live-figure">``; ``book/web/main.js`` swaps them,
+``book.css`` lays them out in the room that the figure will take. What the reader is told comes in
+the edition's words: from its configuration, and to the script by an attribute.
 """
 
+import json
 from html import escape
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -15,25 +19,42 @@ from sphinx.util.typing import ExtensionMetadata
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 PICTURES = ("image/png", "image/svg+xml")
-NOTE = '<noscript><p class="live-figure-note">{}</p></noscript>'
+STAMP = "live-figure"  # in an output's metadata: tools/figure_pictures.py
 
 logger = logging.getLogger(__name__)
 
 
-def still_with(
-    view: nodes.container, picture: nodes.container, name: str, says: dict[str, str]
-) -> nodes.container:
-    """Return the figure's box: picture, note for pages without scripts, widget view.
+def heights(notebook: Path) -> dict[str, tuple[int, int]]:
+    """Return how high each live figure is, on a desk and on a phone, by the id of its model."""
+    found = {}
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    for output in (each for cell in cells for each in cell.get("outputs", [])):
+        stamp = output.get("metadata", {}).get(STAMP)
+        if stamp and VIEW in output["data"]:
+            wide = output["metadata"]["image/png"]["height"]
+            found[output["data"][VIEW]["model_id"]] = (wide, stamp["narrow"])
+    return found
 
-    The box has the class ``live-<name>``, by which book.css keeps room for the live figure. What
-    the loader says if it cannot start the figure stands beside it, in the edition's language.
-    """
-    still = nodes.container("", *(c.deepcopy() for c in picture.children), classes=["still"])
-    without_script = NOTE.format(escape(says["without_script"]))
-    cannot_start = f'<template class="cannot-start">{escape(says["cannot_start"])}</template>'
-    notes = nodes.raw("", without_script + cannot_start, format="html")
-    box = ["live-figure", f"live-{name}"]
-    return nodes.container("", still, notes, *view.children, classes=box)
+
+def still_with(
+    view: nodes.container,
+    picture: nodes.container,
+    room: tuple[int, int] | None,
+    says: dict[str, str],
+) -> list[nodes.Node]:
+    """Return the figure's box: picture, note for pages without scripts, widget view."""
+    kept = f' style="--wide: {room[0]}; --narrow: {room[1]}"' if room else ""
+    failed = escape(says["cannot_start"])
+    note = f'<noscript><p class="live-figure-note">{escape(says["without_script"])}</p></noscript>'
+    return [
+        nodes.raw(
+            "", f'<div class="live-figure" data-cannot-start="{failed}"{kept}>', format="html"
+        ),
+        nodes.container("", *(c.deepcopy() for c in picture.children), classes=["still"]),
+        nodes.raw("", note, format="html"),
+        *view.children,
+        nodes.raw("", "</div>", format="html"),
+    ]
 
 
 class LiveFigures(SphinxPostTransform):
@@ -44,6 +65,8 @@ class LiveFigures(SphinxPostTransform):
 
     def run(self, **kwargs: object) -> None:
         """Run over one document; anything that would be a hole in the page is a warning."""
+        says = self.config.edition["site"]
+        notebook = Path(self.env.doc2path(self.env.docname))
         for bundle in list(self.document.findall(nodes.container)):
             if bundle.get("nb_element") != "mime_bundle":
                 continue
@@ -60,11 +83,12 @@ class LiveFigures(SphinxPostTransform):
             if picture is None:
                 logger.warning("a live figure without a still picture", location=bundle)
                 continue
-            text = outputs["text/plain"].astext() if "text/plain" in outputs else ""
-            name = text.split("(")[0].strip()
-            figure = still_with(outputs[VIEW], picture, name, self.config.edition["site"])
-            outputs[VIEW].clear()
-            outputs[VIEW].append(figure)
+            view = outputs[VIEW]
+            rooms = heights(notebook)
+            room = next((rooms[each] for each in rooms if each in view.astext()), None)
+            figure = still_with(view, picture, room, says)
+            view.clear()
+            view.extend(figure)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

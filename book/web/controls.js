@@ -3,13 +3,11 @@
 import * as base from '@jupyter-widgets/base';
 import * as bool from '@jupyter-widgets/controls/lib/widget_bool';
 import * as box from '@jupyter-widgets/controls/lib/widget_box';
-import * as button from '@jupyter-widgets/controls/lib/widget_button';
 import * as description from '@jupyter-widgets/controls/lib/widget_description';
 import * as float from '@jupyter-widgets/controls/lib/widget_float';
 import * as int from '@jupyter-widgets/controls/lib/widget_int';
 import * as link from '@jupyter-widgets/controls/lib/widget_link';
 import * as selection from '@jupyter-widgets/controls/lib/widget_selection';
-import * as string from '@jupyter-widgets/controls/lib/widget_string';
 import * as anywidget from './anywidget.js';
 import known from './known_widgets.json';
 
@@ -48,7 +46,7 @@ class ToggleButtonsView extends selection.ToggleButtonsView {
 const sources = {
   '@jupyter-widgets/base': base,
   '@jupyter-widgets/controls': {
-    ...bool, ...box, ...button, ...description, ...float, ...int, ...link, ...selection, ...string,
+    ...bool, ...box, ...description, ...float, ...int, ...link, ...selection,
     IntSliderView: named(int.IntSliderView),
     FloatSliderView: named(float.FloatSliderView),
     ToggleButtonsView,

@@ -35,7 +35,7 @@ async function bringToLife(figure, managerOf) {
     figure.dataset.state = 'failed';
     const note = document.createElement('p');
     note.className = 'live-figure-note';
-    note.textContent = figure.querySelector('.cannot-start').content.textContent;
+    note.textContent = figure.dataset.cannotStart; // in the page's language: book/_ext/live_figures.py
     figure.append(note);
     console.error('live figure:', error);
   }

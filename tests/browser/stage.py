@@ -11,7 +11,7 @@ PAGE = address("01_query_key_value")
 STATE = re.compile(
     r'(<script type="application/vnd\.jupyter\.widget-state\+json">)(.*?)(</script>)', re.DOTALL
 )
-FIGURE = re.compile(r'<div class="live-figure [^"]*">.*?</script>\s*</div>', re.DOTALL)
+FIGURE = re.compile(r'<div class="live-figure"[^>]*>.*?</script>\s*</div>', re.DOTALL)
 MODEL_ID = re.compile(r'"model_id": "\w+"')
 
 

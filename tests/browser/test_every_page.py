@@ -112,11 +112,11 @@ def test_its_weight(desk, report):
 
 
 def fits(reader):
-    """The numbers stand at the end of book.css: mend them there when a figure has changed."""
+    """`make notebooks` has measured them; live_figures.py writes them into the figure's box."""
     for figure in reader.figures():
         kept = figure.evaluate("e => parseFloat(getComputedStyle(e).minHeight)")
         needed = figure.locator(".live > *").first.bounding_box()["height"]
-        assert kept == pytest.approx(needed, rel=0.05), figure.get_attribute("class")
+        assert kept == pytest.approx(needed, abs=2)
 
 
 def test_the_room_kept_for_figures_fits_on_a_desk(desk):

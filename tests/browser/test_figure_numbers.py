@@ -1,110 +1,47 @@
 """The numbers of the live figures in the rendered page, after moving controls, are attnlib's.
 
-Each figure writes what it shows, in full precision, into `data-numbers`. The figure of
-chapter 1 has a file of its own.
+Each figure writes what it shows, in full precision, into `data-numbers`. What is known of each
+stands in its own test file: tests/widgets/facts.py. The query that one drags has a file of its own.
 """
 
 import json
-import math
 
 import pytest
 import torch
 
 import attnlib
-from attnlib.widgets import multi_head, scaling
-from attnlib.widgets.mask_lab import SCORES
-from tests.site.built import address
+from attnlib.widgets import mask_lab
+from tests.browser.stage import Stage
+from tests.site.built import pages, soup
+from tests.widgets.facts import all_facts
 
-PAGES = {
-    "scaling": address("02_scaled_dot_product"),
-    "mask_lab": address("03_masks"),
-    "multi_head": address("04_multi_head"),
-    "positional_encoding": address("05_positional_encoding"),
-    "rotary": address("06_relative_positions"),
-}
+STATE = "application/vnd.jupyter.widget-state+json"
 
 
-def close(shown, expected):
-    torch.testing.assert_close(
-        torch.tensor(shown, dtype=torch.float64),
-        torch.as_tensor(expected, dtype=torch.float64),
-        atol=1e-5,
-        rtol=0,
-    )
+def figures_of_the_book():
+    """Return (page, facts) for each figure of each page, in all editions."""
+    found = []
+    for page in pages():
+        saved = soup(page).find("script", type=STATE)
+        models = json.loads(saved.string)["state"].values() if saved else []
+        modules = {model["state"].get("_anywidget_id", "").rpartition(".")[0] for model in models}
+        found += [(page, facts) for facts in all_facts() if facts.kind.__module__ in modules]
+    return found
 
 
-def check_scaling(shown):
-    exponent = int(math.log2(shown["d"]))
-    rows = scaling.dot_products()[exponent].double() / shown["divisor"]
-    weights = rows.softmax(dim=-1).sort(dim=-1, descending=True).values
-    close(sorted(shown["weights"], reverse=True), weights[shown["query"] - 1])
-    close(shown["mean"], weights.mean(dim=0))
-    close(shown["slope"], (weights * (1 - weights)).mean())
+FIGURES = figures_of_the_book()
 
 
-def check_mask_lab(shown):
-    mask = torch.tensor(shown["mask"], dtype=torch.bool)
-    scores = torch.tensor(SCORES, dtype=torch.float64)
-    close(shown["weights"], attnlib.masked_softmax(scores, mask))
-
-
-def check_multi_head(shown):
-    weights, _ = multi_head.example()
-    weights = torch.as_tensor(weights)
-    weights = weights[0] if weights.ndim == 4 else weights
-    close(shown["weights"], weights[:, shown["query"]])
-    close(shown["mean"], weights.mean(dim=0)[shown["query"]])
-
-
-def check_positional_encoding(shown):
-    encoding = attnlib.sinusoidal_encoding(
-        60, shown["dim"], base=float(shown["base"]), dtype=torch.float64
-    )
-    close(shown["rows"], encoding[[shown["m"], shown["n"]]])
-    close(shown["product"], encoding[shown["m"]] @ encoding[shown["n"]])
-    for column, values in shown["columns"].items():
-        close(values, encoding[:, int(column)])
-
-
-def check_rotary(shown):
-    # A head has the speed 1 in its first pair: θ alone is the second pair of a head of two.
-    pairs = 4 if len(shown["scores"]) == 4 else 2
-    rope = attnlib.RotaryPositionalEncoding(2 * pairs, base=shown["theta"] ** -pairs)
-    query, key = (
-        torch.tensor(vector, dtype=torch.float64).repeat(1, pairs) for vector in ([1, 1], [2, -1])
-    )
-    first = 0 if pairs == 4 else 1
-    turned = [
-        rope(vector, offset=place).view(pairs, 2)[first:]
-        for vector, place in ((query, shown["n"]), (key, shown["m"]))
-    ]
-    close(shown["queries"], turned[0])
-    close(shown["keys"], turned[1])
-    close(shown["score"], (turned[0] * turned[1]).sum())
-
-
-CHECKS = {
-    name.removeprefix("check_"): check for name, check in globals().items() if "check_" in name
-}
-
-# What a figure says before anybody has touched it.
-OPENINGS = {
-    "scaling": lambda shown: shown["d"] == 64 and shown["mean"][0] > 0.8,  # saturated
-    "mask_lab": lambda shown: 0 < sum(map(sum, shown["mask"])) < 25,  # some may, some may not
-    "multi_head": lambda shown: (
-        len({row.index(max(row)) for row in shown["weights"]}) == 4  # each head looks elsewhere
-    ),
-    "positional_encoding": lambda shown: 0 < shown["product"] < shown["dim"] / 2,  # less than P·P
-    "rotary": lambda shown: shown["score"] * (1 * 2 + 1 * -1) < 0,  # turning has changed its sign
-}
+def test_every_figure_stands_in_the_book():
+    assert {facts.name for _, facts in FIGURES} == {facts.name for facts in all_facts()}
 
 
 class Figure:
     """The first figure of a page, as its reader meets it."""
 
-    def __init__(self, window, name):
-        self.window, self.name = window, name
-        self.page = window.open(PAGES[name])
+    def __init__(self, window, path, facts):
+        self.window, self.facts = window, facts
+        self.page = window.open(path)
         window.come_near_all_figures()
         self.root = self.page.locator(".live .attn-figure").first
         self.live = self.page.locator(".live").first
@@ -121,20 +58,20 @@ class Figure:
             arg=[self.root.element_handle(), before],
             timeout=15_000,
         )
-        CHECKS[self.name](self.shown())
+        self.facts.check(self.shown())
 
 
-@pytest.fixture(scope="module", params=PAGES)
+@pytest.fixture(scope="module", params=FIGURES, ids=lambda each: f"{each[0]}-{each[1].name}")
 def figure(request, lasting_visit):
     window = lasting_visit(has_touch=True)
-    yield Figure(window, request.param)
+    yield Figure(window, *request.param)
     assert window.problems == []
     window.context.close()
 
 
 def test_it_opens_in_a_state_that_says_something(figure):
-    CHECKS[figure.name](figure.shown())
-    assert OPENINGS[figure.name](figure.shown())
+    figure.facts.check(figure.shown())
+    assert figure.facts.opening(figure.shown())
 
 
 def test_every_slider_moves_it_by_keyboard(figure):
@@ -168,30 +105,11 @@ def texts_of_controls(figure):
     return figure.live.locator(".widget-readout").all_inner_texts()
 
 
-# What else can be pressed, by a finger.
-TAPPED = {
-    "scaling": [".widget-toggle-button >> nth=1"],
-    "mask_lab": [
-        ".attn-scroller tbody td >> nth=1",
-        ".attn-scroller tbody th >> nth=0",
-        ".attn-scroller thead th >> nth=0",
-        ".widget-checkbox input",
-    ],
-    "multi_head": [
-        ".attn-heads-token >> nth=0",
-        ".attn-heads-title input >> nth=1",
-        ".attn-heads-map >> nth=2",
-    ],
-    "positional_encoding": [".attn-pe-map"],
-    "rotary": [".widget-checkbox input"],
-}
-
-
 def test_a_finger_moves_it(figure):
     figure.page.reload()
     figure.window.come_near_all_figures()
     opening = figure.shown()
-    for selector in TAPPED[figure.name]:
+    for selector in figure.facts.tapped:
         figure.page.wait_for_timeout(50)
         figure.changes(figure.live.locator(selector).first.tap)
     session = figure.window.context.new_cdp_session(figure.page)
@@ -222,29 +140,10 @@ def touch(session, kind, *points):
     session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
 
 
-# By keyboard alone: what to focus, which keys to press.
-PRESSED = {
-    "scaling": [(".widget-toggle-button >> nth=2", ["Enter"])],
-    "mask_lab": [
-        (".attn-scroller tbody td >> nth=0", ["ArrowRight", "Space"]),
-        (".widget-checkbox input", ["Space"]),
-    ],
-    "multi_head": [
-        (".attn-heads-token[tabindex='0']", ["ArrowUp"]),
-        (".attn-heads-title input >> nth=0", ["Space"]),
-    ],
-    "positional_encoding": [
-        (".attn-pe-map", ["ArrowRight", "ArrowRight", "Enter"]),
-        (".widget-dropdown select", ["ArrowDown"]),
-    ],
-    "rotary": [(".widget-checkbox input", ["Space"])],
-}
-
-
 def test_keys_alone_move_it(figure):
     figure.page.reload()
     figure.window.come_near_all_figures()
-    for selector, keys in PRESSED[figure.name]:
+    for selector, keys in figure.facts.pressed:
         figure.live.locator(selector).first.focus()
         figure.changes(lambda keys=keys: [figure.page.keyboard.press(key) for key in keys])
 
@@ -260,28 +159,82 @@ def test_what_changes_is_spoken_and_the_opening_state_is_not(figure):
     figure.page.wait_for_function("e => e.textContent.length > 15", arg=region.element_handle())
 
 
-def test_mask_lab_combines_what_its_controls_say(visit):
+def test_rare_states_are_drawn(visit):
+    """Vectors of length 0, a single token, the widest and the narrowest: whatever Python takes."""
+    figures = [figure for facts in all_facts() for figure in facts.special()]
     window = visit()
-    page = window.open(PAGES["mask_lab"])
-    window.come_near_all_figures()
+    page = Stage(figures)(window)
+    assert len(figures) > 12
+    assert set(window.states()) == {"alive"}
+    assert page.locator(".attn-error").count() == 0
+    for root in page.locator(".live .attn-figure").all():
+        assert "null" not in root.get_attribute("data-numbers"), "NaN, as JSON writes it"
+    assert window.problems == []
+
+
+# --- MaskLab: what its controls say
+
+
+@pytest.fixture
+def lab(visit):
+    window = visit()
+    page = Stage([mask_lab.MaskLab()])(window)
+    yield page
+    assert window.problems == []
+
+
+def mask_of(page):
     root = page.locator(".live .attn-figure").first
+    return torch.tensor(json.loads(root.get_attribute("data-numbers"))["mask"]).bool()
 
-    def mask():
-        return torch.tensor(json.loads(root.get_attribute("data-numbers"))["mask"]).bool()
 
+def test_mask_lab_combines_what_its_controls_say(lab):
+    root = lab.locator(".live .attn-figure").first
     padding = attnlib.padding_mask(torch.tensor([3]), k_len=5)[0]
-    assert torch.equal(mask(), attnlib.causal_mask(5) & padding)
-    page.locator(".live .widget-checkbox input").first.uncheck()
-    page.wait_for_timeout(100)
-    assert torch.equal(mask(), padding.expand(5, 5))
-    window_slider = page.locator(".live .widget-slider .noUi-handle").nth(1)
+    assert torch.equal(mask_of(lab), attnlib.causal_mask(5) & padding)
+    lab.locator(".live .widget-checkbox input").first.uncheck()
+    lab.wait_for_timeout(100)
+    assert torch.equal(mask_of(lab), padding.expand(5, 5))
+    window_slider = lab.locator(".live .widget-slider .noUi-handle").nth(1)
     for _ in range(3):
         window_slider.press("ArrowLeft")
-    page.wait_for_timeout(100)
-    assert torch.equal(mask(), padding & attnlib.sliding_window_mask(5, window=2))
+    lab.wait_for_timeout(100)
+    assert torch.equal(mask_of(lab), padding & attnlib.sliding_window_mask(5, window=2))
     root.locator(".attn-scroller [role=gridcell]").first.click()
-    page.wait_for_timeout(100)
-    assert not mask()[0, 0]
+    lab.wait_for_timeout(100)
+    assert not mask_of(lab)[0, 0]
     root.locator("button.attn-button").click()
-    page.wait_for_timeout(100)
-    assert torch.equal(mask(), attnlib.causal_mask(5) & padding)
+    lab.wait_for_timeout(100)
+    assert torch.equal(mask_of(lab), attnlib.causal_mask(5) & padding)
+
+
+def test_mask_lab_writes_masks_as_torch_reads_them(lab):
+    read = {"True": True, "False": False, "0": 0.0, "-inf": -torch.inf}
+    written = {}
+    for name in ("attnlib", "SDPA", "MHA", "additive"):
+        lab.get_by_role("button", name=name, exact=True).click()
+        lab.wait_for_timeout(100)
+        rows = lab.locator(".attn-lab-written tbody tr").all()
+        cells = [row.locator("td").all_inner_texts() for row in rows]
+        written[name] = torch.tensor([[read[text] for text in row] for row in cells])
+    assert torch.equal(written["attnlib"], mask_of(lab))
+    query, key, value = (torch.randn(5, 2) for _ in range(3))
+    sdpa = torch.nn.functional.scaled_dot_product_attention
+    expected = sdpa(query, key, value, attn_mask=written["SDPA"])
+    torch.testing.assert_close(sdpa(query, key, value, attn_mask=written["additive"]), expected)
+    layer = torch.nn.MultiheadAttention(2, num_heads=1, bias=False, batch_first=True)
+    with torch.no_grad():
+        layer.in_proj_weight.copy_(torch.eye(2).repeat(3, 1))
+        layer.out_proj.weight.copy_(torch.eye(2))
+        by_layer, _ = layer(query[None], key[None], value[None], attn_mask=written["MHA"])
+    torch.testing.assert_close(by_layer[0], expected)
+
+
+def test_mask_lab_says_what_a_finite_fill_would_do_to_an_empty_row(visit):
+    page = Stage([mask_lab.MaskLab(painted={(0, 0): False})])(visit())
+    assert page.locator(".attn-lab-status").inner_text() == (
+        "11 of 25 cells are allowed. Nobody is left for 早 ∅: zeros. "
+        "Had −10⁶ been filled in instead of −∞, each key would get 0.20."
+    )
+    filled = torch.tensor(mask_lab.SCORES[0]).double().masked_fill(~mask_of(page)[0], -1e6)
+    torch.testing.assert_close(filled.softmax(dim=0), torch.full((5,), 0.2).double())

@@ -2,24 +2,8 @@
 
 import pytest
 
-from attnlib.widgets import (
-    MaskLab,
-    MultiHeadView,
-    PositionalEncodingExplorer,
-    QueryKeyValueExplorer,
-    RotaryExplorer,
-    ScalingExplorer,
-)
 from tests.browser.stage import Stage
-
-KINDS = [
-    QueryKeyValueExplorer,
-    ScalingExplorer,
-    MaskLab,
-    MultiHeadView,
-    PositionalEncodingExplorer,
-    RotaryExplorer,
-]
+from tests.widgets.facts import KINDS
 
 # Places and type of everything in a figure, as seen from its corner.
 LAYOUT = """(figure) => {

@@ -13,17 +13,10 @@ import statistics
 import pytest
 import torch
 
-from attnlib.widgets import (
-    MaskLab,
-    MultiHeadView,
-    PositionalEncodingExplorer,
-    QueryKeyValueExplorer,
-    RotaryExplorer,
-    ScalingExplorer,
-)
 from tests.browser.conftest import Visit
 from tests.browser.stage import Stage
 from tests.browser.test_every_page import WITH_FIGURES
+from tests.widgets.facts import all_facts
 
 WANTED, VISITS = 3, 9
 BUDGETS = {"server": 1.2, "slow_server": 2.0}  # seconds; the servers: conftest.py
@@ -81,18 +74,7 @@ ROUNDS = 3
 
 def largest():
     """Each figure as large as it can be."""
-    names = [f"token {i}" for i in range(64)]
-    plane = torch.randn(12, 2)
-    return {
-        "QueryKeyValueExplorer, 12 tokens": QueryKeyValueExplorer(names[:12], plane, plane),
-        "ScalingExplorer, d = 1024": ScalingExplorer(1024),
-        "MaskLab, 12 tokens": MaskLab(names[:12], torch.randn(12, 12)),
-        "MultiHeadView, 12 heads, 64 tokens": MultiHeadView(
-            torch.randn(12, 64, 64).softmax(dim=-1), names
-        ),
-        "PositionalEncodingExplorer, d = 128": PositionalEncodingExplorer(128),
-        "RotaryExplorer, four speeds": RotaryExplorer(four_speeds=True, query_position=20),
-    }
+    return {facts.kind.__name__: facts.largest() for facts in all_facts()}
 
 
 # Both run until the browser has painted: the next frame, and the task after it.
@@ -122,7 +104,7 @@ def large(lasting_visit):
     return window, list(figures)
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", range(len(all_facts())))
 def test_a_control_costs_less_than_a_frame(large, report, number):
     """Each step of each slider, there and back; what another process took is not counted twice.
 

@@ -22,8 +22,7 @@ ROOMS = [
     ["multihead"],
     [""],  # attnlib/__init__.py: the maths under one name
     ["words"],
-    ["checks", "look"],
-    ["plotting"],
+    ["checks", "plotting"],
     ["widgets"],
 ]
 LEVEL = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}

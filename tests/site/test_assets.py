@@ -12,8 +12,6 @@ from tests.site.built import EDITIONS, ROOT, SITE, pages, soup
 PAGES = pages()
 CHINESE = re.compile(r"[\u2e80-\u2fdf\u3001-\u9fff\uf900-\ufaff\uff00-\uffef]")
 PINYIN = re.compile(r"[\u0100-\u02ba\u1e00-\u1eff]")
-KNOWN = json.loads((ROOT / "book/web/known_widgets.json").read_text(encoding="utf-8"))
-NOTEBOOKS = [path for edition in EDITIONS for path in edition.notebooks]
 
 
 def characters(pattern):
@@ -66,19 +64,6 @@ def test_icons_in_use_are_left_in_their_font():
 def test_chapters_with_figures_are_found(edition):
     saved = [json.loads(path.read_text("utf-8"))["metadata"] for path in edition.chapters]
     assert any("widgets" in metadata for metadata in saved)
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_every_widget_of_the_notebooks_is_known_to_the_pages(path):
-    metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
-    mime = "application/vnd.jupyter.widget-state+json"
-    saved = metadata.get("widgets", {}).get(mime, {}).get("state", {})
-    for model in saved.values():
-        assert model["model_name"] in KNOWN.get(model["model_module"], []), model["model_name"]
-        state = model["state"]
-        if state.get("_view_name"):
-            assert state["_view_name"] in KNOWN.get(state["_view_module"], []), state["_view_name"]
-        assert not model.get("buffers"), f"{model['model_name']} has binary traits"
 
 
 @pytest.mark.parametrize("page", pages())

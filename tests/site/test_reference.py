@@ -9,6 +9,7 @@ import attnlib
 import attnlib.checks
 import attnlib.plotting
 import attnlib.widgets
+from attnlib.plotting import look, matrices
 from book._ext.glossary_links import not_meant, pattern
 from tests.site.built import CONTENT, EDITIONS, ROOT, address, edition_of, soup
 
@@ -38,9 +39,9 @@ def public():
     """Yield each public name of the library, as a reader imports it, and what it is."""
     for module in (attnlib, attnlib.checks, attnlib.widgets):
         yield from ((f"{module.__name__}.{name}", getattr(module, name)) for name in module.__all__)
-    for name, thing in vars(attnlib.plotting).items():
-        own = getattr(thing, "__module__", "") == "attnlib.plotting"
-        if own and not name.startswith("_") and callable(thing):
+    for name in (*matrices.__all__, *look.__all__):
+        thing = getattr(attnlib.plotting, name)
+        if inspect.isroutine(thing) or inspect.isclass(thing):  # colours need no entry
             yield f"attnlib.plotting.{name}", thing
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools import run_notebooks
+from tools import figure_pictures, run_notebooks
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -154,17 +154,21 @@ def small_notebook(tmp_path):
 
 
 def test_a_second_run_of_a_notebook_changes_nothing(small_notebook):
-    first = run_notebooks.execute(small_notebook)
-    small_notebook.write_text(first, encoding="utf-8")
-    assert "IntSliderModel" in first
-    assert run_notebooks.execute(small_notebook) == first
+    with figure_pictures.Studio() as studio:
+        first = run_notebooks.execute(small_notebook, studio)
+        small_notebook.write_text(first, encoding="utf-8")
+        assert "IntSliderModel" in first
+        assert '"image/png"' in first
+        assert run_notebooks.execute(small_notebook, studio) == first
 
 
 def test_a_printout_that_comes_in_pieces_is_kept_whole(small_notebook):
     notebook = nbformat.read(small_notebook, 4)
     notebook.cells[0].source = "import time\nprint(1, flush=True)\ntime.sleep(0.3)\nprint(2)"
     nbformat.write(notebook, small_notebook)
-    cell = nbformat.reads(run_notebooks.execute(small_notebook), 4).cells[0]
+    cell = nbformat.reads(run_notebooks.execute(small_notebook, figure_pictures.Studio()), 4).cells[
+        0
+    ]
     assert [output.text for output in cell.outputs] == ["1\n2\n"]
 
 

@@ -1,11 +1,5 @@
-"""MaskLab: masks and weights as in the library, traits, the still picture, errors."""
+"""MaskLab: masks and weights as in the library, traits, errors."""
 
-import base64
-import re
-import warnings
-
-import matplotlib as mpl
-import numpy as np
 import pytest
 import torch
 import traitlets
@@ -13,17 +7,48 @@ import traitlets
 from attnlib.functional import masked_softmax
 from attnlib.masks import causal_mask, padding_mask, sliding_window_mask
 from attnlib.widgets import MaskLab
-from attnlib.widgets import live_figure as shared
 from attnlib.widgets import mask_lab as module
-from attnlib.widgets import mask_lab_still as still
+from tests.widgets.facts import Facts, close
 
-mpl.use("agg")
 NAN = float("nan")
-SOURCE = shared.module("mask_lab.js")
 
 
 def zeros(n: int) -> list[list[float]]:
     return [[0.0] * n for _ in range(n)]
+
+
+def check(shown):
+    mask = torch.tensor(shown["mask"], dtype=torch.bool)
+    scores = torch.tensor(module.SCORES, dtype=torch.float64)
+    close(shown["weights"], masked_softmax(scores, mask))
+
+
+FACTS = Facts(
+    kind=MaskLab,
+    check=check,
+    opening=lambda shown: 0 < sum(map(sum, shown["mask"])) < 25,  # some may, some may not
+    tapped=[
+        ".attn-scroller tbody td >> nth=1",
+        ".attn-scroller tbody th >> nth=0",
+        ".attn-scroller thead th >> nth=0",
+        ".widget-checkbox input",
+    ],
+    pressed=[
+        (".attn-scroller tbody td >> nth=0", ["ArrowRight", "Space"]),
+        (".widget-checkbox input", ["Space"]),
+    ],
+    bad=[
+        ({"scores": [[1, 2, 3, 4, None]] * 5}, "scores[0] must be 5 finite numbers"),
+        ({"scores": [[1, 2], [3]]}, "scores must have 5 rows, one for each token, got 2"),
+        ({"tokens": []}, "tokens must be a list of one or more texts, got []"),
+        ({"tokens": ["a"] * 200}, "tokens must be at most 12 to be told apart here, got 200"),
+        ({"painted": [[0, 9, 1]]}, "painted must hold cells [query, key, 0 or 1] below 5"),
+        ({"is_causal": "no"}, 'is_causal must be true or false, got "no"'),
+    ],
+    marked=lambda text: MaskLab([text, "<b>上</b>", "&amp;"], zeros(3)),
+    special=lambda: [MaskLab([f"{i}" for i in range(n)], zeros(n), valid_len=0) for n in (1, 7)],
+    largest=lambda: MaskLab([f"token {i}" for i in range(12)], torch.randn(12, 12)),
+)
 
 
 # --- masks and weights
@@ -97,65 +122,6 @@ def test_a_phrase_of_the_readers_own_has_no_padding_and_no_window():
     assert repr(figure) == "MaskLab('ab', valid_len=2, is_causal=True, window=None)"
 
 
-@pytest.mark.parametrize(("n", "convention"), [(1, 0), (5, 1), (6, 2), (7, 0), (12, 3)])
-def test_every_state_gives_a_picture(n, convention):
-    figure = MaskLab([f"{i}" for i in range(n)], zeros(n), valid_len=0)
-    figure.drawing.convention = convention
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        data, metadata = figure._repr_mimebundle_()
-    assert data == figure._repr_mimebundle_()[0]
-    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
-    assert metadata["image/png"] == {"width": 640, "height": 410}
-
-
-@pytest.mark.parametrize(
-    ("convention", "allowed", "forbidden"),
-    [(0, "True", "False"), (1, "True", "False"), (2, "False", "True"), (3, "0", "-inf")],
-)
-def test_the_picture_writes_the_mask_in_each_convention(convention, allowed, forbidden):
-    figure = MaskLab()
-    figure.drawing.convention = convention
-    left, right = figure.still().axes
-    entries = [t.get_text() for t in right.texts if t.get_text() not in module.TOKENS]
-    assert entries == [allowed if may else forbidden for may in figure.mask.flatten()]
-    numbers = [t.get_text() for t in left.texts]
-    assert numbers == [f"{weight:.2f}" for weight in figure.weights.flatten()]
-
-
-def test_the_conventions_of_the_picture_are_those_of_torch():
-    torch.manual_seed(0)
-    figure = MaskLab()
-    query, key, value = (torch.randn(5, 2) for _ in range(3))
-    read = {"True": True, "False": False, "0": 0.0, "-inf": -torch.inf}
-    written = {
-        name: torch.tensor([[read[texts[int(may)]] for may in row] for row in figure.mask])
-        for name, (_, _, texts) in still.WRITTEN.items()
-    }
-    sdpa = torch.nn.functional.scaled_dot_product_attention
-    expected = sdpa(query, key, value, attn_mask=written["SDPA"])
-    torch.testing.assert_close(sdpa(query, key, value, attn_mask=written["additive"]), expected)
-    assert torch.equal(written["attnlib"], figure.mask)
-    layer = torch.nn.MultiheadAttention(2, num_heads=1, bias=False, batch_first=True)
-    with torch.no_grad():
-        layer.in_proj_weight.copy_(torch.eye(2).repeat(3, 1))
-        layer.out_proj.weight.copy_(torch.eye(2))
-        by_layer, _ = layer(query[None], key[None], value[None], attn_mask=written["MHA"])
-    torch.testing.assert_close(by_layer[0], expected)
-
-
-def test_an_empty_row_is_named_with_what_a_finite_fill_would_do():
-    figure = MaskLab(painted={(0, 0): False})
-    status = figure.still().get_supxlabel().replace("\n", " ")
-    assert status == (
-        "11 of 25 cells are allowed. Nobody is left for 早 ∅: zeros. "
-        "Had −10⁶ been filled in instead of −∞, each key would get 0.20."
-    )
-    filled = torch.tensor(module.SCORES[0]).double().masked_fill(~figure.mask[0], -1e6)
-    np.testing.assert_allclose(filled.softmax(dim=0), 0.2)
-    assert "Nobody" not in MaskLab().still().get_supxlabel()
-
-
 # --- errors
 
 
@@ -174,7 +140,6 @@ def test_an_empty_row_is_named_with_what_a_finite_fill_would_do():
         ({"window": 6}, "window must be one of 1 to 5, or None, got 6"),
         ({"painted": {(0, 5): True}}, r"painted must hold pairs .* below 5, got \[\(0, 5\)\]"),
         ({"painted": {(-1, 0): True}}, r"painted must hold pairs .* got \[\(-1, 0\)\]"),
-        ({"words": {"wieghts": "x"}}, "words must be among .*'wieghts'"),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -198,18 +163,3 @@ def test_bad_traits(trait, value, error):
     with pytest.raises(error, match=trait):
         setattr(drawing, trait, value)
     assert getattr(drawing, trait) == before
-
-
-def test_python_and_javascript_agree_on_sizes_words_and_conventions():
-    assert f"const MOST_TOKENS = {module.MOST_TOKENS};" in SOURCE
-    used = set(re.findall(r"words\.(\w+)", SOURCE))
-    meanings = re.findall(r"name: '([\w.]+)',\s+meaning: '(\w+)'", SOURCE)
-    assert meanings == [(where, meaning) for where, meaning, _ in still.WRITTEN.values()]
-    controls = {"valid_len", "is_causal", "window", "convention"}
-    assert used | controls | {meaning for _, meaning in meanings} == set(module.WORDS)
-
-
-def test_another_language_replaces_the_words():
-    figure = MaskLab(words={"window": "窗口", "weights": "权重"})
-    assert figure.controls[1].description == "窗口"
-    assert figure.still().axes[0].get_title(loc="left") == "权重"

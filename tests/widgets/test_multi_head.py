@@ -1,31 +1,20 @@
-"""attnlib.widgets.multi_head: the example, traits, errors, and the still picture."""
+"""attnlib.widgets.multi_head: the example, traits and errors."""
 
 import base64
-import io
-import json
 import re
 import struct
-import warnings
 from pathlib import Path
 
-import ipywidgets
-import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
-from IPython.core.formatters import DisplayFormatter
-from PIL import Image
-from torch import nn
 
 import attnlib
-from attnlib.widgets import LiveFigure, MultiHeadView
+from attnlib.widgets import MultiHeadView
 from attnlib.widgets import live_figure as shared
 from attnlib.widgets import multi_head as module
-from attnlib.widgets import multi_head_still as still
-from attnlib.widgets import multi_head_weights as arguments
+from tests.widgets.facts import Facts, close
 
-mpl.use("agg")
-VIEW = "application/vnd.jupyter.widget-view+json"
 NAN = float("nan")
 
 
@@ -37,9 +26,47 @@ def layer_weights(heads: int = 5, q_len: int = 3, k_len: int = 7, **options: obj
     return weights[0]
 
 
-def drawn(figure: MultiHeadView) -> list[str]:
-    picture = figure.still()
-    return [t.get_text() for t in (*picture.texts, *(t for ax in picture.axes for t in ax.texts))]
+def check(shown):
+    weights, _ = module.example()
+    close(shown["weights"], weights[:, shown["query"]])
+    close(shown["mean"], weights.mean(dim=0)[shown["query"]])
+
+
+FLOATS = base64.b64encode(struct.pack("<4f", 0.5, 0.5, NAN, 1)).decode()
+PAIR = {"head_names": [""], "query_tokens": ["a", "b"], "key_tokens": ["a", "b"], "mask": []}
+FACTS = Facts(
+    kind=MultiHeadView,
+    check=check,
+    # Each head looks elsewhere.
+    opening=lambda shown: len({row.index(max(row)) for row in shown["weights"]}) == 4,
+    tapped=[
+        ".attn-heads-token >> nth=0",
+        ".attn-heads-title input >> nth=1",
+        ".attn-heads-map >> nth=2",
+    ],
+    pressed=[
+        (".attn-heads-token[tabindex='0']", ["ArrowUp"]),
+        (".attn-heads-title input >> nth=0", ["Space"]),
+    ],
+    bad=[
+        ({**PAIR, "weights": FLOATS}, "between 0 and 1, got NaN at head 0, query 1, key 0"),
+        ({"weights": "<b>"}, "weights must be 196 float32 numbers in base64, got <b>"),
+        ({"weights": FLOATS}, "weights must be 196 float32 numbers in base64, got 4"),
+        ({"query_tokens": []}, "query_tokens must be a list of one or more texts"),
+        ({"key_tokens": ["a"] * 200}, "key_tokens must be at most 64"),
+        ({"mask": ["01"]}, "mask must be empty or 7 texts of 7 digits 0 or 1"),
+        ({"shown": [True, None]}, "shown must be 5 booleans"),
+    ],
+    marked=lambda text: MultiHeadView(
+        torch.eye(3).expand(2, 3, 3), [text, "<b>", "&amp;"], head_names=[text, "&lt;"]
+    ),
+    special=lambda: [
+        MultiHeadView(layer_weights(*shape)) for shape in ((1, 1, 1), (5, 1, 9), (3, 20, 4))
+    ],
+    largest=lambda: MultiHeadView(
+        torch.randn(12, 64, 64).softmax(dim=-1), [f"token {i}" for i in range(64)]
+    ),
+)
 
 
 # --- the example
@@ -110,7 +137,7 @@ def test_weights_arrive_whatever_holds_them(kind):
 def test_the_input_is_not_changed():
     weights = layer_weights().detach()
     before = weights.clone()
-    MultiHeadView(weights).still()
+    MultiHeadView(weights)
     assert torch.equal(weights, before)
 
 
@@ -194,112 +221,17 @@ def test_a_mask_of_the_other_polarity_is_found_out():
         MultiHeadView(weights, mask=~attnlib.causal_mask(3, 7))
 
 
-# --- the still picture
-
-
-def test_the_numbers_of_the_picture_are_those_of_the_library():
-    layer = nn.MultiheadAttention(24, 3, bias=False, batch_first=True)
-    x = torch.randn(1, 5, 24)
-    with torch.no_grad():
-        _, weights = layer(x, x, x, average_attn_weights=False)
-        _, mean = layer(x, x, x)
-    figure = MultiHeadView(weights, query=1)
-    texts = drawn(figure)
-    expected = [f"{w:.2f}" for row in (mean[0, 1], *weights[0, :, 1]) for w in row]
-    assert [text for text in texts if re.fullmatch(r"\d\.\d\d", text)] == expected
-    assert "Query 1: 1" in texts
-
-
-def test_the_picture_follows_the_traits():
-    figure = MultiHeadView()
-    lines = [len(ax.lines) for ax in figure.still().axes][-1]
-    figure.drawing.query = 5
-    figure.drawing.shown = [True, False, True, True, False]
-    texts = drawn(figure)
-    assert "Query 5: 爱" in texts
-    assert texts.count("–") == 14  # a head and the mean, seven keys
-    assert [len(ax.lines) for ax in figure.still().axes][-1] == lines * 3 // 5
-
-
-def test_a_masked_key_is_crossed_out_in_the_picture():
-    weights = layer_weights(5, 3, 3, is_causal=True)
-    assert drawn(MultiHeadView(weights, query=1)).count("×") == 6  # a key, five heads and the mean
-    assert drawn(MultiHeadView(weights, query=2)).count("×") == 0
-
-
-@pytest.mark.parametrize("shape", [(4, 7, 7), (1, 1, 1), (12, 64, 64), (5, 1, 9), (3, 20, 4)])
-def test_text_and_picture_are_the_same_each_time_and_fit_the_page(shape):
-    torch.manual_seed(1)
-    weights = layer_weights(*shape)
-    tokens = ["<img src=x onerror=alert(1)>", *map(str, range(1, shape[1]))]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        (first, meta), (second, _) = (
-            MultiHeadView(weights, tokens)._repr_mimebundle_() for _ in range(2)
-        )
-    assert first["text/plain"] == second["text/plain"] == repr(MultiHeadView(weights))
-    assert first["image/png"] == second["image/png"]
-    picture = Image.open(io.BytesIO(base64.b64decode(first["image/png"])))
-    size = meta["image/png"]
-    assert size["width"] == 640
-    assert picture.size == (2 * size["width"], 2 * size["height"])
-    assert len(picture.getcolors(10**6) or ()) > 50, "an empty picture"
-
-
 # --- what the browser gets
 
 
-def test_it_is_a_live_figure_with_a_linked_slider_and_plain_state():
-    figure = MultiHeadView()
-    assert isinstance(figure, LiveFigure)
-    assert figure.children == (figure.drawing, *figure.controls)
-    data, _ = DisplayFormatter().format(figure)
-    assert set(data) == {"text/plain", "image/png", VIEW}
-    state = {k: v for k, v in figure.drawing.get_state().items() if k != "layout"}
-    json.dumps(state, allow_nan=False)
-    links = [
-        json.dumps(widget["state"])
-        for widget in ipywidgets.Widget.get_manager_state()["state"].values()
-        if widget["model_name"] == "LinkModel"
-    ]
-    (link,) = [text for text in links if figure.drawing.model_id in text]
-    assert f"IPY_MODEL_{figure.controls[0].model_id}" in link
-    assert '"query"' in link
-
-
-def test_another_language_replaces_the_words():
-    figure = MultiHeadView(words={"query": "查询", "first": "第一"})
-    assert figure.controls[0].description == "查询"
-    assert figure.drawing.head_names[3] == "第一"
-    with pytest.raises(ValueError, match=r"words must be among .* got \['haed'\]"):
-        MultiHeadView(words={"haed": "x"})
-
-
-def test_every_word_is_used():
-    source = shared.module("multi_head.js")
-    for word in set(module.WORDS) - {"before", "after", "same", "first"}:
-        assert f"words.{word}" in source, word
-
-
-def test_python_and_javascript_agree():
-    source = shared.module("multi_head.js")
-    assert f"const MOST_HEADS = {arguments.MOST_HEADS};" in source
-    assert f"const MOST_TOKENS = {arguments.MOST_TOKENS};" in source
-    assert f"const MOST_LABELS = {still.MOST_LABELS};" in source
-    dashes = re.search(r"const DASHES = \[(.*)\];", source)[1]
-    patterns = [tuple(map(int, re.findall(r"\d+", each))) for each in dashes.split(",")]
-    assert tuple(patterns) == still.DASHES
-
-
 @pytest.mark.parametrize("head", range(12))
-def test_colors_of_heads_are_those_of_the_picture_and_legible(head):
+def test_colors_of_heads_are_legible(head):
     css = shared.style("multi_head.css")
     pair = re.search(rf"--attn-series-{head}: light-dark\((#\w+), (#\w+)\)", css)
     light, dark = pair.groups()
-    assert light == still.HEADS[head].lower()
     assert f"--attn-series-{head}: {light};" in css
     assert f".attn-heads-{head} {{ --attn-head: var(--attn-series-{head}); }}" in css
-    assert len(set(still.HEADS)) == arguments.MOST_HEADS
+    assert css.count(f"light-dark({light}, {dark})") == 1  # no other head has it
 
     def luminance(color: str) -> float:
         channels = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))

@@ -1,48 +1,51 @@
-"""attnlib.widgets.positional_encoding: the example, traits, errors, and the still picture."""
-
-import base64
-import io
-import json
-import math
-import re
-import warnings
-from pathlib import Path
+"""attnlib.widgets.positional_encoding: the example, traits and errors."""
 
 import ipywidgets
-import matplotlib as mpl
-import numpy as np
 import pytest
 import torch
-from IPython.core.formatters import DisplayFormatter
 from matplotlib.colors import to_hex
-from PIL import Image
 
+from attnlib import plotting
 from attnlib.positional import sinusoidal_encoding
 from attnlib.widgets import PositionalEncodingExplorer
 from attnlib.widgets import live_figure as shared
 from attnlib.widgets import positional_encoding as module
-from attnlib.widgets import positional_encoding_still as still
+from tests.widgets.facts import Facts, close
 
-mpl.use("agg")
 NAN = float("nan")
-SCRIPT = shared.module("positional_encoding.js")
 
 
-def drawn(figure, monkeypatch):
-    """What `still` hands to the picture, which is drawn as well."""
-    seen = {}
-
-    def record(encoding, **kwargs):
-        seen.update(kwargs, encoding=encoding)
-        return still.draw_still(encoding, **kwargs)
-
-    monkeypatch.setattr(module, "draw_still", record)
-    figure.still()
-    return seen
+def check(shown):
+    encoding = sinusoidal_encoding(60, shown["dim"], base=float(shown["base"]), dtype=torch.float64)
+    close(shown["rows"], encoding[[shown["m"], shown["n"]]])
+    close(shown["product"], encoding[shown["m"]] @ encoding[shown["n"]])
+    close(shown["products"], encoding @ encoding[0])
+    for column, values in shown["columns"].items():
+        close(values, encoding[:, int(column)])
 
 
-def words_of(figure):
-    return [text.get_text() for ax in figure.still().axes for text in ax.texts]
+FACTS = Facts(
+    kind=PositionalEncodingExplorer,
+    check=check,
+    opening=lambda shown: 0 < shown["product"] < shown["dim"] / 2,  # less than P·P
+    tapped=[".attn-pe-map"],
+    pressed=[
+        (".attn-pe-map", ["ArrowRight", "ArrowRight", "Enter"]),
+        (".widget-dropdown select", ["ArrowDown"]),
+    ],
+    bad=[
+        ({"dim": None}, "dim must be a finite number, got null"),
+        ({"dim": 7}, "dim must be even, got 7"),
+        ({"bases": []}, "bases must be numbers above 0, got []"),
+        ({"columns": [1, [2]]}, "columns must be whole numbers from 0"),
+        ({"first": 200}, "first must be a whole number from 0 to 39"),
+    ],
+    marked=lambda _: PositionalEncodingExplorer(),  # nothing in it has a name of the reader's
+    special=lambda: [
+        PositionalEncodingExplorer(dim, base=100_000, first=4, second=4) for dim in (2, 10, 128)
+    ],
+    largest=lambda: PositionalEncodingExplorer(128),
+)
 
 
 # --- the example, and what is sent to the browser
@@ -88,7 +91,7 @@ def test_each_control_is_joined_to_its_trait_and_shows_its_value():
 
 def test_the_sliders_reach_every_row_and_none_beyond():
     *_, first, second, shift = PositionalEncodingExplorer().controls
-    assert first.max + shift.max == second.max + shift.max == module.LENGTH - 1
+    assert first.max + shift.max == second.max + shift.max == module.LIMITS["length"] - 1
 
 
 def test_another_base_joins_the_choice():
@@ -100,92 +103,13 @@ def test_another_base_joins_the_choice():
     assert PositionalEncodingExplorer().drawing.bases == list(module.BASES)
 
 
-def test_a_notebook_stores_view_picture_and_text_the_same_each_time():
-    figure = PositionalEncodingExplorer()
-    data, metadata = DisplayFormatter().format(figure)
-    view = "application/vnd.jupyter.widget-view+json"
-    assert set(data) == {"text/plain", "image/png", view}
-    assert data[view]["model_id"] == figure.model_id
-    assert data["text/plain"] == repr(PositionalEncodingExplorer()) == repr(figure)
-    assert data["image/png"] == PositionalEncodingExplorer()._repr_mimebundle_()[0]["image/png"]
-    size = metadata["image/png"]
-    assert size["width"] <= 640
-    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    assert picture.size == (2 * size["width"], 2 * size["height"])
-    assert len(picture.getcolors(10**6) or ()) > 100, "an empty picture"
-    json.dumps({k: v for k, v in figure.drawing.get_state().items() if k != "layout"})
-
-
-# --- the numbers of the picture
-
-
-def test_the_numbers_of_the_picture_are_those_of_the_library(monkeypatch):
-    figure = PositionalEncodingExplorer(dim=18, base=1000, first=30, second=2, columns=[11, 5])
-    figure.drawing.shift = 13
-    seen = drawn(figure, monkeypatch)
-    expected = sinusoidal_encoding(60, 18, base=1000.0, dtype=torch.float64)
-    np.testing.assert_array_equal(seen["encoding"], expected)
-    assert seen["positions"] == (43, 15)
-    assert seen["columns"] == [5, 11]
-    upper_left, upper_right, lower_left, *_ = figure.still().axes
-    np.testing.assert_array_equal(upper_left.collections[0].get_array(), expected)
-    np.testing.assert_array_equal(upper_right.lines[0].get_ydata(), expected[:, 5])
-    np.testing.assert_allclose(lower_left.lines[0].get_ydata()[59:], expected @ expected[0])
-    np.testing.assert_array_equal(lower_left.lines[0].get_xdata(), range(-59, 60))
-
-
-def test_the_dot_product_of_the_picture_stands_still_when_both_move():
-    figure = PositionalEncodingExplorer()
-    P = sinusoidal_encoding(60, 32, dtype=torch.float64)  # noqa: N806
-    product = f"{P[10] @ P[17]:.2f}"
-    assert product in words_of(figure)
-    figure.drawing.shift = 20
-    after = words_of(figure)
-    assert product in after
-    assert f"$P_{{30}}\\cdot P_{{37}}$ = {product}      n − m = 7" in after
-    assert f"{P[37, 6]:.3f}".replace("-", "−") in after
-
-
-def test_the_table_of_the_picture_has_the_wavelengths():
-    words = words_of(PositionalEncodingExplorer(columns=[0, 6, 8, 31]))
-    waves = [2 * math.pi * 10_000 ** (2 * i / 32) for i in (0, 3, 4, 15)]
-    expected = [f"{waves[0]:.2f}", f"{waves[1]:.1f}", f"{waves[2]:.1f}", f"{waves[3] / 1000:.0f}k"]
-    assert set(expected) <= set(words)
-
-
-def test_columns_beyond_the_width_give_way_to_the_slowest_hand(monkeypatch):
-    figure = PositionalEncodingExplorer()
-    figure.drawing.dim = 8
-    assert drawn(figure, monkeypatch)["columns"] == [6, 7]
-    figure.drawing.dim = 4
-    assert drawn(figure, monkeypatch)["columns"] == [2, 3]
-
-
 @pytest.mark.parametrize("dim", [2, 4, 8, 10, 128])
-def test_every_width_has_columns_to_start_with_and_can_be_drawn(dim):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        figure = PositionalEncodingExplorer(dim=dim, base=100_000, first=4, second=4)
-        figure._repr_mimebundle_()
-    columns = figure.drawing.columns
+def test_every_width_has_columns_to_start_with(dim):
+    columns = PositionalEncodingExplorer(dim=dim).drawing.columns
     assert columns == list(range(max(0, min(dim, 10) - 4), min(dim, 10)))
 
 
 # --- arguments and traits
-
-
-def test_another_language_replaces_the_words():
-    figure = PositionalEncodingExplorer(words={"base": "底数 b", "both": "两个"})
-    assert figure.controls[1].description == "底数 b"
-    assert figure.controls[4].description == "两个 +"
-    with pytest.raises(ValueError, match=r"words must be among .* got \['bass'\]"):
-        PositionalEncodingExplorer(words={"bass": "底数"})
-
-
-def test_every_word_is_used():
-    source = SCRIPT + Path(module.__file__).read_text(encoding="utf-8")
-    for name in module.WORDS:
-        assert re.search(rf'words?\.{name}\b|word\["{name}"\]|word\[.{name}.\]', source), name
 
 
 @pytest.mark.parametrize(
@@ -231,11 +155,9 @@ def test_bad_traits(trait, value, message):
     assert getattr(drawing, trait) == before
 
 
-def test_python_and_javascript_agree_on_ranges_and_colors():
-    for name in ("LENGTH", "LAST", "LAST_SHIFT", "MOST_DIMS", "MOST_COLUMNS"):
-        assert f"const {name} = {getattr(module, name)};" in SCRIPT
-    rgb = [list(bytes.fromhex(to_hex(still.SIGNED_MAP(side))[1:])) for side in (1.0, 0.0)]
-    assert f"const [POSITIVE, NEGATIVE] = {rgb};" in SCRIPT
+def test_the_map_has_the_colors_of_the_book():
+    script = shared.module("positional_encoding.js")
+    sides = [to_hex(plotting.SIGNED_MAP(side)) for side in (1.0, 0.0)]
+    assert f"const [POSITIVE, NEGATIVE] = {[list(bytes.fromhex(c[1:])) for c in sides]};" in script
     css = shared.style("positional_encoding.css").lower()
-    for side in (1.0, 0.0):
-        assert f"{to_hex(still.SIGNED_MAP(side))}" in css
+    assert all(color in css for color in sides)

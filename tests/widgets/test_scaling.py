@@ -1,10 +1,7 @@
-"""ScalingExplorer: what the browser is given, the numbers, the still picture, errors."""
+"""ScalingExplorer: what the browser is given, the numbers, errors."""
 
-import base64
-import re
-import warnings
+import math
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
@@ -12,13 +9,41 @@ import traitlets
 
 from attnlib.functional import attention_weights, masked_softmax
 from attnlib.widgets import ScalingExplorer
-from attnlib.widgets import live_figure as shared
 from attnlib.widgets import scaling as module
-from attnlib.widgets import scaling_still as still
+from tests.widgets.facts import Facts, close
 
-mpl.use("agg")
 WIDTHS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
-SOURCE = shared.module("scaling.js")
+
+
+def check(shown):
+    exponent = int(math.log2(shown["d"]))
+    expected = module.measure(exponent, shown["divisor"], shown["query"])
+    for name in ("weights", "mean", "std", "entropy", "slope", "gradient"):
+        close(shown[name], expected[name])
+    rows = module.dot_products()[exponent].double() / shown["divisor"]
+    weights = rows.softmax(dim=-1).sort(dim=-1, descending=True).values
+    close(sorted(shown["weights"], reverse=True), weights[shown["query"] - 1])
+    close(shown["mean"], weights.mean(dim=0))
+    close(shown["slope"], (weights * (1 - weights)).mean())
+
+
+FACTS = Facts(
+    kind=ScalingExplorer,
+    check=check,
+    opening=lambda shown: shown["d"] == 64 and shown["mean"][0] > 0.8,  # saturated
+    tapped=[".widget-toggle-button >> nth=1"],
+    pressed=[(".widget-toggle-button >> nth=2", ["Enter"])],
+    bad=[
+        ({"hundredths": "NaN 1"}, "hundredths must be 7040 numbers, got 2"),
+        ({"exponent": None}, "exponent must be a finite number, got null"),
+        ({"query": 200}, "query must be a whole number from 1 to 64, got 200"),
+        ({"divisor": []}, "divisor must be a finite number, got []"),
+        ({"limits": {}}, "limits.exponent must be there, got undefined"),
+    ],
+    marked=lambda _: ScalingExplorer(),  # nothing in it has a name of the reader's
+    special=lambda: [ScalingExplorer(1, "d"), ScalingExplorer(1024), ScalingExplorer(1024, "d")],
+    largest=lambda: ScalingExplorer(1024),
+)
 
 
 # --- the numbers
@@ -129,54 +154,6 @@ def test_controls_stand_where_the_drawing_does(head_dim, divisor):
     assert divide.options == ("1", "√d", "d")
 
 
-@pytest.mark.parametrize("state", [(6, 0, 1), (10, 0, 64), (10, 1, 2), (0, 2, 1), (10, 2, 1)])
-def test_every_state_gives_a_picture(state):
-    figure = ScalingExplorer()
-    figure.drawing.exponent, figure.drawing.divisor, figure.drawing.query = state
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        data, metadata = figure._repr_mimebundle_()
-    assert data == figure._repr_mimebundle_()[0]
-    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
-    assert metadata["image/png"] == {"width": 640, "height": 410}
-
-
-def test_the_numbers_of_the_picture_are_those_of_the_library(monkeypatch):
-    drawn = []
-    monkeypatch.setattr(module, "draw_still", lambda *a: drawn.append(a) or still.draw_still(*a))
-    figure = ScalingExplorer(256, "√d", 7)
-    picture = figure.still()
-    formula, scores, numbers, _ = drawn[0]
-    assert formula == "d = 256, w = softmax(q · k / √256)"
-    np.testing.assert_allclose(scores, module.dot_products()[8] / 16)
-    assert numbers == module.measure(8, 16.0, 7)
-    texts = [t.get_text() for ax in picture.axes for t in ax.texts]
-    assert f"{numbers['mean'][0]:.2f}" in texts
-    assert f"{numbers['slope']:.3f}" in texts
-    heights = [bar.get_height() for bar in picture.axes[1].patches]
-    assert heights == sorted(numbers["weights"], reverse=True)
-
-
-def test_scores_outside_the_picture_are_counted():
-    texts = [t.get_text() for t in ScalingExplorer(1024).still().axes[0].texts]
-    scores = module.dot_products()[10]
-    low, high = ((scores < -41).double().mean(), (scores >= 41).double().mean())
-    assert texts == [f"◂ {100 * low:.0f} %", f"{100 * high:.0f} % ▸"]
-    assert low > 0.05
-
-
-def test_formulas_of_the_three_divisors(monkeypatch):
-    drawn = []
-    monkeypatch.setattr(module, "draw_still", lambda *a: drawn.append(a[0]))
-    for name in ("1", "√d", "d"):
-        ScalingExplorer(64, name).still()
-    assert [text.partition("w = ")[2] for text in drawn] == [
-        "softmax(q · k)",
-        "softmax(q · k / √64)",
-        "softmax(q · k / 64)",
-    ]
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -186,7 +163,6 @@ def test_formulas_of_the_three_divisors(monkeypatch):
         ({"divisor": 1}, "divisor must be one of .* got 1"),
         ({"query": 0}, "query must be one of 1 to 64, got 0"),
         ({"query": 65}, "query must be one of 1 to 64, got 65"),
-        ({"words": {"entropie": "x"}}, "words must be among .*'entropie'"),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -201,16 +177,3 @@ def test_bad_traits(trait, value):
     drawing = ScalingExplorer().drawing
     with pytest.raises(traitlets.TraitError, match=trait):
         setattr(drawing, trait, value)
-
-
-def test_python_and_javascript_agree_on_sizes_and_words():
-    assert "const WIDTHS = Array.from({ length: 11 }, (_, exponent) => 2 ** exponent);" in SOURCE
-    assert list(module.WIDTHS) == WIDTHS
-    assert f"const [QUERIES, KEYS] = [{module.QUERIES}, {module.KEYS}];" in SOURCE
-    controls = {"divide", "query"}
-    assert set(re.findall(r"words\.(\w+)", SOURCE)) | controls == set(module.WORDS)
-
-
-def test_another_language_replaces_the_words():
-    figure = ScalingExplorer(words={"query": "查询", "divide": "除以"})
-    assert [control.description for control in figure.controls] == ["log₂ d", "查询", "除以"]

@@ -25,6 +25,9 @@ export function fixed(value, digits = 2) {
   return value < 0 && Number(text) !== 0 ? `−${text}` : text;
 }
 
+/** A text with each `{name}` replaced by the fact of that name. */
+export const say = (text, facts) => text.replace(/\{(\w+)\}/g, (all, name) => (Object.hasOwn(facts, name) ? facts[name] : all));
+
 /** A point for the reader, with as few digits as it needs: (1, −1), (0.33, 2.82). */
 export const pair = (point, digits = 2) =>
   `(${point.map((value) => (Number.isInteger(value) ? fixed(value, 0) : fixed(value, digits))).join(', ')})`;
@@ -56,12 +59,12 @@ export const html = (tag, attributes = {}, parent = null, text = undefined) =>
 export const svg = (tag, attributes = {}, parent = null, text = undefined) =>
   append(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, parent, text);
 
-/** A titled place for a drawing; `draw(place)` fills it, and a note goes below. Returns what `draw` returned. */
+/** A titled place for a drawing; `draw(place)` fills it, and a note, if any, goes below. Returns what `draw` returned. */
 export function panel(parent, title, note, draw) {
   const place = html('div', { class: 'attn-panel' }, parent);
   html('p', { class: 'attn-title' }, place, title);
   const drawn = draw(place);
-  html('p', { class: 'attn-note' }, place, note);
+  if (note) html('p', { class: 'attn-note' }, place, note);
   return drawn;
 }
 
@@ -95,45 +98,60 @@ function liveRegion(parent, signal, delay = 700) {
 
 // --- traits: whatever comes in is checked, for the message is what the reader sees ------------------
 
+/** A trait that cannot be used: the text with this key in `words.errors` says so, with the facts put in. */
+export class Refused extends Error {
+  constructor(key, facts) {
+    super(`${key} ${JSON.stringify(facts)}`);
+    Object.assign(this, { key, facts });
+  }
+}
+
 // JSON writes NaN as null, which would hide what is wrong.
 export const shown = (value) =>
   String(JSON.stringify(value, (_, v) => (typeof v === 'number' && !Number.isFinite(v) ? String(v) : v))).slice(0, 60);
 
 export function readNumber(model, name) {
   const value = model.get(name);
-  if (!Number.isFinite(value)) throw new Error(`${name} must be a finite number, got ${shown(value)}`);
+  if (!Number.isFinite(value)) throw new Refused('not_finite', { name, got: shown(value) });
   return value;
 }
 
 export function readWhole(model, name, least, most) {
   const value = readNumber(model, name);
   if (!Number.isInteger(value) || value < least || value > most) {
-    throw new Error(`${name} must be a whole number from ${least} to ${most}, got ${value}`);
+    throw new Refused('not_whole', { name, least, most, got: value });
   }
   return value;
 }
 
 export function readFlag(model, name) {
   const value = model.get(name);
-  if (typeof value !== 'boolean') throw new Error(`${name} must be true or false, got ${shown(value)}`);
+  if (typeof value !== 'boolean') throw new Refused('not_flag', { name, got: shown(value) });
   return value;
 }
 
 /** Values by name. */
 function readNamed(model, name) {
   const values = model.get(name);
-  if (!values || typeof values !== 'object') throw new Error(`${name} must be values by name, got ${shown(values)}`);
+  if (!values || typeof values !== 'object') throw new Refused('not_named', { name, got: shown(values) });
   return values;
+}
+
+/** Values by name, all of one type: to ask for another is an error, which would else be an "undefined" in the page. */
+function readComplete(model, name, type) {
+  const get = (values, key) => {
+    if (typeof values[key] !== type) throw new Refused('missing', { name: `${name}.${key}`, got: shown(values[key]) });
+    return values[key];
+  };
+  return new Proxy(readNamed(model, name), { get });
 }
 
 export function readTokens(model, name, most) {
   const tokens = model.get(name);
   if (!Array.isArray(tokens) || !tokens.length || !tokens.every((token) => typeof token === 'string')) {
-    throw new Error(`${name} must be a list of one or more texts, got ${shown(tokens)}`);
+    throw new Refused('not_texts', { name, got: shown(tokens) });
   }
-  if (tokens.length > most) {
-    throw new Error(`${name} must be at most ${most} to be told apart here, got ${tokens.length}`);
-  }
+  if (tokens.length > most) throw new Refused('too_many', { name, most, got: tokens.length });
   return tokens;
 }
 
@@ -142,7 +160,7 @@ const isRow = (row, width) => Array.isArray(row) && row.length === width && row.
 /** `width` finite numbers. */
 export function readRow(model, name, width) {
   const row = model.get(name);
-  if (!isRow(row, width)) throw new Error(`${name} must be ${width} finite numbers, got ${shown(row)}`);
+  if (!isRow(row, width)) throw new Refused('not_row', { name, width, got: shown(row) });
   return row;
 }
 
@@ -150,50 +168,64 @@ export function readRow(model, name, width) {
 export function readRows(model, name, count, width) {
   const rows = model.get(name);
   if (!Array.isArray(rows) || rows.length !== count) {
-    throw new Error(`${name} must have ${count} rows, one for each token, got ${rows?.length ?? shown(rows)}`);
+    throw new Refused('not_rows', { name, count, got: rows?.length ?? shown(rows) });
   }
   const wrong = rows.findIndex((row) => !isRow(row, width));
-  if (wrong >= 0) {
-    throw new Error(`${name}[${wrong}] must be ${width} finite numbers, got ${shown(rows[wrong])}`);
-  }
+  if (wrong >= 0) throw new Refused('not_row', { name: `${name}[${wrong}]`, width, got: shown(rows[wrong]) });
   return rows;
 }
 
 // --- the life of a figure ----------------------------------------------------------------------
 
+/** What the reader is told in the place of a figure that cannot be drawn. */
+function explain(error, words) {
+  const { errors } = words ?? {};
+  // The one English sentence of the figures: there is no other where the words themselves are damaged.
+  if (typeof errors?.cannot_be_drawn !== 'string') return `This figure cannot be drawn: its words are damaged, ${shown(words)}.`;
+  const known = typeof errors[error.key] === 'string';
+  return say(errors.cannot_be_drawn, { error: known ? say(errors[error.key], error.facts) : error.message });
+}
+
 /**
  * Make the default export of a figure's module.
  *
- * Every figure has the traits `words` (its texts, among them figure, hint and reset) and `start` (live trait
- * -> its value when the figure was made, to which "reset" returns).
+ * Every figure has the traits `words` (its texts, among them figure, hint, reset and those of errors), `limits`
+ * (numbers that Python and JavaScript share) and `start` (live trait -> its value when the figure was made, to
+ * which "reset" returns).
  *
  * @param {object} figure
  * @param {string[]} figure.structure traits that decide which elements there are: all are drawn anew
  * @param {string[]} figure.live traits that controls change: they only call what `draw` returned
- * @param {(model) => object} figure.read the checked state; throws an Error for the reader's eyes
- * @param {(root, state, {words, model, put}) => (state) => {numbers, told}} figure.draw builds the elements;
- *   `put` sets live traits. It returns the function that updates them and tells what is shown: `numbers` in
- *   full precision (kept in data-numbers, where tests find them), `told` for a screen reader.
+ * @param {(model, limits) => object} figure.readStructure the checked structure, read when it has changed; it
+ *   throws `Refused`, as `readLive` does
+ * @param {(model, structure) => object} figure.readLive what the controls say, checked, read in each frame
+ * @param {(root, structure, {words, model, put}) => (state) => {numbers, told}} figure.draw builds the elements;
+ *   `put` sets live traits. It returns the function that updates them, from structure and live traits, and tells
+ *   what is shown: `numbers` in full precision (kept in data-numbers, where tests find them), `told` for a screen
+ *   reader.
  */
-export function liveFigure({ structure, live, read, draw }) {
-  const structural = ['words', 'start', ...structure];
+export function liveFigure({ structure, live, readStructure, readLive, draw }) {
+  const structural = ['words', 'limits', 'start', ...structure];
 
-  function build(root, model, state, signal) {
-    const [words, start] = ['words', 'start'].map((name) => readNamed(model, name));
+  function build(root, model, signal) {
+    const words = readComplete(model, 'words', 'string');
+    const limits = readComplete(model, 'limits', 'number');
+    const start = readNamed(model, 'start');
     const missing = live.find((name) => !Object.hasOwn(start, name));
-    if (missing) throw new Error(`start must have the traits ${live.join(', ')}, got no ${missing}`);
+    if (missing) throw new Refused('no_start', { names: live.join(', '), missing });
     const put = (changes) => {
       for (const [name, value] of Object.entries(changes)) model.set(name, value);
       model.save_changes();
     };
+    const whole = { limits, ...readStructure(model, limits) };
     head(root, words, () => put(start));
-    const update = draw(root, state, { words, model, put });
-    const say = liveRegion(root, signal);
+    const update = draw(root, whole, { words, model, put });
+    const speak = liveRegion(root, signal);
     let first = true; // the opening state can be read; only changes are spoken
-    return (now) => {
-      const { numbers, told } = update(now);
+    return () => {
+      const { numbers, told } = update({ ...whole, ...readLive(model, whole) });
       root.dataset.numbers = JSON.stringify(numbers);
-      if (!first) say(told);
+      if (!first) speak(told);
       first = false;
     };
   }
@@ -204,22 +236,23 @@ export function liveFigure({ structure, live, read, draw }) {
     let update = null;
     let frame = 0;
 
+    const clear = () => {
+      drawn.abort();
+      drawn = new AbortController();
+      root.replaceChildren();
+      update = null;
+    };
     const paint = () => {
       frame = 0;
       try {
-        const state = read(model);
         if (!update) {
-          drawn.abort();
-          drawn = new AbortController();
-          root.replaceChildren();
-          update = build(root, model, state, drawn.signal);
+          clear();
+          update = build(root, model, drawn.signal);
         }
-        update(state);
+        update();
       } catch (error) {
-        drawn.abort();
-        update = null;
-        root.replaceChildren();
-        html('p', { class: 'attn-error', role: 'alert' }, root, `This figure cannot be drawn: ${error.message}.`);
+        clear();
+        html('p', { class: 'attn-error', role: 'alert' }, root, explain(error, model.get('words')));
       }
     };
     // Several traits change in one go (a drag moves x and y): one painting a frame is enough.

@@ -1,6 +1,6 @@
 // The heat maps of MultiHeadView: one for each head, one for their mean.
 
-import { html, svg } from './common.js';
+import { html, say, svg } from './common.js';
 import { badge, colorOf, dash, MOST_LABELS } from './heads.js';
 
 const LEVELS = 50; // shades of a heat map: a path for each, instead of an element for each cell
@@ -56,7 +56,7 @@ export function drawMaps(parent, { names, queries, keys, matrices, masked }, wor
     const frame = html('div', { class: 'attn-heads-frame' }, card);
     const map = svg('svg', {
       class: 'attn-heads-map', viewBox: `0 0 ${width} ${height}`, role: 'img', preserveAspectRatio: 'none',
-      'aria-label': `${titles[head]}: ${words.map.replace('{q}', queries.length).replace('{k}', keys.length)}`,
+      'aria-label': `${titles[head]}: ${say(words.map, { q: queries.length, k: keys.length })}`,
     }, frame);
     // A single query is no thinner than a token is high; with labels nothing may be stretched.
     map.style.aspectRatio = labelled ? width / height : Math.min(Math.max(width / height, 1 / 3), 6);

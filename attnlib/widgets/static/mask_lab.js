@@ -1,10 +1,8 @@
 // MaskLab: who may attend to whom, and what is left after the softmax; see mask_lab.py.
 
 import {
-  fixed, html, liveFigure, onKeys, readFlag, readRows, readTokens, readWhole, set, shown, softmax, write,
+  fixed, html, liveFigure, onKeys, readFlag, readRows, readTokens, readWhole, Refused, say, set, shown, softmax, write,
 } from './common.js';
-
-const MOST_TOKENS = 12; // the same number as in mask_lab.py
 
 // --- maths -----------------------------------------------------------------------------------
 
@@ -77,18 +75,19 @@ function readPainted(model, n) {
   const good = (cell) => Array.isArray(cell) && cell.length === 3 && place(cell[0]) && place(cell[1]) && [0, 1].includes(cell[2]);
   if (!Array.isArray(painted) || !painted.every(good)) {
     const bad = Array.isArray(painted) ? painted.find((cell) => !good(cell)) : painted;
-    throw new Error(`painted must hold cells [query, key, 0 or 1] below ${n}, got ${shown(bad)}`);
+    throw new Refused('painted', { n, got: shown(bad) });
   }
   return painted;
 }
 
-function read(model) {
-  const tokens = readTokens(model, 'tokens', MOST_TOKENS);
+function readStructure(model, limits) {
+  const tokens = readTokens(model, 'tokens', limits.tokens);
   const n = tokens.length;
+  return { n, tokens, scores: readRows(model, 'scores', n, n) };
+}
+
+function readLive(model, { n }) {
   return {
-    n,
-    tokens,
-    scores: readRows(model, 'scores', n, n),
     validLen: readWhole(model, 'valid_len', 0, n),
     isCausal: readFlag(model, 'is_causal'),
     window: readWhole(model, 'window', 1, n),
@@ -99,18 +98,18 @@ function read(model) {
 
 // --- drawing ---------------------------------------------------------------------------------
 
-function draw(root, state, { words, model, put }) {
+function draw(root, structure, { words, model, put }) {
   const parts = html('div', { class: 'attn-lab' }, root);
-  parts.style.setProperty('--n', state.n);
+  parts.style.setProperty('--n', structure.n);
   let touched = null;
-  const grid = drawGrid(parts, state, words, (cells, last) => {
+  const grid = drawGrid(parts, structure, words, (cells, last) => {
     // Asked of the model, not of what is painted: two keys may be pressed within one frame.
-    const now = read(model);
+    const now = { ...structure, ...readLive(model, structure) };
     const mask = combine(now);
     touched = last;
     put({ painted: paint(now, cells, !cells.some(([i, j]) => mask[i][j])) });
   });
-  const elsewhere = drawWritten(parts, state, words);
+  const elsewhere = drawWritten(parts, structure, words);
   const status = html('p', { class: 'attn-lab-status' }, parts.firstChild);
   return (now) => {
     const mask = combine(now);
@@ -130,8 +129,8 @@ function summarise({ n, tokens }, mask, words) {
   const count = mask.flat().filter(Boolean).length;
   const empty = tokens.filter((_, i) => !mask[i].includes(true)).join(', ');
   return [
-    words.count.replace('{count}', count).replace('{all}', n * n),
-    empty && words.nobody.replace('{tokens}', empty).replace('{weight}', fixed(1 / n)),
+    say(words.count, { count, all: n * n }),
+    empty && say(words.nobody, { tokens: empty, weight: fixed(1 / n) }),
   ].filter(Boolean).join(' ');
 }
 
@@ -249,6 +248,7 @@ function drawWritten(parent, { n, tokens }, words) {
 export default liveFigure({
   structure: ['tokens', 'scores'],
   live: ['valid_len', 'is_causal', 'window', 'painted', 'convention'],
-  read,
+  readStructure,
+  readLive,
   draw,
 });

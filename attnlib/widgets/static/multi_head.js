@@ -1,24 +1,20 @@
 // MultiHeadView: the weights of several heads as heat maps, lines and numbers; see multi_head.py.
 
-import { fixed, html, liveFigure, readTokens, readWhole } from './common.js';
+import { fixed, html, liveFigure, readTokens, readWhole, Refused } from './common.js';
 import { drawQuery } from './head_lines.js';
 import { drawMaps } from './head_maps.js';
 import { MOST_LABELS, rowOf, strongest } from './heads.js';
-
-const MOST_HEADS = 12; // the same numbers as in multi_head.py
-const MOST_TOKENS = 64;
 
 // --- what is shown -----------------------------------------------------------------------------
 
 /** `count` float32 numbers (little endian) from their base64 text. */
 export function decode(text, count) {
-  const wanted = `weights must be ${count} float32 numbers in base64`;
   let bytes;
   try {
     if (typeof text === 'string') bytes = atob(text);
   } catch { /* no base64: said below */ }
-  if (bytes === undefined) throw new Error(`${wanted}, got ${String(text).slice(0, 20)}`);
-  if (bytes.length !== 4 * count) throw new Error(`${wanted}, got ${bytes.length / 4}`);
+  if (bytes === undefined) throw new Refused('not_base64', { count, got: String(text).slice(0, 20) });
+  if (bytes.length !== 4 * count) throw new Refused('not_base64', { count, got: bytes.length / 4 });
   const view = new DataView(new ArrayBuffer(bytes.length));
   for (let i = 0; i < bytes.length; i += 1) view.setUint8(i, bytes.charCodeAt(i));
   return Float64Array.from({ length: count }, (_, i) => view.getFloat32(4 * i, true));
@@ -34,47 +30,44 @@ export function meanOfHeads(weights, heads) {
   });
 }
 
-const decoded = new WeakMap(); // by model: choosing a query must not read 49152 numbers again
-
-function readWeights(model, shape) {
-  const text = model.get('weights');
-  const known = decoded.get(model);
-  if (known?.text === text && known.shape.join() === shape.join()) return known;
-  const [heads, rows, columns] = shape;
-  const weights = decode(text, heads * rows * columns);
+/** The weights of each head, then their mean. */
+function readWeights(model, heads, rows, columns) {
+  const weights = decode(model.get('weights'), heads * rows * columns);
   const wrong = weights.findIndex((weight) => !(weight >= 0 && weight <= 1.001));
   if (wrong >= 0) {
-    const place = `head ${Math.floor(wrong / rows / columns)}, query ${Math.floor(wrong / columns) % rows}, key ${wrong % columns}`;
-    throw new Error(`weights must lie between 0 and 1, got ${weights[wrong]} at ${place}`);
+    const [head, query, key] = [Math.floor(wrong / rows / columns), Math.floor(wrong / columns) % rows, wrong % columns];
+    throw new Refused('no_weight', { got: weights[wrong], head, query, key });
   }
   const size = rows * columns;
   const matrices = Array.from({ length: heads }, (_, head) => weights.subarray(head * size, (head + 1) * size));
-  matrices.push(meanOfHeads(weights, heads));
-  decoded.set(model, { text, shape, matrices });
-  return decoded.get(model);
+  return [...matrices, meanOfHeads(weights, heads)];
 }
 
-function read(model) {
-  const names = readTokens(model, 'head_names', MOST_HEADS);
-  const [queries, keys] = ['query_tokens', 'key_tokens'].map((name) => readTokens(model, name, MOST_TOKENS));
-  const { matrices } = readWeights(model, [names.length, queries.length, keys.length]);
+function readStructure(model, limits) {
+  const names = readTokens(model, 'head_names', limits.heads);
+  const [queries, keys] = ['query_tokens', 'key_tokens'].map((name) => readTokens(model, name, limits.tokens));
+  const matrices = readWeights(model, names.length, queries.length, keys.length);
   const mask = model.get('mask');
   const row = new RegExp(`^[01]{${keys.length}}$`);
   if (!Array.isArray(mask) || (mask.length && (mask.length !== queries.length || !mask.every((text) => row.test(text))))) {
-    throw new Error(`mask must be empty or ${queries.length} texts of ${keys.length} digits 0 or 1`);
+    throw new Refused('mask', { queries: queries.length, keys: keys.length });
   }
+  return { names, queries, keys, matrices, masked: (i, j) => mask[i]?.[j] === '0' };
+}
+
+function readLive(model, { queries, matrices }) {
   const query = readWhole(model, 'query', 0, queries.length - 1);
   const shown = model.get('shown');
   if (!Array.isArray(shown) || shown.length !== matrices.length || !shown.every((on) => typeof on === 'boolean')) {
-    throw new Error(`shown must be ${matrices.length} booleans: one for each head and one for the mean`);
+    throw new Refused('shown', { count: matrices.length });
   }
-  return { names, queries, keys, matrices, query, shown, masked: (i, j) => mask[i]?.[j] === '0' };
+  return { query, shown };
 }
 
 // --- how it is shown -----------------------------------------------------------------------------
 
-function draw(root, state, { words, model, put }) {
-  const { names, queries, keys, matrices } = state;
+function draw(root, structure, { words, model, put }) {
+  const { names, queries, keys, matrices } = structure;
   const choose = (query) => put({ query: Math.min(Math.max(query, 0), queries.length - 1) });
   const toggle = (head) => put({ shown: model.get('shown').map((on, i) => (i === head ? !on : on)) });
   const titles = [...names.map((name, head) => `${words.head} ${head} ${name}`.trim()), words.mean];
@@ -82,8 +75,8 @@ function draw(root, state, { words, model, put }) {
   const density = longest <= MOST_LABELS ? 'roomy' : longest <= 24 ? 'middle' : 'dense';
   const place = html('div', { class: `attn-heads attn-heads-${density}` }, root);
   const updates = [
-    drawMaps(place, state, words, titles, choose, toggle),
-    drawQuery(place, state, words, titles, choose, () => model.get('query')),
+    drawMaps(place, structure, words, titles, choose, toggle),
+    drawQuery(place, structure, words, titles, choose, () => model.get('query')),
   ];
   return (now) => {
     for (const update of updates) update(now);
@@ -103,6 +96,7 @@ function draw(root, state, { words, model, put }) {
 export default liveFigure({
   structure: ['weights', 'head_names', 'query_tokens', 'key_tokens', 'mask'],
   live: ['query', 'shown'],
-  read,
+  readStructure,
+  readLive,
   draw,
 });

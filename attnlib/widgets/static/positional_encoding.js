@@ -1,15 +1,10 @@
 // PositionalEncodingExplorer: the sinusoidal encoding as a map of cells, as curves, and the dot product of
 // two of its rows; see positional_encoding.py.
 
-import { dot, fixed, html, liveFigure, panel, readWhole, set, shown, svg, write } from './common.js';
+import { dot, fixed, html, liveFigure, panel, readWhole, Refused, set, shown, svg, write } from './common.js';
 import { chart, marker, through } from './chart.js';
 import { drawMap, MAP_HEIGHT } from './encoding_map.js';
 
-const LENGTH = 60; // positions; these five numbers are those of positional_encoding.py
-const LAST = 39; // the last position of a slider: with the largest shift it is the last row
-const LAST_SHIFT = 20;
-const MOST_DIMS = 128;
-const MOST_COLUMNS = 4;
 const CURVES_HEIGHT = MAP_HEIGHT;
 const PRODUCTS_HEIGHT = 170;
 
@@ -34,39 +29,46 @@ export function productAt(distance, dim, base) {
 }
 
 /** The columns after a choice: in or out, at least one, and no more than can be told apart. */
-export function choose(columns, column) {
-  if (!columns.includes(column)) return [...columns, column].slice(-MOST_COLUMNS);
+export function choose(columns, column, most) {
+  if (!columns.includes(column)) return [...columns, column].slice(-most);
   return columns.length > 1 ? columns.filter((other) => other !== column) : columns;
 }
 
 /** The columns to draw, in the order of their choice: those that there are at this width, else the last two. */
-export function visible(columns, dim) {
-  const there = [...new Set(columns)].filter((column) => column < dim).slice(-MOST_COLUMNS);
+export function visible(columns, dim, most) {
+  const there = [...new Set(columns)].filter((column) => column < dim).slice(-most);
   return there.length ? there : [dim - 2, dim - 1];
 }
 
-function read(model) {
-  const dim = readWhole(model, 'dim', 2, MOST_DIMS);
-  if (dim % 2) throw new Error(`dim must be even, got ${dim}`);
+function readStructure(model) {
   const bases = model.get('bases');
   if (!Array.isArray(bases) || !bases.length || !bases.every((base) => base > 0 && Number.isFinite(base))) {
-    throw new Error(`bases must be numbers above 0, got ${shown(bases)}`);
+    throw new Refused('bases', { got: shown(bases) });
   }
-  const base = bases[readWhole(model, 'base_index', 0, bases.length - 1)];
-  const shift = readWhole(model, 'shift', 0, LAST_SHIFT);
-  const [m, n] = ['first', 'second'].map((name) => readWhole(model, name, 0, LAST) + shift);
-  const columns = model.get('columns');
-  if (!Array.isArray(columns) || !columns.every((column) => Number.isInteger(column) && column >= 0)) {
-    throw new Error(`columns must be whole numbers from 0, got ${shown(columns)}`);
-  }
-  return { dim, base, m, n, columns: visible(columns, dim).sort((a, b) => a - b) };
+  return { bases };
 }
 
-function draw(root, state, { words, model, put }) {
+function readLive(model, { bases, limits }) {
+  const dim = readWhole(model, 'dim', 2, limits.dim);
+  if (dim % 2) throw new Refused('odd', { got: dim });
+  const base = bases[readWhole(model, 'base_index', 0, bases.length - 1)];
+  const shift = readWhole(model, 'shift', 0, limits.shift);
+  const [m, n] = ['first', 'second'].map((name) => readWhole(model, name, 0, limits.position) + shift);
+  const columns = model.get('columns');
+  if (!Array.isArray(columns) || !columns.every((column) => Number.isInteger(column) && column >= 0)) {
+    throw new Refused('columns', { got: shown(columns) });
+  }
+  return { dim, base, m, n, columns: visible(columns, dim, limits.columns).sort((a, b) => a - b) };
+}
+
+function draw(root, { limits }, { words, model, put }) {
+  const { length, columns: most } = limits;
   const panels = html('div', { class: 'attn-planes' }, root);
-  const pick = (column) => put({ columns: choose(visible(model.get('columns'), model.get('dim')), column) });
+  const pick = (column) =>
+    put({ columns: choose(visible(model.get('columns'), model.get('dim'), most), column, most) });
   const updates = [
-    drawMap(panels, words, LENGTH, pick), drawCurves(panels, words), drawProducts(panels, words), drawTable(panels, words),
+    drawMap(panels, words, length, pick), drawCurves(panels, length, most, words),
+    drawProducts(panels, length, words), drawTable(panels, most, words),
   ];
   let drawn = '';
   let table = {};
@@ -75,8 +77,8 @@ function draw(root, state, { words, model, put }) {
     if (fresh) {
       drawn = `${dim} ${base}`;
       table = {
-        P: encoding(LENGTH, dim, base),
-        products: Array.from({ length: LENGTH }, (_, distance) => productAt(distance, dim, base)),
+        P: encoding(length, dim, base),
+        products: Array.from({ length }, (_, distance) => productAt(distance, dim, base)),
       };
     }
     const { P, products } = table;
@@ -92,8 +94,8 @@ function draw(root, state, { words, model, put }) {
   };
 }
 
-function drawCurves(parent, words) {
-  const { root, range, at, legend } = panel(parent, words.curves, words.curves_note, (place) => ({
+function drawCurves(parent, length, most, words) {
+  const { root, range, at, legend } = panel(parent, words.curves, '', (place) => ({
     ...chart(place, CURVES_HEIGHT, words.position, { role: 'img', 'aria-label': words.curves }),
     legend: html('p', { class: 'attn-pe-legend' }, place),
   }));
@@ -101,14 +103,14 @@ function drawCurves(parent, words) {
     line: svg('line', { class: 'attn-pe-position', y1: 0, y2: CURVES_HEIGHT }, root),
     text: svg('text', { class: 'attn-label', y: 15, 'text-anchor': name === 'm' ? 'end' : 'start' }, root, name),
   }));
-  const curves = Array.from({ length: MOST_COLUMNS }, (_, i) => {
+  const curves = Array.from({ length: most }, (_, i) => {
     const path = svg('path', { class: `attn-pe-curve attn-pe-color-${i}` }, root);
     const ends = [0, 1].map(() => svg('circle', { class: `attn-pe-dot attn-pe-color-${i}`, r: 4 }, root));
     const item = html('span', { class: 'attn-pe-item' }, legend);
     svg('path', { class: `attn-pe-curve attn-pe-color-${i}`, d: 'M1,6h26' }, svg('svg', { width: 28, height: 12, 'aria-hidden': 'true' }, item));
     return { path, ends, item, text: html('span', {}, item) };
   });
-  range([0, LENGTH - 1], [-1.35, 1.35]);
+  range([0, length - 1], [-1.35, 1.35]);
   let drawn = '';
   return ({ dim, base, m, n, columns, P }) => {
     const draws = `${dim} ${base} ${columns}`;
@@ -122,7 +124,7 @@ function drawCurves(parent, words) {
       });
       if (draws === drawn) return;
       write(text, String(column));
-      const points = Array.from({ length: 4 * (LENGTH - 1) + 1 }, (_, k) => at([k / 4, entry(k / 4, column, dim, base)]));
+      const points = Array.from({ length: 4 * (length - 1) + 1 }, (_, k) => at([k / 4, entry(k / 4, column, dim, base)]));
       set(path, { d: through(points), 'data-column': column });
     });
     drawn = draws;
@@ -135,16 +137,16 @@ function drawCurves(parent, words) {
   };
 }
 
-function drawProducts(parent, words) {
+function drawProducts(parent, length, words) {
   const { root, range, at } = panel(parent, words.products, words.products_note, (place) =>
     chart(place, PRODUCTS_HEIGHT, 'n − m', { role: 'img', 'aria-label': words.products }));
   const curve = svg('path', { class: 'attn-pe-product-curve' }, root);
   const mark = marker(root);
   return ({ dim, base, m, n, product, fresh }) => {
     if (fresh) {
-      const half = Array.from({ length: 4 * (LENGTH - 1) + 1 }, (_, k) => [k / 4, productAt(k / 4, dim, base)]);
+      const half = Array.from({ length: 4 * (length - 1) + 1 }, (_, k) => [k / 4, productAt(k / 4, dim, base)]);
       const both = [...half.slice(1).reverse().map(([x, y]) => [-x, y]), ...half]; // a product has no direction
-      range([-LENGTH, LENGTH], [Math.min(0, ...half.map((point) => point[1])) - 0.13 * dim, 0.6 * dim]);
+      range([-length, length], [Math.min(0, ...half.map((point) => point[1])) - 0.13 * dim, 0.6 * dim]);
       set(curve, { d: through(both.map(at)) });
     }
     mark(at([n - m, product]), at([0, 0])[1], fixed(product));
@@ -152,7 +154,7 @@ function drawProducts(parent, words) {
   };
 }
 
-function drawTable(parent, words) {
+function drawTable(parent, most, words) {
   const place = html('div', { class: 'attn-panel' }, parent);
   html('p', { class: 'attn-title' }, place, words.values);
   const table = html('table', { class: 'attn-table attn-pe-table' }, place);
@@ -164,7 +166,7 @@ function drawTable(parent, words) {
     const row = html('tr', {}, body);
     return { row, name: html('th', { scope: 'row' }, row, name) };
   });
-  const heads = Array.from({ length: MOST_COLUMNS }, () => html('th', { scope: 'col' }, head));
+  const heads = Array.from({ length: most }, () => html('th', { scope: 'col' }, head));
   const cells = rows.map(({ row }) => heads.map(() => html('td', {}, row)));
   const line = html('p', { class: 'attn-pe-sum' }, place);
   const [one, , other] = ['m', ' · ', 'n'].map((name) => {
@@ -200,6 +202,7 @@ export const wave = (value) =>
 export default liveFigure({
   structure: ['bases'],
   live: ['dim', 'base_index', 'first', 'second', 'shift', 'columns'],
-  read,
+  readStructure,
+  readLive,
   draw,
 });

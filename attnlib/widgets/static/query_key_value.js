@@ -1,12 +1,10 @@
 // QueryKeyValueExplorer: keys as arrows, values as points, a query to drag; see query_key_value.py.
 
 import {
-  dot, fixed, html, liveFigure, onKeys, pair, panel, readNumber, readRows, readTokens, set, softmax, svg,
-  weightedSum, write,
+  dot, fixed, html, liveFigure, onKeys, pair, panel, readNumber, readRows, readTokens, Refused, say, set, softmax,
+  svg, weightedSum, write,
 } from './common.js';
 import { arrow, away, convexHull, label, labelPlaces, plane, project, SIDE, squareAround } from './plane.js';
-
-const MOST_TOKENS = 12; // the same number as in query_key_value.py
 
 /** Scores, weights and output of one query: what attnlib.scaled_dot_product_attention computes. */
 export function attend(query, keys, values, scale) {
@@ -15,17 +13,21 @@ export function attend(query, keys, values, scale) {
   return { scores, weights, output: weightedSum(weights, values) };
 }
 
-function read(model) {
-  const tokens = readTokens(model, 'tokens', MOST_TOKENS);
+function readStructure(model, limits) {
+  const tokens = readTokens(model, 'tokens', limits.tokens);
   const [keys, values] = ['key_vectors', 'value_vectors'].map((name) => readRows(model, name, tokens.length, 2));
-  const query = [readNumber(model, 'query_x'), readNumber(model, 'query_y')];
   const [scale, reach, step] = ['scale', 'reach', 'step'].map((name) => readNumber(model, name));
-  if (!(reach > 0 && step > 0)) throw new Error(`reach and step must be above 0, got ${reach} and ${step}`);
-  return { tokens, keys, values, query, scale, reach, step, ...attend(query, keys, values, scale) };
+  if (!(reach > 0 && step > 0)) throw new Refused('reach', { reach, step });
+  return { tokens, keys, values, scale, reach, step };
 }
 
-function draw(root, state, { words, model, put }) {
-  const { reach, step } = state;
+function readLive(model, { keys, values, scale }) {
+  const query = [readNumber(model, 'query_x'), readNumber(model, 'query_y')];
+  return { query, ...attend(query, keys, values, scale) };
+}
+
+function draw(root, structure, { words, model, put }) {
+  const { reach, step } = structure;
   // Asked of the model, not of what is painted: two keys may be pressed within one frame.
   const here = () => [model.get('query_x'), model.get('query_y')];
   // toFixed: 3 * 0.05 is 0.15000000000000002, which nobody wants to see beside a slider.
@@ -37,7 +39,7 @@ function draw(root, state, { words, model, put }) {
 
   const planes = html('div', { class: 'attn-planes' }, root);
   const updates = [
-    drawKeys(planes, state, words, { named, here, move }), drawValues(planes, state, words), drawTable(root, state, words),
+    drawKeys(planes, structure, words, { named, here, move }), drawValues(planes, structure, words), drawTable(root, structure, words),
   ];
   return (now) => {
     for (const update of updates) update(now);
@@ -116,7 +118,7 @@ function drawKeys(parent, { keys, tokens, reach, step }, words, { named, here, m
       names[i](places[i], fixed(scores[i]));
     });
     const atStart = named.token && query[0] === named.at[0] && query[1] === named.at[1];
-    write(queryName, atStart ? words.query_of.replace('{token}', named.token) : words.query);
+    write(queryName, atStart ? say(words.query_of, { token: named.token }) : words.query);
     set(queryName, besideTip(origin, tip, places));
     set(handle, {
       transform: `translate(${tip[0]} ${tip[1]})`,
@@ -219,6 +221,7 @@ function drawTable(parent, { tokens, keys, values, scale }, words) {
 export default liveFigure({
   structure: ['tokens', 'key_vectors', 'value_vectors', 'scale', 'reach', 'step', 'query_token'],
   live: ['query_x', 'query_y'],
-  read,
+  readStructure,
+  readLive,
   draw,
 });

@@ -2,13 +2,11 @@
 // rotary.py.
 
 import {
-  dot, fixed, html, liveFigure, panel, readFlag, readNumber, readRow, readWhole, set, svg, write,
+  dot, fixed, html, liveFigure, panel, readFlag, readNumber, readRow, readWhole, Refused, set, svg, write,
 } from './common.js';
 import { arrow, SIDE } from './plane.js';
 import { chart, dots, frame, marker, through } from './chart.js';
 
-const LAST = 40; // the last position and the longest distance; LAST and LAST_SHIFT are those of rotary.py
-const LAST_SHIFT = 100;
 const HEIGHT = 208; // of the chart
 const NAMES = ['1', 'θ', 'θ²', 'θ³'];
 
@@ -27,21 +25,25 @@ export function rotate(query, key, n, m, speeds) {
   return { queries, keys, scores, score: sum(scores) };
 }
 
-function read(model) {
+function readStructure(model) {
   const [query, key] = ['query_vector', 'key_vector'].map((name) => readRow(model, name, 2));
-  const shift = readWhole(model, 'shift', 0, LAST_SHIFT);
-  const [n, m] = ['query_position', 'key_position'].map((name) => readWhole(model, name, 0, LAST) + shift);
+  return { query, key };
+}
+
+function readLive(model, { query, key, limits }) {
+  const shift = readWhole(model, 'shift', 0, limits.shift);
+  const [n, m] = ['query_position', 'key_position'].map((name) => readWhole(model, name, 0, limits.position) + shift);
   const theta = readNumber(model, 'theta');
-  if (!(theta > 0 && theta <= 1)) throw new Error(`theta must be above 0 and at most 1, got ${theta}`);
+  if (!(theta > 0 && theta <= 1)) throw new Refused('theta', { got: theta });
   const powers = readFlag(model, 'four_speeds') ? [0, 1, 2, 3] : [1];
   const speeds = powers.map((power) => theta ** power);
   const names = powers.map((power) => NAMES[power]);
-  return { query, key, n, m, theta, speeds, names, ...rotate(query, key, n, m, speeds) };
+  return { n, m, theta, speeds, names, ...rotate(query, key, n, m, speeds) };
 }
 
-function draw(root, state, { words }) {
+function draw(root, structure, { words }) {
   const panels = html('div', { class: 'attn-planes' }, root);
-  const updates = [drawArrows(panels, words), drawScores(panels, words), drawTable(panels.lastChild, words)];
+  const updates = [drawArrows(panels, words), drawScores(panels, structure.limits.position, words), drawTable(panels.lastChild, words)];
   return (now) => {
     for (const update of updates) update(now);
     const { n, m, theta, queries, keys, scores, score } = now;
@@ -105,7 +107,8 @@ function drawDial(parent, left, top, side, vectors) {
   };
 }
 
-function drawScores(parent, words) {
+/** The score over distance, as far as two positions can be apart without a shift. */
+function drawScores(parent, last, words) {
   const { root, range, at } = panel(parent, words.scores, words.scores_note, (place) =>
     chart(place, HEIGHT, 'n − m', { role: 'img', 'aria-label': words.scores }));
   const unturned = svg('line', { class: 'attn-rotary-unturned', x1: 0, x2: SIDE }, root);
@@ -117,10 +120,10 @@ function drawScores(parent, words) {
     if (drawn !== speeds.join()) {
       drawn = speeds.join();
       const most = 1.25 * speeds.length * (Math.hypot(...query) * Math.hypot(...key) || 1);
-      range([-LAST - 1, LAST + 1], [-most, most]);
+      range([-last - 1, last + 1], [-most, most]);
       // A query at 0 and a key at -distance are as far apart as any two.
-      const points = (step) => Array.from({ length: (2 * LAST) / step + 1 }, (_, i) => {
-        const distance = i * step - LAST;
+      const points = (step) => Array.from({ length: (2 * last) / step + 1 }, (_, i) => {
+        const distance = i * step - last;
         return at([distance, rotate(query, key, distance, 0, speeds).score]);
       });
       set(curve, { d: through(points(0.25)) });
@@ -168,6 +171,7 @@ function drawTable(parent, words) {
 export default liveFigure({
   structure: ['query_vector', 'key_vector'],
   live: ['query_position', 'key_position', 'shift', 'theta', 'four_speeds'],
-  read,
+  readStructure,
+  readLive,
   draw,
 });

@@ -1,10 +1,7 @@
 // ScalingExplorer: dot products of width d, divided, through the softmax; see scaling.py.
 
-import { fixed, html, liveFigure, readWhole, set, softmax, svg, write } from './common.js';
+import { fixed, html, liveFigure, readWhole, Refused, say, set, softmax, svg, write } from './common.js';
 
-// The same numbers as in scaling.py.
-const WIDTHS = Array.from({ length: 11 }, (_, exponent) => 2 ** exponent);
-const [QUERIES, KEYS] = [64, 10];
 const DIVISORS = [() => 1, Math.sqrt, (d) => d];
 
 // --- maths -----------------------------------------------------------------------------------
@@ -66,37 +63,38 @@ export function histogram(values) {
 
 // --- traits ----------------------------------------------------------------------------------
 
-/** The dot products [width][query][key] out of the text that carries them. */
-export function parse(hundredths) {
+/** The dot products [exponent of the width][query][key] out of the text that carries them. */
+export function parse(hundredths, { exponent, queries, keys }) {
   const numbers = String(hundredths).split(' ').map((text) => (text ? Number(text) / 100 : NaN));
-  const wanted = WIDTHS.length * QUERIES * KEYS;
+  const wanted = (exponent + 1) * queries * keys;
   const good = numbers.filter(Number.isFinite).length;
   if (good !== wanted || numbers.length !== wanted) {
-    throw new Error(`hundredths must be ${wanted} numbers, got ${numbers.length}, ${good} of them finite`);
+    throw new Refused('hundredths', { wanted, got: numbers.length, finite: good });
   }
   const cut = (list, size) =>
     Array.from({ length: list.length / size }, (_, i) => list.slice(i * size, (i + 1) * size));
-  return cut(cut(numbers, KEYS), QUERIES);
+  return cut(cut(numbers, keys), queries);
 }
 
-const read = (model) => ({
-  exponent: readWhole(model, 'exponent', 0, WIDTHS.length - 1),
+const readStructure = (model, limits) => ({ products: parse(model.get('hundredths'), limits) });
+
+const readLive = (model, { limits }) => ({
+  exponent: readWhole(model, 'exponent', 0, limits.exponent),
   choice: readWhole(model, 'divisor', 0, DIVISORS.length - 1),
-  query: readWhole(model, 'query', 1, QUERIES),
+  query: readWhole(model, 'query', 1, limits.queries),
 });
 
 // --- drawing ---------------------------------------------------------------------------------
 
-function draw(root, state, { words, model }) {
-  const products = parse(model.get('hundredths'));
+function draw(root, { products, limits }, { words }) {
   const setting = html('p', { class: 'attn-setting' }, root);
   const parts = html('div', { class: 'attn-parts' }, root);
   const charts = html('div', { class: 'attn-charts' }, parts);
-  const [scoresChart, weightsChart] = [drawScores(charts, words), drawWeights(charts, words)];
-  const gauges = drawGauges(parts, words);
+  const [scoresChart, weightsChart] = [drawScores(charts, words), drawWeights(charts, limits.keys, words)];
+  const gauges = drawGauges(parts, limits.keys, words);
   html('p', { class: 'attn-note' }, parts, words.note);
   return ({ exponent, choice, query }) => {
-    const d = WIDTHS[exponent];
+    const d = 2 ** exponent;
     const divisor = DIVISORS[choice](d);
     const { scores, weights, ...now } = measure(products[exponent], d, divisor);
     const formula = `d = ${d}, w = softmax(q · k${['', ` / √${d}`, ` / ${d}`][choice]})`;
@@ -163,19 +161,19 @@ function drawScores(parent, words) {
 }
 
 /** The weights of one query as bars, the means as dots; dashed: all equal. */
-function drawWeights(parent, words) {
+function drawWeights(parent, keys, words) {
   const { root, title } = chart(parent, 'attn-chart-weights');
   html('span', { class: 'attn-detail attn-means' }, title.parentNode, words.mean);
   const [left, right] = [26, WIDE - 4];
-  const step = (right - left) / KEYS;
+  const step = (right - left) / keys;
   const at = (weight) => BASE - weight * (BASE - TOP);
   for (const weight of [0, 0.5, 1]) {
     svg('line', { class: 'attn-grid', x1: left, x2: right, y1: at(weight), y2: at(weight) }, root);
     mark(root, left - 6, at(weight) + 4, String(weight), 'end');
   }
-  const grow = bars(root, KEYS, left, step);
-  svg('line', { class: 'attn-equal', x1: left, x2: right, y1: at(1 / KEYS), y2: at(1 / KEYS) }, root);
-  const dots = Array.from({ length: KEYS }, (_, i) => {
+  const grow = bars(root, keys, left, step);
+  svg('line', { class: 'attn-equal', x1: left, x2: right, y1: at(1 / keys), y2: at(1 / keys) }, root);
+  const dots = Array.from({ length: keys }, (_, i) => {
     const cx = left + (i + 0.5) * step;
     mark(root, cx, HIGH - 7, i + 1);
     return svg('circle', { class: 'attn-mean', cx, cy: BASE, r: 3.5 }, root);
@@ -187,7 +185,7 @@ function drawWeights(parent, words) {
     dots.forEach((dot, i) => { dot.style.transform = `translateY(${at(means[i]) - BASE}px)`; });
     write(number, fixed(sorted[0]));
     set(number, { y: at(Math.max(sorted[0], means[0])) - 9 });
-    const text = words.one.replace('{query}', query);
+    const text = say(words.one, { query });
     write(title, text);
     const list = (values) => values.map((value) => fixed(value)).join(', ');
     set(root, { 'aria-label': `${text}: ${list(sorted)}. ${words.mean}: ${list(means)}` });
@@ -199,7 +197,7 @@ const inside = (part) => Math.min(Math.max(part, 0), 1);
 const decades = (value) => inside((Math.log10(value) + 3) / 4); // 0.001 is 0, 10 is 1
 
 /** Name and number of a quantity, and a track on which the number has its place. */
-function drawGauges(parent, words) {
+function drawGauges(parent, keys, words) {
   const list = html('dl', { class: 'attn-gauges' }, parent);
   const gauge = (name, formula, low, high) => {
     const item = html('div', {}, list);
@@ -217,8 +215,8 @@ function drawGauges(parent, words) {
     };
     return { update, rail };
   };
-  const largest = gauge(words.largest, 'max w', `1/${KEYS} ${words.equal}`, `${words.one_takes_all} 1`);
-  const spread = gauge(words.entropy, '−Σ w ln w', `0 ${words.one_takes_all}`, `${words.equal} ln ${KEYS}`);
+  const largest = gauge(words.largest, 'max w', `1/${keys} ${words.equal}`, `${words.one_takes_all} 1`);
+  const spread = gauge(words.entropy, '−Σ w ln w', `0 ${words.one_takes_all}`, `${words.equal} ln ${keys}`);
   const slope = gauge(words.slope, 'w(1 − w)', `0 ${words.saturated}`, `${words.equal} 0.09`);
   const gradient = gauge(words.gradient, '≈ ‖∂w/∂q‖', `0.001 ${words.vanishes}`, `${words.explodes} 10`);
   const middle = html('span', { class: 'attn-middle' }, gradient.rail);
@@ -226,8 +224,8 @@ function drawGauges(parent, words) {
     const [low, median, high] = now.gradient;
     middle.style.left = `${100 * decades(median)}%`;
     return [
-      largest.update(fixed(now.mean[0]), 0, inside((now.mean[0] - 1 / KEYS) / (1 - 1 / KEYS))),
-      spread.update(fixed(now.entropy), 0, inside(now.entropy / Math.log(KEYS))),
+      largest.update(fixed(now.mean[0]), 0, inside((now.mean[0] - 1 / keys) / (1 - 1 / keys))),
+      spread.update(fixed(now.entropy), 0, inside(now.entropy / Math.log(keys))),
       slope.update(fixed(now.slope, 3), 0, inside(now.slope / 0.09)),
       gradient.update(`${fixed(median, 3)} (${fixed(low, 3)} … ${fixed(high, 3)})`, decades(low), decades(high)),
     ].join('. ');
@@ -237,6 +235,7 @@ function drawGauges(parent, words) {
 export default liveFigure({
   structure: ['hundredths'],
   live: ['exponent', 'divisor', 'query'],
-  read,
+  readStructure,
+  readLive,
   draw,
 });

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import {
-  dot, fixed, pair, readFlag, readNumber, readRow, readRows, readTokens, readWhole, softmax, weightedSum,
+  dot, fixed, pair, readFlag, readNumber, readRow, readRows, readTokens, readWhole, say, shown, softmax,
+  weightedSum,
 } from '../../../attnlib/widgets/static/common.js';
 
 const close = (actual, expected, message) => {
@@ -47,31 +48,27 @@ test('readers accept what is right', () => {
   assert.deepEqual(readRows(model(traits), 'keys', 2, 2), [[1, 2], [3, 4]]);
 });
 
+/** The reader refuses a value with this key of `words.errors` and these facts beside the name. */
+const refuses = (read, value, key, facts, name = 'it') =>
+  assert.throws(() => read(model({ it: value })), { key, facts: { name, ...facts } });
+
 test('readers name what is wrong', () => {
-  const message = (read, value) => {
-    try {
-      read(model({ it: value }));
-    } catch (error) {
-      return error.message;
-    }
-    return assert.fail(`accepted ${value}`);
-  };
   const number = (m) => readNumber(m, 'it');
   const tokens = (m) => readTokens(m, 'it', 12);
   const rows = (m) => readRows(m, 'it', 2, 2);
-  assert.equal(message(number, NaN), 'it must be a finite number, got "NaN"');
-  assert.equal(message(number, '1'), 'it must be a finite number, got "1"');
-  assert.equal(message(number, undefined), 'it must be a finite number, got undefined');
-  assert.match(message(tokens, []), /^it must be a list of one or more texts, got \[\]/);
-  assert.match(message(tokens, [1]), /got \[1\]/);
-  assert.match(message(tokens, '早上好'), /must be a list/);
-  assert.match(message(tokens, Array(200).fill('a')), /at most 12 .* got 200/);
-  assert.equal(message((m) => readRow(m, 'it', 2), [1]), 'it must be 2 finite numbers, got [1]');
-  assert.match(message(rows, [[1, 2]]), /must have 2 rows, one for each token, got 1/);
-  assert.match(message(rows, null), /got null/);
-  assert.match(message(rows, [[1, 2], [3]]), /^it\[1\] must be 2 finite numbers, got \[3\]/);
-  assert.match(message(rows, [[1, NaN], [3, 4]]), /^it\[0\] must be 2 finite numbers, got \[1,"NaN"\]/);
-  assert.match(message(rows, [[1, 2], 'xy']), /^it\[1\]/);
+  refuses(number, NaN, 'not_finite', { got: '"NaN"' });
+  refuses(number, '1', 'not_finite', { got: '"1"' });
+  refuses(number, undefined, 'not_finite', { got: 'undefined' });
+  refuses(tokens, [], 'not_texts', { got: '[]' });
+  refuses(tokens, [1], 'not_texts', { got: '[1]' });
+  refuses(tokens, '早上好', 'not_texts', { got: '"早上好"' });
+  refuses(tokens, Array(200).fill('a'), 'too_many', { most: 12, got: 200 });
+  refuses((m) => readRow(m, 'it', 2), [1], 'not_row', { width: 2, got: '[1]' });
+  refuses(rows, [[1, 2]], 'not_rows', { count: 2, got: 1 });
+  refuses(rows, null, 'not_rows', { count: 2, got: 'null' });
+  refuses(rows, [[1, 2], [3]], 'not_row', { width: 2, got: '[3]' }, 'it[1]');
+  refuses(rows, [[1, NaN], [3, 4]], 'not_row', { width: 2, got: '[1,"NaN"]' }, 'it[0]');
+  refuses(rows, [[1, 2], 'xy'], 'not_row', { width: 2, got: '"xy"' }, 'it[1]');
 });
 
 test('readWhole takes whole numbers of its range', () => {
@@ -79,18 +76,16 @@ test('readWhole takes whole numbers of its range', () => {
 });
 
 test('readWhole names what is wrong', () => {
-  for (const value of [-1, 41, 2.5]) {
-    const message = `it must be a whole number from 0 to 40, got ${value}`;
-    assert.throws(() => readWhole(model({ it: value }), 'it', 0, 40), { message });
-  }
-  for (const value of [NaN, Infinity, '3', null, undefined]) {
-    assert.throws(() => readWhole(model({ it: value }), 'it', 0, 40), /^Error: it must be a finite number/);
-  }
+  const whole = (m) => readWhole(m, 'it', 0, 40);
+  for (const value of [-1, 41, 2.5]) refuses(whole, value, 'not_whole', { least: 0, most: 40, got: value });
+  for (const value of [NaN, Infinity, '3', null, undefined]) refuses(whole, value, 'not_finite', { got: shown(value) });
 });
 
 test('readFlag takes true and false alone', () => {
   for (const value of [true, false]) assert.equal(readFlag(model({ it: value }), 'it'), value);
-  for (const value of [0, 'true', null, undefined]) {
-    assert.throws(() => readFlag(model({ it: value }), 'it'), /^Error: it must be true or false, got /);
-  }
+  for (const value of [0, 'true', null, undefined]) refuses((m) => readFlag(m, 'it'), value, 'not_flag', { got: shown(value) });
+});
+
+test('say puts facts in as they are, and leaves other braces alone', () => {
+  assert.equal(say('{a} and {b} of {c}', { a: '$&', b: '{a}' }), '$& and {a} of {c}');
 });

@@ -32,22 +32,22 @@ test('a dot product of rows is a sum of cosines of their distance', () => {
   near(productAt(0, 32, 1000), 16);
 });
 
-test('choose: in and out, never none, at most four with the latest', () => {
-  assert.deepEqual(choose([6, 7], 8), [6, 7, 8]);
-  assert.deepEqual(choose([6, 7, 8], 7), [6, 8]);
-  assert.deepEqual(choose([6], 6), [6]);
-  assert.deepEqual(choose([9, 6, 7, 8], 1), [6, 7, 8, 1]);
+test('choose: in and out, never none, no more than four with the latest', () => {
+  assert.deepEqual(choose([6, 7], 8, 4), [6, 7, 8]);
+  assert.deepEqual(choose([6, 7, 8], 7, 4), [6, 8]);
+  assert.deepEqual(choose([6], 6, 4), [6]);
+  assert.deepEqual(choose([9, 6, 7, 8], 1, 4), [6, 7, 8, 1]);
   const before = [6, 7];
-  choose(before, 8);
+  choose(before, 8, 4);
   assert.deepEqual(before, [6, 7]);
 });
 
 test('visible: what the width leaves, else the slowest hand', () => {
-  assert.deepEqual(visible([9, 6, 7, 8], 8), [6, 7]);
-  assert.deepEqual(visible([6, 7, 8, 9], 4), [2, 3]);
-  assert.deepEqual(visible([], 32), [30, 31]);
-  assert.deepEqual(visible([6, 6, 6], 32), [6]);
-  assert.deepEqual(visible([1, 2, 3, 4, 5], 32), [2, 3, 4, 5]);
+  assert.deepEqual(visible([9, 6, 7, 8], 8, 4), [6, 7]);
+  assert.deepEqual(visible([6, 7, 8, 9], 4, 4), [2, 3]);
+  assert.deepEqual(visible([], 32, 4), [30, 31]);
+  assert.deepEqual(visible([6, 6, 6], 32, 4), [6]);
+  assert.deepEqual(visible([1, 2, 3, 4, 5], 32, 4), [2, 3, 4, 5]);
 });
 
 test('wavelengths have about three digits', () => {

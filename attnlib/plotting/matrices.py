@@ -1,11 +1,9 @@
-"""Figures: arrays and an optional `ax` in, `Axes` out. No maths, no model, no `plt.show()`.
-
-What all of them look like is in `attnlib.look`; its names can be had from here, too.
-"""
+"""Matrices as pictures: weights with numbers, colours and hatching; tables of whole numbers."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,51 +11,28 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from attnlib.look import (
-    DENSITY,
+from attnlib import words
+from attnlib.plotting.glyphs import complete
+from attnlib.plotting.look import (
     FAINT,
     FONT,
     INK,
     KEY,
     LINE,
     MASKED,
-    OUTPUT,
     PAPER,
     QUERY,
-    QUIET,
     SERIES,
-    SIGNED_MAP,
-    STYLE,
-    VALUE,
     WEIGHT_MAP,
-    BookFigure,
     style,
     subplots,
 )
 
-__all__ = [
-    "DENSITY",
-    "FAINT",
-    "FONT",
-    "INK",
-    "KEY",
-    "LINE",
-    "MASKED",
-    "OUTPUT",
-    "PAPER",
-    "QUERY",
-    "QUIET",
-    "SERIES",
-    "SIGNED_MAP",
-    "STYLE",
-    "VALUE",
-    "WEIGHT_MAP",
-    "BookFigure",
-    "plot_attention",
-    "plot_numbers",
-    "style",
-    "subplots",
-]
+__all__ = ["plot_attention", "plot_numbers"]
+
+# What comes from outside is written as it stands: "$$" may be somebody's token.
+LITERAL: dict[str, Any] = {"fontfamily": FONT, "parse_math": False}
+FORMULA = re.compile(r"\$[^$]+\$")  # the one exception: a title that is a formula as a whole
 
 
 def plot_attention(
@@ -68,8 +43,8 @@ def plot_attention(
     mask: Any = None,
     ax: Axes | None = None,
     title: str | None = None,
-    query_title: str = "query",
-    key_title: str = "key",
+    query_title: str | None = None,
+    key_title: str | None = None,
     number_format: str = ".2f",
     show_numbers: bool | None = None,
     vmin: float = 0.0,
@@ -84,9 +59,9 @@ def plot_attention(
         key_labels: `k_len` names for the columns; the query labels if these fit, else numbers.
         mask: Boolean, shape `(q_len, k_len)`, True = may attend; the other cells are hatched.
         ax: Where to draw; a new figure if left out.
-        title: Text above the matrix.
-        query_title: Name of the rows.
-        key_title: Name of the columns.
+        title: Text above the matrix; set as a formula if all of it stands between two `$`.
+        query_title: Name of the rows; if left out "query", in the language in use.
+        key_title: Name of the columns; if left out "key", in the language in use.
         number_format: Format of the number in each cell.
         show_numbers: Write the numbers? If left out: when there are at most 12 rows and columns.
             Without them a colour bar is drawn.
@@ -117,6 +92,8 @@ def plot_attention(
             raise ValueError(
                 f"mask must have the shape of weights, {matrix.shape}, got {allowed.shape}"
             )
+    query_title = words.say("plots.query") if query_title is None else query_title
+    key_title = words.say("plots.key") if key_title is None else key_title
     if show_numbers is None:
         show_numbers = max(q_len, k_len) <= 12
 
@@ -143,7 +120,7 @@ def plot_attention(
                     format(number, number_format).replace("-", "−"),
                     ha="center",
                     va="center",
-                    fontfamily=FONT,
+                    **LITERAL,
                     fontsize=12 if cell > 0.6 else 9,
                     color=MASKED if masked else _legible_on(cells.to_rgba(number)),
                     # The hatching would cut the digits: they stand on a plain patch.
@@ -165,15 +142,16 @@ def plot_attention(
             axis.set_ticks(
                 np.arange(len(labels))[::every] + 0.5,
                 labels[::every],
-                fontfamily=FONT,
+                **LITERAL,
                 fontsize=15 if short else 10,
                 color=INK,
             )
         ax.xaxis.set_label_position("top")
-        ax.set_xlabel(f"{key_title} →", color=KEY, fontfamily=FONT, fontsize=11, labelpad=5)
-        ax.set_ylabel(f"← {query_title}", color=QUERY, fontfamily=FONT, fontsize=11, labelpad=5)
+        ax.set_xlabel(f"{key_title} →", color=KEY, **LITERAL, fontsize=11, labelpad=5)
+        ax.set_ylabel(f"← {query_title}", color=QUERY, **LITERAL, fontsize=11, labelpad=5)
         if title:
-            ax.set_title(title, loc="left", fontfamily=FONT, fontsize=12, color=INK, pad=10)
+            _set_title(ax, title, loc="left", fontsize=12, color=INK, pad=10)
+        complete(ax)
     return ax
 
 
@@ -192,7 +170,7 @@ def plot_numbers(
         groups: Shape `(rows, columns)`, integers from 0 to 3: which color of `SERIES`.
         row_labels: Names of the rows; none if left out.
         ax: Where to draw; a new figure if left out.
-        title: Text above the table.
+        title: Text above the table; set as a formula if all of it stands between two `$`.
 
     Returns:
         The axes.
@@ -218,10 +196,15 @@ def plot_numbers(
             spine.set_visible(False)
         ax.grid(False)
         ax.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal", xticks=[])
-        ax.set_yticks(np.arange(len(labels)) + 0.5, labels, fontfamily=FONT, fontsize=15, color=INK)
+        ax.set_yticks(np.arange(len(labels)) + 0.5, labels, **LITERAL, fontsize=15, color=INK)
         if title:
-            ax.set_title(title, fontfamily=FONT)
+            _set_title(ax, title)
+        complete(ax)
     return ax
+
+
+def _set_title(ax: Axes, title: str, **options: Any) -> None:
+    ax.set_title(title, **options, **LITERAL | {"parse_math": bool(FORMULA.fullmatch(title))})
 
 
 def _array(name: str, values: Any) -> np.ndarray[Any, Any]:

@@ -1,13 +1,14 @@
 """The look of the whole book: the palette, the font, `style()` and `subplots()`.
 
 Nothing changes the caller's own matplotlib settings; importing the module only makes the package's
-font known. Figures take all of it from `attnlib.plotting`.
+font known.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,30 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from PIL import Image
+
+from attnlib.plotting.glyphs import complete
+
+__all__ = [
+    "DENSITY",
+    "FAINT",
+    "FONT",
+    "INK",
+    "KEY",
+    "LINE",
+    "MASKED",
+    "OUTPUT",
+    "PAPER",
+    "QUERY",
+    "QUIET",
+    "SERIES",
+    "SIGNED_MAP",
+    "STYLE",
+    "VALUE",
+    "WEIGHT_MAP",
+    "BookFigure",
+    "style",
+    "subplots",
+]
 
 # The palette; on a dark page the widgets take the lighter twins from widgets/static/common.css.
 QUERY = "#0B62A8"
@@ -36,7 +61,7 @@ SIGNED_MAP = LinearSegmentedColormap.from_list("attnlib.signed", ["#CC6010", PAP
 # Curves and heads side by side, which have no role of their own. Dashes tell them apart as well.
 SERIES = ("#5F36B6", "#7C6702", "#B51446", "#027C7C")
 
-_FONT_FILE = Path(__file__).parent / "fonts" / "NotoSansSC-attnlib.ttf"
+_FONT_FILE = Path(__file__).parent.parent / "fonts" / "NotoSansSC-attnlib.ttf"
 fontManager.addfont(_FONT_FILE)
 # A list, so that a sign that the package's font lacks is taken from matplotlib's own.
 FONT = ["Noto Sans SC attnlib", "DejaVu Sans"]
@@ -103,10 +128,22 @@ class BookFigure(Figure):
     Its bytes depend on what is drawn alone: not on the reader's settings, not on the time.
     """
 
+    def savefig(self, *args: Any, **options: Any) -> None:
+        """Save the figure as matplotlib does, with a font for each character, where there is one.
+
+        Args:
+            *args: As for `Figure.savefig`.
+            **options: As for `Figure.savefig`.
+        """
+        complete(self)
+        super().savefig(*args, **options)
+
     def png(self) -> tuple[bytes, dict[str, int]]:
         """Return the PNG and its size in CSS pixels, `{"width": ..., "height": ...}`."""
         drawn, small = io.BytesIO(), io.BytesIO()
-        with style():
+        with style(), warnings.catch_warnings():
+            # Whatever has no glyph has been named by `complete`, once and with what to do.
+            warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from ")
             self.savefig(drawn, format="png")
         # 256 colours, chosen to fit what was drawn: a third of the size, for notebooks
         # and pages carry every picture. Nothing else goes into the file, no version of matplotlib.
