@@ -13,7 +13,6 @@ own torch it is Colab to the letter: `make test-colab COLAB_PYTHON=python3.13`.
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,9 @@ import tomllib
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = Path(__file__).parent
@@ -33,13 +35,14 @@ VERSION = subprocess.run([PYTHON, "-V"], capture_output=True, text=True, check=T
 
 
 def pins(path: Path) -> dict[str, str]:
-    """Read the exact versions of a requirements file."""
-    lines = re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", path.read_text(encoding="utf-8"))
-    return {canonical(name): version for name, version in lines}
-
-
-def canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    """Read the exact versions of a requirements file, as they are for this Python and system."""
+    lines = [line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines()]
+    required = [Requirement(line) for line in lines if line]
+    return {
+        canonicalize_name(each.name): str(each.specifier).removeprefix("==")
+        for each in required
+        if each.marker is None or each.marker.evaluate()
+    }
 
 
 COLAB = pins(HERE / "runtime.txt")
@@ -54,7 +57,7 @@ def lowest() -> dict[str, str]:
     wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     floors = dict(each.split(">=") for each in wanted if not each.startswith("attnlib["))
     assert floors.pop("torch")
-    return {canonical(name): floor for name, floor in floors.items()}
+    return {canonicalize_name(name): floor for name, floor in floors.items()}
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Runtime:
     def installed(self) -> dict[str, str]:
         """Return name and version of each package, as pip sees them."""
         listed = json.loads(self.run("-m", "pip", "list", "--format=json"))
-        return {canonical(each["name"]): each["version"] for each in listed}
+        return {canonicalize_name(each["name"]): each["version"] for each in listed}
 
     def layer(self, folder: Path) -> "Runtime":
         """Make an empty environment that sees the packages of this one."""
