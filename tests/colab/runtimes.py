@@ -1,10 +1,9 @@
 """Python environments that imitate where the notebooks are opened: Colab's, and the lowest allowed.
 
 An environment is made once and kept under `.cache/colab`, with a stamp at its end: without a valid
-stamp it was interrupted or is out of date, and is made anew. On top of it each notebook gets a
-layer of its own, a virtual environment that sees the packages below and into which its first cell
-installs `attnlib`. So every notebook starts on an untouched runtime, two can run at a time, and a
-package that the cell would replace shows up as one that has changed.
+stamp it was interrupted or is out of date, and is made anew. A layer on top of it is a virtual
+environment that sees the packages below; so the first cell of the notebooks installs `attnlib` on
+an untouched runtime, and a package that it would replace shows up as one that has changed.
 
 By default torch is the one of requirements.txt and Python is this one. With Colab's Python and its
 own torch it is Colab to the letter: `make test-colab COLAB_PYTHON=python3.13`.
@@ -60,6 +59,13 @@ def lowest() -> dict[str, str]:
     return {canonicalize_name(name): floor for name, floor in floors.items()}
 
 
+def contents() -> str:
+    """Return all that decides what is in these environments."""
+    ours = (ROOT / "requirements.txt", ROOT / "pyproject.toml")
+    texts = [path.read_text(encoding="utf-8") for path in ours]
+    return json.dumps([PYTHON, VERSION, TORCH, COLAB, *texts])
+
+
 @dataclass(frozen=True)
 class Runtime:
     """An environment: its folder, and where the packages are that a layer on top has to see."""
@@ -76,11 +82,6 @@ class Runtime:
         done = subprocess.run([self.python, *arguments], capture_output=True, text=True)
         assert done.returncode == 0, f"{arguments}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout
-
-    def installed(self) -> dict[str, str]:
-        """Return name and version of each package, as pip sees them."""
-        listed = json.loads(self.run("-m", "pip", "list", "--format=json"))
-        return {canonicalize_name(each["name"]): each["version"] for each in listed}
 
     def layer(self, folder: Path) -> "Runtime":
         """Make an empty environment that sees the packages of this one."""

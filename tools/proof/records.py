@@ -106,10 +106,16 @@ def language_of(path: Path) -> str:
     return next(lang for lang, each in paths_of(path).items() if each == path.resolve())
 
 
-def units() -> list[Unit]:
-    """Return all notebooks of the book."""
-    names = {path.name: path for edition in reversed(editions()) for path in edition.notebooks}
-    return [unit_of(names[name]) for name in sorted(names)]
+def units(root: Path = ROOT) -> list[Unit]:
+    """Return all notebooks of the book, or of a copy of it."""
+    there = editions(root)
+    names = sorted({path.name for edition in there for path in edition.notebooks})
+    found = []
+    for name in names:
+        paths = {each.language: each.chapters_folder / name for each in there}
+        texts = {lang: nbformat.read(path, 4) for lang, path in paths.items() if path.is_file()}
+        found.append(Unit(name.removesuffix(".ipynb"), texts))
+    return found
 
 
 def key_of(unit: Unit, runtime: str, contents: str) -> str:

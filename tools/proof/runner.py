@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -210,18 +210,13 @@ def _made_since_start(runtime: Runtime, unit: Unit, key: str) -> bool:
     return path.is_file() and path.stat().st_mtime >= started
 
 
-async def all_of(
-    units: Sequence[Unit],
-    runtime: Callable[[], Awaitable[Runtime]] | Runtime,
-    at_once: int = 1,
-) -> dict[str, Record | Exception]:
-    """Return the records of several notebooks by name, a few running at a time."""
-    place = runtime if isinstance(runtime, Runtime) else await runtime()
-    slots = asyncio.Semaphore(at_once)
+async def all_of(units: Sequence[Unit], runtime: Runtime) -> dict[str, Record | Exception]:
+    """Return the records of several notebooks by name; two run at a time, or as many as told."""
+    slots = asyncio.Semaphore(int(os.environ.get("KERNELS_AT_ONCE", "2")))
 
     async def in_a_slot(unit: Unit) -> Record:
         async with slots:
-            return await record(unit, place)
+            return await record(unit, runtime)
 
     made = await asyncio.gather(*map(in_a_slot, units), return_exceptions=True)
     for each in made:
