@@ -94,7 +94,8 @@ def prepare(name, published, environment):
     units = {unit.name: unit for unit in records.units(published[0])}
     notebook = next(iter(units[UNITS[0]].texts.values()))
     alone = Unit("bootstrap", {"en": nbformat.v4.new_notebook(cells=[first_cell(notebook)])})
-    contents = runtimes.contents() + records.digest_of_files(records.files_below(HERE))
+    makers = [HERE / "conftest.py", HERE / "runtimes.py", *records.files_below(HERE / "stand_in")]
+    contents = runtimes.contents() + records.digest_of_files(makers)
     folder = base.folder.with_name(f"{base.folder.name}-with-attnlib")
     python = str(folder / "bin" / "python")
     untouched = runner.Runtime(name, python, contents, environment, UNTOUCHED)

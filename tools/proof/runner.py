@@ -25,6 +25,7 @@ from tools.proof.solutions import PROGRESS, solutions
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "PYTHONHASHSEED": "0",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else a debugger that nobody uses warns
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }
 
