@@ -57,8 +57,8 @@ pdf: book ## print the whole book as one PDF
 $(PDF): $(HTML)/.complete tools/book_pdf.py book/print.css
 	@python -m tools.book_pdf
 
-test: web ## set everything up and prove all of it
-	@python tools/prove.py
+test: web ## set everything up and prove all of it (COLD=1: reuse nothing)
+	@COLD="$(COLD)" python -m tools.prove
 
 test-colab: environment ## prove the notebooks on Colab's versions (COLAB_PYTHON=python3.13: its Python, too)
 	@COLAB_PYTHON="$(COLAB_PYTHON)" python tools/prove.py colab

@@ -1,88 +1,28 @@
-"""The notebooks in a real JupyterLab: every cell runs, nothing warns, figures move with sliders."""
+"""The notebooks in a real JupyterLab: cells run, nothing warns, figures move with sliders.
+
+One notebook of each edition is run whole. What its cells show elsewhere is in the records of their
+runs (tests/notebooks); so each other notebook is opened, and runs what its live figure needs.
+"""
 
 import json
-import os
-import secrets
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 
 import attnlib
+from tests.lab.needed import needed
+from tools.editions import editions
 
-ROOT = Path(__file__).parent.parent.parent
-NOTEBOOKS = sorted(ROOT.glob("notebooks/*/*.ipynb"))
-RUN_ALL = """async () => {
-  const app = window.jupyterapp;
-  await app.restored;
-  const panel = app.shell.currentWidget;
-  await panel.context.ready;
-  await panel.sessionContext.ready;
-  await panel.sessionContext.session.kernel.info;
-  await app.commands.execute('notebook:run-all-cells');
-  return panel.content.widgets.filter((cell) => cell.model.type === 'code').map((cell) => ({
-    id: cell.model.id,
-    count: cell.model.executionCount,
-    outputs: cell.outputArea.model.toJSON(),
-  }));
-}"""
+WHOLE = [edition.chapters[0] for edition in editions()]
+OTHERS = [path for each in editions() for path in each.notebooks if path not in WHOLE]
 
-GO_TO_THE_FIGURE = """() => {
-  const notebook = window.jupyterapp.shell.currentWidget.content;
-  const index = notebook.widgets.findIndex((cell) => cell.model.id === 'live-figure');
-  notebook.activeCellIndex = index;
-  return notebook.scrollToItem(index, 'center');
-}"""
+# JupyterLab reads its own files and the notebook, which is copied by the test, and nothing else.
+pytestmark = pytest.mark.watched
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """JupyterLab on copies of the notebooks, without the settings of whoever runs the tests."""
-    folder = tmp_path_factory.mktemp("lab")
-    for path in NOTEBOOKS:
-        shutil.copy(path, folder)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(16)
-    private = {
-        name: str(folder / name.lower())
-        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    }
-    log = (folder / "lab.log").open("w")
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-            *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
-            *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
-            *("--expose-app-in-browser", "--LabApp.news_url=None"),
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            "--LabApp.extension_manager=readonly",
-        ],
-        env=os.environ | private,
-        stdout=log,
-        stderr=log,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            assert process.poll() is None, (folder / "lab.log").read_text()
-            try:
-                urllib.request.urlopen(f"{url}/api/status?token={token}", timeout=2).close()
-                break
-            except OSError:
-                time.sleep(0.25)
-        yield lambda name: f"{url}/lab/tree/{name}?token={token}&reset"
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
+def name_of(path):
+    return f"{path.parent.name}-{path.stem}"
 
 
 # JupyterLab's own toolbar of cells measures the rendered part of a Markdown cell, and a cell of
@@ -90,41 +30,42 @@ def lab(tmp_path_factory):
 UPSTREAM = "_markdownOverlapsToolbar"
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_run_all(lab, browser, path):
-    page = browser.new_page(viewport={"width": 1280, "height": 1400})
-    foreign, errors = [], []
-    page.on(
-        "request",
-        lambda request: (
-            foreign.append(request.url)
-            if not request.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:"))
-            else None
-        ),
-    )
-    page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
-    try:
-        page.goto(lab(path.name))
-        page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=90_000)
-        cells = page.evaluate(RUN_ALL)
-        assert [cell["count"] for cell in cells] == list(range(1, len(cells) + 1))
-        for cell in cells:
-            for output in cell["outputs"]:
-                assert output["output_type"] != "error", (cell["id"], output)
-                assert output.get("name") != "stderr", (cell["id"], output)
+def assert_quiet(window, cells):
+    for cell in cells:
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error", (cell["id"], output)
+            assert output.get("name") != "stderr", (cell["id"], output)
+    assert not window.foreign
+    assert [error for error in window.errors if UPSTREAM not in error] == []
 
-        assert_myst_is_rendered(page)
-        assert_headings_are_listed(page)
-        page.evaluate(GO_TO_THE_FIGURE)
-        page.locator(".attn-figure").first.wait_for(timeout=30_000)
-        if path.stem == "01_query_key_value":
-            move_the_query(page)
-        else:
-            move_a_slider(page)
-        assert not foreign
-        assert [error for error in errors if UPSTREAM not in error] == []
-    finally:
-        page.close()
+
+@pytest.mark.parametrize("path", WHOLE, ids=name_of)
+def test_a_whole_notebook_runs(opened, path):
+    window = opened(path)
+    cells = window.run()
+    assert [cell["count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert_myst_is_rendered(window.page)
+    assert_headings_are_listed(window.page)
+    go_to_the_figure(window.page)
+    move_the_query(window.page)
+    assert_quiet(window, cells)
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=name_of)
+def test_a_live_figure_moves(opened, path):
+    code = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    place = next(order for order, cell in enumerate(code) if cell.id == "live-figure")
+    before = [cell.source for cell in code[:place]]
+    wanted = sorted({0, *needed(code[place].source, before), place})  # 0: the first cell
+    window = opened(path)
+    cells = window.run([code[order].id for order in wanted])
+    assert [cell["id"] for cell in cells] == [code[order].id for order in wanted]
+    assert [cell["count"] for cell in cells] == list(range(1, len(wanted) + 1))
+    assert_myst_is_rendered(window.page)
+    assert_headings_are_listed(window.page)
+    go_to_the_figure(window.page)
+    move_a_slider(window.page)
+    assert_quiet(window, cells)
 
 
 # For each cell of text: boxes and folded parts, as they are written and as they are shown.
@@ -167,6 +108,19 @@ def assert_headings_are_listed(page):
     ).wait_for(timeout=30_000)
     listed = page.locator(".jp-TableOfContents-tree").first.inner_text()
     assert [each for each in headings if each.lstrip("# ") not in listed] == []
+
+
+GO_TO_THE_FIGURE = """() => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  const index = notebook.widgets.findIndex((cell) => cell.model.id === 'live-figure');
+  notebook.activeCellIndex = index;
+  return notebook.scrollToItem(index, 'center');
+}"""
+
+
+def go_to_the_figure(page):
+    page.evaluate(GO_TO_THE_FIGURE)
+    page.locator(".attn-figure").first.wait_for(timeout=30_000)
 
 
 def move_a_slider(page):
