@@ -61,7 +61,7 @@ test: web ## set everything up and prove all of it (COLD=1: reuse nothing)
 	@COLD="$(COLD)" python -m tools.prove
 
 test-colab: environment ## prove the notebooks on Colab's versions (COLAB_PYTHON=python3.13: its Python, too)
-	@COLAB_PYTHON="$(COLAB_PYTHON)" python tools/prove.py colab
+	@COLAB_PYTHON="$(COLAB_PYTHON)" python -m tools.prove colab
 
 lab: environment ## open the book's start page in JupyterLab
 	@jupyter lab notebooks/en/00_start.ipynb

@@ -57,7 +57,7 @@ def reading() -> Iterator[set[str]]:
 def note(path):
     if not _reading or not isinstance(path, str | os.PathLike | bytes):
         return
-    path = os.path.abspath(os.fsdecode(path))
+    path = os.path.abspath(os.fsdecode(path))  # noqa: PTH100  (links stay as they are)
     if path.endswith(".pyc"):
         try:
             path = importlib.util.source_from_cache(path)
@@ -74,10 +74,9 @@ def watch(event, arguments):
         if isinstance(arguments[1], str) and set(arguments[1]) & set("wax"):
             return
         note(arguments[0])
-    elif event == "subprocess.Popen" and _reading:
-        # the driver of the browser is told by its requests, below
-        if "playwright" not in str(arguments[0]):
-            _reading[-1].add(EVERYTHING)
+    # What a browser reads is told by its requests, below.
+    elif event == "subprocess.Popen" and _reading and "playwright" not in str(arguments[0]):
+        _reading[-1].add(EVERYTHING)
 
 
 sys.addaudithook(watch)
@@ -135,7 +134,7 @@ Browser.new_context = watching(Browser.new_context)
 Browser.new_page = watching(Browser.new_page)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def content(name):
     if name == EVERYTHING:
         return records.digest_of_files(ROOT / each for each in names_of_ours())
@@ -143,7 +142,7 @@ def content(name):
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def names_of_ours():
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -271,3 +270,11 @@ class Evidence:
 
     def pytest_terminal_summary(self, terminalreporter):
         terminalreporter.line(f"tests: proved {self.proved}, reused {self.reused}")
+        say_records(terminalreporter)
+
+
+def say_records(terminalreporter):
+    """Say how many runs of notebooks were needed, for the summary of tools/prove.py."""
+    counts = runner.COUNTS
+    if counts.proved or counts.reused:
+        terminalreporter.line(f"records: proved {counts.proved}, reused {counts.reused}")

@@ -29,7 +29,9 @@ DATE = re.compile(r"listed on (\d{4}-\d{2}-\d{2})")
 
 def versions(freeze: str) -> dict[str, str]:
     """Read a `pip freeze`, packages installed from a file among them (torch is, on Colab)."""
-    found = {canonicalize_name(name): version for name, version in LINE.findall(freeze)}
+    found: dict[str, str] = {
+        canonicalize_name(name): version for name, version in LINE.findall(freeze)
+    }
     for name, version in FROM_FILE.findall(freeze):
         found[canonicalize_name(name)] = unquote(version).partition("+")[0]
     return found

@@ -28,6 +28,9 @@ LIMIT = 1800  # seconds, after which a stage is taken to stand still
 COUNTS = re.compile(r"^(\w+): proved (\d+), reused (\d+)$", re.MULTILINE)
 
 
+_running: set[int] = set()  # groups of processes, to be ended with this one
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a stage ended."""
@@ -63,8 +66,11 @@ def run(stage: Stage, limit: float = LIMIT) -> Outcome:
             os.killpg(process.pid, signal.SIGKILL)
 
         timer = threading.Timer(limit, end)
+        timer.daemon = True
         timer.start()
+        _running.add(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
+        _running.discard(process.pid)
         timer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         if ended.is_set():
@@ -119,7 +125,7 @@ class Lanes:
 
     def run(self) -> list[Outcome]:
         """Run all stages; return how they ended, in the order in which they did."""
-        lanes = [threading.Thread(target=self._lane) for _ in range(self._lanes)]
+        lanes = [threading.Thread(target=self._lane, daemon=True) for _ in range(self._lanes)]
         for lane in lanes:
             lane.start()
         for lane in lanes:
@@ -129,7 +135,7 @@ class Lanes:
 
 def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     """Return the last lines: what was proven, what was reused, what failed."""
-    labels = {True: [], False: []}  # type: dict[bool, list[str]]
+    labels: dict[bool, list[str]] = {True: [], False: []}
     counts: dict[str, list[int]] = {}
     for outcome in outcomes:
         labels[outcome.passed].append(f"{outcome.stage.name} ({outcome.seconds:.0f} s)")
@@ -162,7 +168,12 @@ def main() -> int:
         PROVING_SINCE=str(time.time()),
         KERNELS_AT_ONCE="1" if len(wanted) > 1 else "2",
     )
-    outcomes = Lanes([known[name] for name in wanted]).run()
+    try:
+        outcomes = Lanes([known[name] for name in wanted]).run()
+    except KeyboardInterrupt:
+        for group in _running:
+            os.killpg(group, signal.SIGKILL)
+        sys.exit("interrupted: nothing is proven")
     print(summary(outcomes, time.monotonic() - started))
     return 0 if all(outcome.passed for outcome in outcomes) else 1
 

@@ -26,7 +26,7 @@ class Stage:
     after: tuple[str, ...] = ()
 
 
-def tests(name: str, seconds: int, *after: str, options: tuple[str, ...] = ()) -> Stage:
+def folder(name: str, seconds: int, *after: str, options: tuple[str, ...] = ()) -> Stage:
     """Return the stage that runs the tests of one folder."""
     return Stage(name, (*PYTEST, f"--evidence={name}", *options, f"tests/{name}"), seconds, after)
 
@@ -40,22 +40,22 @@ STAGES = (
     Stage("lint", ("ruff", "check"), 1),
     Stage("types", ("mypy",), 20),
     Stage("javascript", ("node", "--test", *SCRIPTS), 5),
-    tests("maths", 60, options=("--cov=attnlib",)),
-    tests("house", 15),
-    tests("words", 6),
-    tests("plotting", 15),
-    tests("widgets", 30),
-    tests("checks", 90),  # answers that never end are left running
-    tests("tools", 40),
+    folder("maths", 60, options=("--cov=attnlib",)),
+    folder("house", 15),
+    folder("words", 6),
+    folder("plotting", 15),
+    folder("widgets", 30),
+    folder("checks", 90),  # answers that never end are left running
+    folder("tools", 40),
     Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 70),
-    tests("notebooks", 50, "records"),
-    tests("colab", 200),
-    tests("lab", 90),
+    folder("notebooks", 50, "records"),
+    folder("colab", 200),
+    folder("lab", 90),
     # pages: what is built
-    tests("pages", 10),
+    folder("pages", 10),
     Stage("book", ("make", "--no-print-directory", "book"), 60),
-    tests("site", 30, "book"),
-    tests("browser", 400, "book"),
+    folder("site", 30, "book"),
+    folder("browser", 400, "book"),
 )
 
 

@@ -111,9 +111,7 @@ def prepare(name, published, environment):
             records.save(installation)
             stamp.write_text(key)
     # One language on the lowest versions: so the two-language runs are held against another kind.
-    shared = runner.Runtime(
-        name, python, contents, environment, BEFORE, languages=name != "lowest"
-    )
+    shared = runner.Runtime(name, python, contents, environment, BEFORE, languages=name != "lowest")
     return Prepared(installation, shared, units)
 
 

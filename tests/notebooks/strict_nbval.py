@@ -23,6 +23,7 @@ import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile, coalesce_streams
 from PIL import Image, UnidentifiedImageError
 
+from tests.evidence import say_records
 from tools.proof import records, runner
 
 # Two machines may round one anti-aliased pixel differently; a changed digit or bar moves far more.
@@ -152,3 +153,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Iterator[N
         StrictNotebook.from_parent(parent, path=file_path) if isinstance(node, IPyNbFile) else node
         for node in collected
     ]
+
+
+def pytest_terminal_summary(terminalreporter):
+    say_records(terminalreporter)

@@ -108,7 +108,7 @@ async def _run_cells(session: Session, unit: Unit, languages: Sequence[str]) -> 
 
     for count, (cell, source) in enumerate(unit.code, start=1):
         outputs, made = await run(source, count)
-        shown = {language: (outputs, made) for language in languages}
+        shown = dict.fromkeys(languages, (outputs, made))
         now = await session.ask("mark") if others else asked
         if now != asked and not any(o["output_type"] == "error" for o in outputs):
             for language in (*others, first):
@@ -224,4 +224,3 @@ async def all_of(units: Sequence[Unit], runtime: Runtime) -> dict[str, Record | 
         if isinstance(each, BaseException) and not isinstance(each, Exception):
             raise each
     return dict(zip((unit.name for unit in units), made, strict=True))  # type: ignore[arg-type]
-
