@@ -23,7 +23,7 @@ export PYTHONHASHSEED := 0
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export REPO REF TAG CHAPTER
 
-.PHONY: help book serve offline pdf test test-colab lab reset notebooks lint bench audit fonts lock colab-pins \
+.PHONY: help book serve offline pdf test test-colab speed faults lab reset notebooks lint bench audit fonts lock colab-pins \
 	publish-as release-check wheel clean environment web python
 
 help: ## list the targets
@@ -60,7 +60,13 @@ $(PDF): $(HTML)/.complete tools/book_pdf.py book/print.css
 test: web ## set everything up and prove all of it (COLD=1: reuse nothing)
 	@COLD="$(COLD)" python -m tools.prove
 
-test-colab: environment ## prove the notebooks on Colab's versions (COLAB_PYTHON=python3.13: its Python, too)
+test-cospeed: book ## judge how soon figures live, on a quiet machine
+	@python -m pytest --quiet tests/speed
+
+faults: web ## plant faults in a copy, one by one: the stage that guards against each must go red
+	@python -m tools.faults $(ONLY)
+
+lab: environment ## prove the notebooks on Colab's versions (COLAB_PYTHON=python3.13: its Python, too)
 	@COLAB_PYTHON="$(COLAB_PYTHON)" python -m tools.prove colab
 
 lab: environment ## open the book's start page in JupyterLab
