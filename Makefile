@@ -27,7 +27,7 @@ export REPO REF TAG CHAPTER
 # Many systems set a LANGUAGE of their own, which is none of ours: only the command line counts.
 export EDITION := $(if $(filter command,$(origin LANGUAGE)),$(LANGUAGE))
 
-.PHONY: help book serve offline pdf test test-colab lab reset notebooks lint bench audit fonts lock colab-pins \
+.PHONY: help book serve offline pdf test test-colab speed faults lab reset notebooks lint bench audit fonts lock colab-pins \
 	publish-as release-check wheel clean environment web python
 
 help: ## list the targets
@@ -59,11 +59,17 @@ pdf: book ## print the whole book as one PDF for each edition
 $(PDF): $(HTML)/.complete tools/book_pdf.py book/print.css
 	@python -m tools.book_pdf && touch $@
 
-test: web ## set everything up and prove all of it
-	@python tools/prove.py
+test: web ## set everything up and prove all of it (COLD=1: reuse nothing)
+	@COLD="$(COLD)" python -m tools.prove
 
 test-colab: environment ## prove the notebooks on Colab's versions (COLAB_PYTHON=python3.13: its Python, too)
-	@COLAB_PYTHON="$(COLAB_PYTHON)" python tools/prove.py colab
+	@COLAB_PYTHON="$(COLAB_PYTHON)" python -m tools.prove colab
+
+speed: book ## judge how soon figures live, on a quiet machine
+	@python -m pytest --quiet tests/speed
+
+faults: web ## plant faults in a copy, one by one: the stage that guards against each must go red
+	@python -m tools.faults $(ONLY)
 
 lab: environment ## open the book's start page in JupyterLab (LANGUAGE=zh)
 	@start="$$(python -m tools.editions "$$EDITION")" && jupyter lab "$$start"

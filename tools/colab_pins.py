@@ -16,6 +16,8 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import unquote
 
+from packaging.utils import canonicalize_name
+
 from tools import atomic_write
 
 PINS = Path(__file__).resolve().parent.parent / "tests" / "colab" / "runtime.txt"
@@ -25,16 +27,13 @@ FROM_FILE = re.compile(r"(?m)^([A-Za-z0-9][\w.-]*) @ \S*/[\w.]+-([^-/\s]+)-[^/\s
 DATE = re.compile(r"listed on (\d{4}-\d{2}-\d{2})")
 
 
-def canonical(name: str) -> str:
-    """Return the name of a package as indexes compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def versions(freeze: str) -> dict[str, str]:
     """Read a `pip freeze`, packages installed from a file among them (torch is, on Colab)."""
-    found = {canonical(name): version for name, version in LINE.findall(freeze)}
+    found: dict[str, str] = {
+        canonicalize_name(name): version for name, version in LINE.findall(freeze)
+    }
     for name, version in FROM_FILE.findall(freeze):
-        found[canonical(name)] = unquote(version).partition("+")[0]
+        found[canonicalize_name(name)] = unquote(version).partition("+")[0]
     return found
 
 
@@ -53,8 +52,8 @@ def refreshed(text: str, freeze: str, today: str) -> tuple[str, list[str]]:
 
     def line(match: re.Match[str]) -> str:
         name, old = match.groups()
-        new = listed.get(canonical(name), old)
-        if canonical(name) not in listed:
+        new = listed.get(canonicalize_name(name), old)
+        if canonicalize_name(name) not in listed:
             news.append(f"{name}: Colab's list has it no more, {old} is kept")
         elif new != old:
             news.append(f"{name}: {old} → {new}")

@@ -1,80 +1,181 @@
-"""Prove the book: run every stage of `make test` and end with one summary.
+"""Prove the book: run the stages of `make test` in two lanes and end with one summary.
 
 A stage that fails shows its whole output and the others still run, so that one run names all there
-is to mend. Logs are kept in `.cache/prove/`.
+is to mend. Logs are kept in `.cache/prove/`. Evidence whose inputs are unchanged is reused (records
+of notebooks, tests that have passed); `COLD=1` and CI prove everything anew.
 
-    python tools/prove.py                     # all stages
-    python tools/prove.py unit notebooks      # only these
+    python -m tools.prove                     # all stages
+    python -m tools.prove maths notebooks     # only these
 """
 
 import os
+import re
+import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from tools.stages import STAGES, Stage, waiting
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".cache" / "prove"
-PYTEST = ["python", "-m", "pytest", "--quiet", "--durations=15"]
-LIMIT = 1800  # seconds, after which a stage is taken to stand still; the browser needs about 800
-NOT_MINE = "--ignore-glob=*/mine/*"  # what `make reset` has kept for a reader
-
-STAGES: dict[str, list[str]] = {
-    "format": ["ruff", "format", "--check"],
-    "lint": ["ruff", "check"],
-    "types": ["mypy"],
-    "maths": [*PYTEST, "--cov=attnlib", "tests/maths"],
-    "library": [*PYTEST, "tests/house", "tests/plotting", "tests/widgets", "tests/words"],
-    "tools": [*PYTEST, "tests/tools"],
-    "checks": [*PYTEST, "tests/checks"],  # under a tracer, answers that never end are left running
-    "javascript": ["node", "--test", "tests/widgets/static/*.test.mjs", "tests/tools/*.test.mjs"],
-    "records": [*PYTEST, "tests/notebooks", "tests/pages"],
-    "notebooks": [*PYTEST, "--nbval", "-p", "tests.notebooks.strict_nbval", "notebooks", NOT_MINE],
-    "colab": [*PYTEST, "tests/colab"],
-    "book": ["make", "--no-print-directory", "book"],
-    "site": [*PYTEST, "tests/site"],
-    "browser": [*PYTEST, "tests/browser"],
-}
+LANES = 2
+LIMIT = 1800  # seconds, after which a stage is taken to stand still
+COUNTS = re.compile(r"^(\w+): proved (\d+), reused (\d+)$", re.MULTILINE)
 
 
-def run(name: str, command: list[str]) -> tuple[bool, str]:
-    """Run one stage; return whether it passed and the last line it printed."""
-    print(f"▸ {name:<11}", end=" ", flush=True)
+_running: set[int] = set()  # groups of processes, to be ended with this one
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a stage ended."""
+
+    stage: Stage
+    passed: bool
+    seconds: float
+    cpu: float
+    text: str
+
+
+def run(stage: Stage, limit: float = LIMIT) -> Outcome:
+    """Run one stage to its end, or end it with all that it has started when it stands still."""
     started = time.monotonic()
-    log = LOGS / f"{name}.log"
+    log = LOGS / f"{stage.name}.log"
     with log.open("w", encoding="utf-8") as output:
         try:
-            code = subprocess.run(
-                command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, timeout=LIMIT
-            ).returncode
-        except subprocess.TimeoutExpired:
-            code = 1
-            output.write(f"\nended after {LIMIT} s: it stood still\n")
+            process = subprocess.Popen(
+                stage.command,
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            output.write(f"{stage.command[0]} cannot be started: {error}\n")
+            output.flush()
+            return Outcome(stage, False, 0, 0, log.read_text(encoding="utf-8"))
+        ended = threading.Event()
+
+        def end() -> None:
+            ended.set()
+            os.killpg(process.pid, signal.SIGKILL)
+
+        timer = threading.Timer(limit, end)
+        timer.daemon = True
+        timer.start()
+        _running.add(process.pid)
+        _, status, usage = os.wait4(process.pid, 0)
+        _running.discard(process.pid)
+        timer.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if ended.is_set():
+            output.write(f"\nended after {limit:.0f} s: it stood still\n")
     text = log.read_text(encoding="utf-8", errors="replace").strip()
-    last = text.splitlines()[-1].strip("= ") if text else ""
     seconds = time.monotonic() - started
-    print(f"{'passed' if code == 0 else 'FAILED'}  {seconds:4.0f} s  {last[:90]}", flush=True)
-    if code != 0:
-        print(f"\n{'─' * 100}\n$ {' '.join(command)}\n{text}\n{'─' * 100}\n", flush=True)
-    return code == 0, f"{name} ({seconds:.0f} s)"
+    cpu = usage.ru_utime + usage.ru_stime
+    return Outcome(stage, process.returncode == 0 and not ended.is_set(), seconds, cpu, text)
+
+
+def line_of(outcome: Outcome) -> str:
+    """Return what is printed when a stage ends: a line, and all it said if it failed."""
+    last = outcome.text.splitlines()[-1].strip("= ") if outcome.text else ""
+    verdict = "passed" if outcome.passed else "FAILED"
+    cpu = f"{outcome.cpu:4.0f} s CPU"
+    line = f"▸ {outcome.stage.name:<11} {verdict}  {outcome.seconds:4.0f} s  {cpu}  {last[:80]}"
+    if outcome.passed:
+        return line
+    rule = "─" * 100
+    return f"{line}\n\n{rule}\n$ {' '.join(outcome.stage.command)}\n{outcome.text}\n{rule}\n"
+
+
+class Lanes:
+    """Stages side by side: whoever is free takes the stage on which most time depends."""
+
+    def __init__(self, stages: Sequence[Stage], lanes: int = LANES) -> None:
+        self._left = sorted(stages, key=waiting, reverse=True)
+        self._names = {stage.name for stage in stages}
+        self._lanes = lanes
+        self._change = threading.Condition()
+        self.outcomes: list[Outcome] = []
+
+    def _next(self) -> Stage | None:
+        """Take the next stage whose predecessors have ended; wait for one; None at the end."""
+        with self._change:
+            while self._left:
+                ended = {outcome.stage.name for outcome in self.outcomes}
+                for stage in self._left:
+                    if self._names & set(stage.after) <= ended:
+                        self._left.remove(stage)
+                        return stage
+                self._change.wait()
+            return None
+
+    def _lane(self) -> None:
+        while stage := self._next():
+            outcome = run(stage)
+            with self._change:
+                print(line_of(outcome), flush=True)
+                self.outcomes.append(outcome)
+                self._change.notify_all()
+
+    def run(self) -> list[Outcome]:
+        """Run all stages; return how they ended, in the order in which they did."""
+        lanes = [threading.Thread(target=self._lane, daemon=True) for _ in range(self._lanes)]
+        for lane in lanes:
+            lane.start()
+        for lane in lanes:
+            lane.join()
+        return self.outcomes
+
+
+def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
+    """Return the last lines: what was proven, what was reused, what failed."""
+    labels: dict[bool, list[str]] = {True: [], False: []}
+    counts: dict[str, list[int]] = {}
+    for outcome in outcomes:
+        labels[outcome.passed].append(f"{outcome.stage.name} ({outcome.seconds:.0f} s)")
+        for kind, proved, reused in COUNTS.findall(outcome.text):
+            total = counts.setdefault(kind, [0, 0])
+            total[0] += int(proved)
+            total[1] += int(reused)
+    passed, failed = labels[True], labels[False]
+    lines = [f"\nproved in {seconds:.0f} s: {', '.join(passed) or 'nothing'}"]
+    lines += [f"{kind}: proved {new}, reused {old}" for kind, (new, old) in sorted(counts.items())]
+    if failed:
+        lines.append(f"FAILED: {', '.join(failed)}")
+    lines.append(f"stages: {len(passed)} passed, {len(failed)} failed")
+    return "\n".join(lines)
 
 
 def main() -> int:
     """Run the stages named on the command line, or all; 0 if every one passed."""
-    wanted = sys.argv[1:] or list(STAGES)
-    if unknown := [name for name in wanted if name not in STAGES]:
-        sys.exit(f"no such stage: {', '.join(unknown)}; there are: {', '.join(STAGES)}")
+    known = {stage.name: stage for stage in STAGES}
+    wanted = sys.argv[1:] or list(known)
+    if unknown := [name for name in wanted if name not in known]:
+        sys.exit(f"no such stage: {', '.join(unknown)}; there are: {', '.join(known)}")
     LOGS.mkdir(parents=True, exist_ok=True)
-    os.environ.update(OMP_NUM_THREADS="1", PYTHONHASHSEED="0", PYTHONUTF8="1")
     started = time.monotonic()
-    results = {name: run(name, STAGES[name]) for name in wanted}
-    passed = [label for ok, label in results.values() if ok]
-    failed = [label for ok, label in results.values() if not ok]
-    print(f"\nproved in {time.monotonic() - started:.0f} s: {', '.join(passed) or 'nothing'}")
-    if failed:
-        print(f"FAILED: {', '.join(failed)}")
-    print(f"stages: {len(passed)} passed, {len(failed)} failed")
-    return 1 if failed else 0
+    os.environ.update(
+        OMP_NUM_THREADS="1",
+        PYTHONHASHSEED="0",
+        PYTHONUTF8="1",
+        # What one stage of this run has proven, another one of it may use, also when COLD.
+        PROVING_SINCE=str(time.time()),
+        KERNELS_AT_ONCE="1" if len(wanted) > 1 else "2",
+    )
+    try:
+        outcomes = Lanes([known[name] for name in wanted]).run()
+    except KeyboardInterrupt:
+        for group in _running:
+            os.killpg(group, signal.SIGKILL)
+        sys.exit("interrupted: nothing is proven")
+    print(summary(outcomes, time.monotonic() - started))
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
 
 
 if __name__ == "__main__":

@@ -3,57 +3,47 @@
     python -m tools.run_notebooks                                  # every notebook of the book
     python -m tools.run_notebooks notebooks/en/03_masks.ipynb      # only these
 
-What differs from run to run is made canonical: the ids of widget models are random and are numbered
-by order of creation; versions and times leave the metadata. A browser takes a picture of each live
-figure whose committed one is no longer right (figure_pictures.py). A notebook is replaced only once
-it has run to its end, by renaming a finished file (atomic_write.py): an interruption leaves the old
-one.
+A notebook runs once for all editions (tools/proof/runner.py), and is written from the record of
+that run; where the record of its code, of the library and of the pins stands already, nothing runs.
+What differs from run to run is canonical in it: the ids of widget models are numbered by order of
+creation; versions and times leave the metadata. A browser takes a picture of each live figure whose
+committed one is no longer right (figure_pictures.py). A notebook is replaced by renaming a finished
+file (atomic_write.py): an interruption leaves the old one.
 """
 
 import argparse
+import asyncio
 import copy
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 
 from tools import atomic_write, figure_pictures
+from tools.editions import editions
+from tools.proof import records, runner
+from tools.proof.records import Record, Unit
 
-ROOT = Path(__file__).resolve().parent.parent
-CELL_TIMEOUT = 300  # seconds
-
-
-def with_numbered_models(notebook: nbformat.NotebookNode) -> str:
-    """Write the notebook with its widget models numbered by order of creation."""
-    states = notebook.metadata.get("widgets", {}).values()
-    model_ids = [model_id for state in states for model_id in state["state"]]
-    text = nbformat.writes(notebook)
-    for order, model_id in enumerate(model_ids):
-        text = text.replace(model_id, f"{order:032x}")
-    return nbformat.writes(nbformat.reads(text, as_version=4)) + "\n"  # keys sorted anew
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
-def execute(path: Path, studio: figure_pictures.Studio) -> str:
-    """Run the notebook at `path` in its own folder; return its canonical JSON."""
-    notebook = nbformat.read(path, as_version=4)
+def written(
+    notebook: nbformat.NotebookNode, edition: dict[str, Any], studio: figure_pictures.Studio
+) -> str:
+    """Return the notebook's canonical JSON with what one edition of a record shows."""
     committed = copy.deepcopy(notebook)
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_TIMEOUT,
-        kernel_name="python3",
-        extra_arguments=["--IPKernelApp.log_level=40"],  # errors only
-        record_timing=False,
-        coalesce_streams=True,  # where a slow cell's printout is cut depends on the machine
-        store_widget_state=True,
-        resources={"metadata": {"path": str(path.parent)}},
-    )
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            shown = edition["cells"][cell.id]
+            cell.execution_count = shown["execution_count"]
+            cell.outputs = [nbformat.from_dict(output) for output in shown["outputs"]]
     notebook.metadata.pop("widgets", None)
-    client.execute()
+    if edition["widgets"]:
+        saved = {"state": edition["widgets"], "version_major": 2, "version_minor": 0}
+        notebook.metadata["widgets"] = {WIDGET_STATE: saved}
     studio.attach(notebook, committed)
     notebook.metadata["kernelspec"] = {
         "display_name": "Python 3",
@@ -62,29 +52,61 @@ def execute(path: Path, studio: figure_pictures.Studio) -> str:
     }
     notebook.metadata["language_info"] = {"name": "python"}
     nbformat.validate(notebook)
-    return with_numbered_models(notebook)
+    text: str = nbformat.writes(nbformat.from_dict(notebook))
+    return text + "\n"
+
+
+def failure(record: Record) -> str | None:
+    """Say which cell failed, and how; None if none did."""
+    for edition in record.editions.values():
+        for cell, shown in edition["cells"].items():
+            for output in shown["outputs"]:
+                if output["output_type"] == "error":
+                    return "\n".join([f"in the cell {cell}:", *output["traceback"]])
+    return None
+
+
+def texts_of(unit: Unit, studio: figure_pictures.Studio) -> dict[str, str]:
+    """Run a notebook; return its canonical JSON in each language.
+
+    Raises:
+        ValueError: If a cell failed.
+    """
+    record = asyncio.run(runner.record(unit, runner.here()))
+    if failed := failure(record):
+        raise ValueError(failed)
+    return {
+        language: written(notebook, record.editions[language], studio)
+        for language, notebook in unit.texts.items()
+    }
 
 
 def main() -> int:
     """Run the notebooks named on the command line, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path)
-    paths = parser.parse_args().notebooks or sorted(ROOT.glob("notebooks/*/*.ipynb"))
-    # The reader's own IPython start-up files must not leak into what is published.
-    with tempfile.TemporaryDirectory() as ipython_dir, figure_pictures.Studio() as studio:
-        os.environ.update(IPYTHONDIR=ipython_dir, OMP_NUM_THREADS="1", PYTHONHASHSEED="0")
-        for path in paths:
+    named = parser.parse_args().notebooks
+    all_paths = sorted(path for edition in editions() for path in edition.notebooks)
+    done: dict[Path, str] = {}
+    with figure_pictures.Studio() as studio:
+        for path in map(Path.resolve, named or all_paths):
+            if path in done:
+                continue  # written with its twin in another edition
             started = time.monotonic()
+            unit = records.unit_of(path)
             try:
-                text = execute(path.resolve(), studio)
-            except CellExecutionError as error:
+                texts = texts_of(unit, studio)
+            except ValueError as error:
                 print(f"✗ {path}: a cell failed; the file is left as it was.\n{error}")
                 return 1
-            changed = text != path.read_text(encoding="utf-8")
-            if changed:
-                atomic_write.write(path, text)
-            verdict = "updated" if changed else "unchanged"
-            print(f"▸ {path.name}: {verdict} ({time.monotonic() - started:.0f} s)", flush=True)
+            for language, text in texts.items():
+                target = records.paths_of(path)[language]
+                changed = text != target.read_text(encoding="utf-8")
+                if changed:
+                    atomic_write.write(target, text)
+                done[target] = verdict = "updated" if changed else "unchanged"
+                shown = os.path.relpath(target)
+                print(f"▸ {shown}: {verdict} ({time.monotonic() - started:.0f} s)", flush=True)
     return 0
 
 

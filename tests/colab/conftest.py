@@ -1,49 +1,34 @@
-"""A published copy of the book, and its notebooks run on each runtime, two at a time."""
+"""A published copy of the book, and its notebooks run on each runtime.
+
+The first cell installs `attnlib` word for word on an untouched runtime, once; the notebooks then
+share that runtime. What a run has shown stands in its record (tools/proof).
+"""
 
 import asyncio
-import json
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from tests.colab import runtimes
-from tests.colab.runtimes import ROOT, Runtime
+from tests.colab.runtimes import HERE, ROOT
 from tools import publish_as
+from tools.proof import records, runner
+from tools.proof.records import Record, Unit
 
-NOTEBOOKS = sorted(path.relative_to(ROOT) for path in ROOT.glob("notebooks/*/*.ipynb"))
-KEY = ("runtime", "path")
 ANYWHERE = publish_as.Address.parse("example/good-morning-attention", "v0.0.0")
+UNITS = [unit.name for unit in records.units()]
 
 # Colab has imported these before a notebook's first cell: changing numpy would break the session.
-BEFORE = """
-import importlib.util, numpy
-import google.colab.output
+BEFORE = "import google.colab.output, numpy"
+UNTOUCHED = f"""
+import importlib.util
+{BEFORE}
 assert importlib.util.find_spec("attnlib") is None
 """
-AFTER = """
-import importlib.metadata, json, sys
-print(json.dumps({
-    "attnlib": sys.modules["attnlib"].__file__,
-    "numpy": [numpy.__version__, importlib.metadata.version("numpy")],
-}))
-"""
-
-
-@dataclass(frozen=True)
-class Run:
-    """What came of a notebook on a runtime."""
-
-    committed: nbformat.NotebookNode
-    executed: nbformat.NotebookNode
-    facts: dict
-    left: set[str]
-    before: dict[str, str]
-    after: dict[str, str]
 
 
 def git(*arguments, cwd):
@@ -73,7 +58,7 @@ def published(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def kernel_environment(published, tmp_path_factory):
+def kernel_environment(published):
     """Variables of a kernel: the book's address leads to its copy, no other leads anywhere."""
     copy, address = published
     base = runtimes.colab()
@@ -86,79 +71,72 @@ def kernel_environment(published, tmp_path_factory):
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": str(base.folder / "wheels"),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "IPYTHONDIR": str(tmp_path_factory.mktemp("ipython")),
         "MPLCONFIGDIR": str(base.folder / "matplotlib"),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "OMP_NUM_THREADS": "1",
-        "PYTHONHASHSEED": "0",
     }
 
 
-async def execute(notebook, python, environment, workplace: Path, kernels: Path):
-    """Run a notebook with this Python in this folder, to its end even if cells fail."""
-    name = kernels.name
-    spec = kernels / "kernels" / name
-    spec.mkdir(parents=True)
-    launch = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    kernel = {"argv": launch, "display_name": name, "language": "python", "env": environment}
-    (spec / "kernel.json").write_text(json.dumps(kernel), encoding="utf-8")
-    client = NotebookClient(
-        notebook,
-        timeout=300,
-        startup_timeout=120,
-        kernel_name=name,
-        record_timing=False,
-        allow_errors=True,
-        resources={"metadata": {"path": str(workplace)}},
-    )
-    client.create_kernel_manager().kernel_spec_manager.kernel_dirs = [str(spec.parent)]
-    return await client.async_execute()
+def first_cell(notebook):
+    return next(cell for cell in notebook.cells if cell.cell_type == "code")
 
 
-async def run_alone(runtime: Runtime, path: Path, environment, published, folder: Path) -> Run:
-    """Run a notebook of the published copy alone in an empty folder, on a layer of its own."""
-    layer = await asyncio.to_thread(runtime.layer, folder / "layer")
-    before = await asyncio.to_thread(layer.installed)
-    workplace = folder / "content"
-    workplace.mkdir()
-    text = (published[0] / path).read_text(encoding="utf-8")
-    (workplace / path.name).write_text(text, encoding="utf-8")
-    committed, notebook = (nbformat.reads(text, as_version=4) for _ in range(2))
-    first, last = (nbformat.v4.new_code_cell(source) for source in (BEFORE, AFTER))
-    notebook.cells = [first, *notebook.cells, last]
-    await execute(notebook, layer.python, environment, workplace, folder / path.stem)
-    notebook.cells = notebook.cells[1:-1]
-    assert first.outputs == []
-    assert {output.get("name") for output in last.outputs} == {"stdout"}, last.outputs
-    facts = json.loads("".join(output.text for output in last.outputs))
-    left = {each.name for each in workplace.iterdir()}
-    return Run(committed, notebook, facts, left, before, await asyncio.to_thread(layer.installed))
+@dataclass(frozen=True)
+class Prepared:
+    """A runtime on which the first cell has installed attnlib, and the record of that."""
+
+    installation: Record
+    runtime: runner.Runtime
+    units: dict[str, Unit]
+
+
+def prepare(name, published, environment):
+    """Run the first cell alone on an untouched runtime, unless the outcome of that still stands."""
+    base = {"colab": runtimes.colab, "lowest": runtimes.lowest_allowed}[name]()
+    units = {unit.name: unit for unit in records.units(published[0])}
+    notebook = next(iter(units[UNITS[0]].texts.values()))
+    alone = Unit("bootstrap", {"en": nbformat.v4.new_notebook(cells=[first_cell(notebook)])})
+    makers = [HERE / "conftest.py", HERE / "runtimes.py", *records.files_below(HERE / "stand_in")]
+    contents = runtimes.contents() + records.digest_of_files(makers)
+    folder = base.folder.with_name(f"{base.folder.name}-with-attnlib")
+    python = str(folder / "bin" / "python")
+    untouched = runner.Runtime(name, python, contents, environment, UNTOUCHED)
+    stamp = folder / ".installed"
+    key = records.key_of(alone, name, contents)
+    stands = stamp.is_file() and stamp.read_text() == key and not runner.cold()
+    installation = records.load(name, alone.name, key) if stands else None
+    if installation is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        base.layer(folder)
+        installation = asyncio.run(runner.run(alone, untouched, key))
+        if not installation.failed:
+            records.save(installation)
+            stamp.write_text(key)
+    # One language on the lowest versions: so the two-language runs are held against another kind.
+    shared = runner.Runtime(name, python, contents, environment, BEFORE, languages=name != "lowest")
+    return Prepared(installation, shared, units)
 
 
 @pytest.fixture(scope="session")
-def runs(request, published, kernel_environment, tmp_path_factory):
-    """What came of each notebook that a test asks for, on each runtime; two run at a time."""
-    make = {"colab": runtimes.colab, "lowest": runtimes.lowest_allowed}
-    made = {name: make[name]() for name in runtimes.NAMES}
-    tests = [item for item in request.session.items if "run" in item.fixturenames]
-    wanted = sorted({tuple(item.callspec.params[key] for key in KEY) for item in tests})
-
-    async def all_of_them():
-        slots = asyncio.Semaphore(2)
-
-        async def in_a_slot(name, path):
-            async with slots:
-                folder = tmp_path_factory.mktemp(f"{name}-{path.stem}")
-                return await run_alone(made[name], path, kernel_environment, published, folder)
-
-        started = [in_a_slot(name, path) for name, path in wanted]
-        return await asyncio.gather(*started, return_exceptions=True)
-
-    return dict(zip(wanted, asyncio.run(all_of_them()), strict=True))
+def everything(request, published, kernel_environment):
+    """The runtimes that tests ask for, and the record of each notebook on them."""
+    tests = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    wanted = sorted({(p["runtime"], p["name"]) for p in tests if "name" in p and "runtime" in p})
+    names = sorted({p["runtime"] for p in tests if "runtime" in p})
+    prepared = {name: prepare(name, published, kernel_environment) for name in names}
+    made = {}
+    for name in names:
+        units = [prepared[name].units[unit] for runtime, unit in wanted if runtime == name]
+        made[name] = asyncio.run(runner.all_of(units, prepared[name].runtime))
+    return prepared, made
 
 
 @pytest.fixture
-def run(runs, runtime, path):
-    if isinstance(runs[runtime, path], Exception):
-        raise runs[runtime, path]
-    return runs[runtime, path]
+def prepared(everything, runtime):
+    return everything[0][runtime]
+
+
+@pytest.fixture
+def record(everything, runtime, name):
+    made = everything[1][runtime][name]
+    if isinstance(made, Exception):
+        raise made
+    return made

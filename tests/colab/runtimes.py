@@ -1,10 +1,9 @@
 """Python environments that imitate where the notebooks are opened: Colab's, and the lowest allowed.
 
 An environment is made once and kept under `.cache/colab`, with a stamp at its end: without a valid
-stamp it was interrupted or is out of date, and is made anew. On top of it each notebook gets a
-layer of its own, a virtual environment that sees the packages below and into which its first cell
-installs `attnlib`. So every notebook starts on an untouched runtime, two can run at a time, and a
-package that the cell would replace shows up as one that has changed.
+stamp it was interrupted or is out of date, and is made anew. A layer on top of it is a virtual
+environment that sees the packages below; so the first cell of the notebooks installs `attnlib` on
+an untouched runtime, and a package that it would replace shows up as one that has changed.
 
 By default torch is the one of requirements.txt and Python is this one. With Colab's Python and its
 own torch it is Colab to the letter: `make test-colab COLAB_PYTHON=python3.13`.
@@ -13,7 +12,6 @@ own torch it is Colab to the letter: `make test-colab COLAB_PYTHON=python3.13`.
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +19,9 @@ import tomllib
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = Path(__file__).parent
@@ -33,13 +34,14 @@ VERSION = subprocess.run([PYTHON, "-V"], capture_output=True, text=True, check=T
 
 
 def pins(path: Path) -> dict[str, str]:
-    """Read the exact versions of a requirements file."""
-    lines = re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", path.read_text(encoding="utf-8"))
-    return {canonical(name): version for name, version in lines}
-
-
-def canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    """Read the exact versions of a requirements file, as they are for this Python and system."""
+    lines = [line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines()]
+    required = [Requirement(line) for line in lines if line]
+    return {
+        canonicalize_name(each.name): str(each.specifier).removeprefix("==")
+        for each in required
+        if each.marker is None or each.marker.evaluate()
+    }
 
 
 COLAB = pins(HERE / "runtime.txt")
@@ -54,7 +56,14 @@ def lowest() -> dict[str, str]:
     wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     floors = dict(each.split(">=") for each in wanted if not each.startswith("attnlib["))
     assert floors.pop("torch")
-    return {canonical(name): floor for name, floor in floors.items()}
+    return {canonicalize_name(name): floor for name, floor in floors.items()}
+
+
+def contents() -> str:
+    """Return all that decides what is in these environments."""
+    ours = (ROOT / "requirements.txt", ROOT / "pyproject.toml")
+    texts = [path.read_text(encoding="utf-8") for path in ours]
+    return json.dumps([PYTHON, VERSION, TORCH, COLAB, *texts])
 
 
 @dataclass(frozen=True)
@@ -73,11 +82,6 @@ class Runtime:
         done = subprocess.run([self.python, *arguments], capture_output=True, text=True)
         assert done.returncode == 0, f"{arguments}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout
-
-    def installed(self) -> dict[str, str]:
-        """Return name and version of each package, as pip sees them."""
-        listed = json.loads(self.run("-m", "pip", "list", "--format=json"))
-        return {canonical(each["name"]): each["version"] for each in listed}
 
     def layer(self, folder: Path) -> "Runtime":
         """Make an empty environment that sees the packages of this one."""

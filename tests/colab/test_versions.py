@@ -13,8 +13,8 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from tests.colab import runtimes
-from tests.colab.conftest import NOTEBOOKS
 from tests.colab.runtimes import ROOT
+from tools.editions import editions
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 REQUIRED = [
@@ -51,8 +51,8 @@ def test_a_newer_python_reads_all_code_without_a_warning(version, python):
         (str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"))
         for path in sorted(ROOT.glob("attnlib/**/*.py"))
     ]
-    for path in NOTEBOOKS:
-        for cell in json.loads((ROOT / path).read_text(encoding="utf-8"))["cells"]:
+    for path in (path for edition in editions() for path in edition.notebooks):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] == "code":
                 code = re.sub(r"(?m)^(\s*)%.*$", r"\1pass", "".join(cell["source"]))
                 sources.append((f"{path.name}: {cell['id']}", code))

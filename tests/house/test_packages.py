@@ -11,16 +11,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from tools import environment
 
 ROOT = Path(__file__).parent.parent.parent
 PIN = re.compile(r"([A-Za-z0-9][\w.-]*)==([\w.!+]+)( ; .+)?")
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
-
-
-def canonical(name):
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def lines(name):
@@ -34,8 +31,8 @@ def test_every_python_package_is_pinned_exactly():
 
 
 def test_every_package_that_we_name_is_among_the_pins():
-    pinned = {canonical(PIN.fullmatch(line)[1]) for line in lines("requirements.txt")}
-    named = {canonical(NAME.match(line)[0]) for line in lines("requirements.in")}
+    pinned = {canonicalize_name(PIN.fullmatch(line)[1]) for line in lines("requirements.txt")}
+    named = {canonicalize_name(NAME.match(line)[0]) for line in lines("requirements.in")}
     assert len(named) > 20
     assert named <= pinned
 

@@ -1,11 +1,14 @@
-"""nbval, stricter: figures and widget state are compared too, and nothing may opt out.
+"""nbval, stricter, on records: cells are compared with what their one run has shown.
 
-nbval by itself passes a cell that was never run, ignores images unless nbdime renders its report,
-and never looks at widget state, so a stale figure would stay green. Load this beside it:
+nbval by itself runs each cell again, passes one that was never run, ignores images unless nbdime
+renders its report, and never looks at widget state, so a stale figure would stay green. With this
+beside it, nothing runs whose record stands (tools/proof), everything that a reader can see is
+compared, and nothing may opt out:
 
     pytest --nbval -p tests.notebooks.strict_nbval notebooks
 """
 
+import asyncio
 import base64
 import io
 import json
@@ -14,16 +17,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
-from nbval.plugin import IPyNbCell, IPyNbFile
+from nbval.plugin import IPyNbCell, IPyNbFile, coalesce_streams
 from PIL import Image, UnidentifiedImageError
+
+from tests.evidence import say_records
+from tools.proof import records, runner
 
 # Two machines may round one anti-aliased pixel differently; a changed digit or bar moves far more.
 PIXEL_LEVELS = 32  # of 255: how far one channel of a pixel may be off before the pixel counts
 PIXELS_ALLOWED = 12  # how many such pixels a figure may have
 
 FIGURES = Path(".cache/figures")
+VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def image_difference(stored: str, computed: str) -> str | None:
@@ -49,24 +57,32 @@ def canonical_state(states: dict[str, dict[str, Any]]) -> list[str]:
     return [re.sub(r"0x[0-9a-f]{6,}", "0x…", line) for line in text]
 
 
+def compared_pictures(outputs: list[Any]) -> list[str]:
+    """Return the pictures that must be those of the record: every one, live figures' included."""
+    return [out["data"]["image/png"] for out in outputs if "image/png" in out.get("data", {})]
+
+
 class StrictCell(IPyNbCell):
-    """A code cell whose pictures must match, too."""
+    """A code cell as it is committed, against what its run has shown."""
 
     def runtest(self) -> None:
         if self.options["skip"] or not self.options["check"]:
             self.raise_cell_error("a cell of this book may not opt out of being compared")
         if self.cell.execution_count is None:
             self.raise_cell_error("this cell is committed without having been run")
-        super().runtest()
+        shown = self.parent.edition()["cells"][self.cell.id]["outputs"]
+        self.test_outputs = coalesce_streams([nbformat.from_dict(output) for output in shown])
+        for output in self.test_outputs:
+            if output.output_type == "error":
+                self.raise_cell_error(output.evalue, "\n".join(output.traceback))
+        if not self.compare_outputs(self.test_outputs, coalesce_streams(self.cell.outputs)):
+            self.raise_cell_error("Cell outputs differ", "\n".join(self.comparison_traceback))
 
     def compare_outputs(self, test: list[Any], ref: list[Any], skip_compare: Any = None) -> bool:
-        stored, computed = (
-            [out["data"]["image/png"] for out in outs if "image/png" in out.get("data", {})]
-            for outs in (ref, test)
-        )
         if not super().compare_outputs(test, ref, skip_compare):
             return False
         # nbval has compared everything but the pictures; the number of outputs agrees by now.
+        stored, computed = compared_pictures(ref), compared_pictures(test)
         if len(stored) != len(computed):
             self.comparison_traceback = [f"{len(stored)} figures became {len(computed)}"]
             return False
@@ -84,19 +100,12 @@ class StrictCell(IPyNbCell):
 
 
 class WidgetState(pytest.Item):
-    """The widget state that the page brings to life is the one the cells have just made."""
+    """The widget state that the page brings to life is the one that the cells have made."""
 
     def runtest(self) -> None:
         stored = self.parent.nb.metadata.get("widgets", {})
         stored = stored.get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
-        stored = {
-            model_id: {
-                "model": [model["model_module"], model["model_name"]],
-                "state": model["state"],
-            }
-            for model_id, model in stored.items()
-        }
-        old, new = canonical_state(stored), canonical_state(self.parent.models)
+        old, new = canonical_state(stored), canonical_state(self.parent.edition()["widgets"])
         assert len(old) == len(new), f"{len(old)} widget models are stored, {len(new)} were made"
         for order, (before, after) in enumerate(zip(old, new, strict=True)):
             assert before == after, f"widget model {order} is stale: run `make notebooks`"
@@ -111,9 +120,7 @@ class WidgetState(pytest.Item):
 class StrictNotebook(IPyNbFile):
     """A notebook of which everything that a reader can see is compared."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.models: dict[str, dict[str, Any]] = {}
+    _edition: dict[str, Any] | None = None
 
     def collect(self) -> Iterator[pytest.Item]:
         for cell in super().collect():
@@ -126,18 +133,16 @@ class StrictNotebook(IPyNbFile):
             )
         yield WidgetState.from_parent(self, name="widget-state")
 
-    def get_kernel_message(self, timeout: float | None = None, stream: str = "iopub") -> Any:
-        message = super().get_kernel_message(timeout, stream)
-        content = message["content"]
-        if message["msg_type"] == "comm_open":
-            state = dict(content["data"]["state"])
-            self.models[content["comm_id"]] = {
-                "model": [state["_model_module"], state["_model_name"]],
-                "state": state,
-            }
-        elif message["msg_type"] == "comm_msg" and content["data"].get("method") == "update":
-            self.models[content["comm_id"]]["state"].update(content["data"]["state"])
-        return message
+    def setup(self) -> None:
+        self.setup_sanitize_files()  # and no kernel, unlike nbval
+
+    def edition(self) -> dict[str, Any]:
+        """Return what the run of this notebook has shown, in its language."""
+        if self._edition is None:
+            unit = records.unit_of(self.path)
+            record = asyncio.run(runner.record(unit, runner.here()))
+            self._edition = record.editions[records.language_of(self.path)]
+        return self._edition
 
 
 @pytest.hookimpl(wrapper=True)
@@ -148,3 +153,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Iterator[N
         StrictNotebook.from_parent(parent, path=file_path) if isinstance(node, IPyNbFile) else node
         for node in collected
     ]
+
+
+def pytest_terminal_summary(terminalreporter):
+    say_records(terminalreporter)

@@ -1,0 +1,280 @@
+"""A pytest plugin: a test that has passed is not repeated while all that it read is unchanged.
+
+    pytest -p tests.evidence --evidence=browser tests/browser
+
+What a test reads is watched, not declared: files that Python opens, and pages that a browser asks
+for, in the test itself and in the fixtures it uses. A test that starts another program is taken to
+have read the whole repository, unless it is marked `watched`: then the program reads nothing but
+what the test itself has read, or what counts for every test: names of all files, contents of
+attnlib, of tools, of the test's own folder, of all modules loaded, of the site's `_static`, Python,
+the pins and the browser. What a module reads while its tests are collected counts for each of
+them, unless it sets `COLLECTS_NAMES = True`: then it only decides which tests there are.
+
+`make test COLD=1`, and CI, repeat everything.
+"""
+
+import functools
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from playwright.sync_api import Browser
+
+from tools import whole_file
+from tools.find_browser import find_browser
+from tools.proof import records, runner
+
+ROOT = records.ROOT
+SITE = ROOT / "book" / "_build" / "html"
+KEPT = ROOT / ".cache" / "evidence"
+OURS = {".venv", "node_modules", ".cache", ".git", ".pytest_cache", ".hypothesis", ".mypy_cache"}
+EVERYTHING = "*"  # stands for the whole repository among what a test has read
+
+_reading: list[set[str]] = []
+
+
+@contextmanager
+def reading() -> Iterator[set[str]]:
+    """Watch what is read meanwhile."""
+    found: set[str] = set()
+    _reading.append(found)
+    try:
+        yield found
+    finally:
+        _reading.pop()
+        if _reading:
+            _reading[-1].update(found)
+
+
+def note(path):
+    if not _reading or not isinstance(path, str | os.PathLike | bytes):
+        return
+    path = os.path.abspath(os.fsdecode(path))  # noqa: PTH100  (links stay as they are)
+    if path.endswith(".pyc"):
+        try:
+            path = importlib.util.source_from_cache(path)
+        except ValueError:
+            return
+    if path.startswith(f"{ROOT}{os.sep}"):
+        name = path[len(str(ROOT)) + 1 :].replace(os.sep, "/")
+        if name.partition("/")[0] not in OURS:
+            _reading[-1].add(name)
+
+
+def watch(event, arguments):
+    if event == "open":
+        if isinstance(arguments[1], str) and set(arguments[1]) & set("wax"):
+            return
+        note(arguments[0])
+    # What a browser reads is told by its requests, below.
+    elif event == "subprocess.Popen" and _reading and "playwright" not in str(arguments[0]):
+        _reading[-1].add(EVERYTHING)
+
+
+sys.addaudithook(watch)
+
+
+def remembered(function=None, **options):
+    """Stand in for functools.cache: who gets a kept result has read what it was made of."""
+    if function is None:
+        return functools.partial(remembered, **options)
+    if not str(function.__module__).startswith("tests."):
+        return _real_cache(function, **options)
+    sources = {}
+
+    @functools.wraps(function)
+    def called(*arguments):
+        if arguments not in sources:
+            with reading() as found:
+                sources[arguments] = (function(*arguments), found)
+        elif _reading:
+            _reading[-1].update(sources[arguments][1])
+        return sources[arguments][0]
+
+    called.cache_clear = sources.clear
+    return called
+
+
+def _real_cache(function, **options):
+    return _lru_cache(**({"maxsize": None} | options))(function)
+
+
+_lru_cache = functools.lru_cache
+functools.cache = remembered
+
+
+def asked_for(request):
+    """Note the file of the site behind a request, from whatever port it comes."""
+    url = urlsplit(request.url)
+    if url.scheme == "file":
+        note(unquote(url.path))
+    elif url.hostname == "127.0.0.1":
+        note(str(SITE / unquote(url.path).lstrip("/")))
+
+
+def watching(opening):
+    @functools.wraps(opening)
+    def opened(self, *arguments, **options):
+        window = opening(self, *arguments, **options)
+        window.on("request", asked_for)
+        return window
+
+    return opened
+
+
+Browser.new_context = watching(Browser.new_context)
+Browser.new_page = watching(Browser.new_page)
+
+
+@functools.cache
+def content(name):
+    if name == EVERYTHING:
+        return records.digest_of_files(ROOT / each for each in names_of_ours())
+    path = ROOT / name
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+@functools.cache
+def names_of_ours():
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return sorted(name for name in set(listed.split("\0")) if (ROOT / name).is_file())
+
+
+def browser_version():
+    done = subprocess.run([find_browser(), "--version"], capture_output=True, text=True)
+    return done.stdout
+
+
+def counts_for_all(folders):
+    """Hash what every test of these folders depends on."""
+    files = [*records.files_below(records.LIBRARY), *records.files_below(ROOT / "tools")]
+    for folder in folders:
+        files += records.files_below(folder)
+    for module in list(sys.modules.values()):
+        path = Path(getattr(module, "__file__", None) or "/")
+        if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] not in OURS:
+            files.append(path)
+    files += [ROOT / name for name in ("requirements.txt", "package-lock.json", "pyproject.toml")]
+    names = [*names_of_ours()]
+    if any(folder.name in ("site", "browser") for folder in folders):
+        files += [path for path in (SITE / "_static").rglob("*") if path.is_file()]
+        names += sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*") if path.is_file())
+        names.append(browser_version())
+    return records.digest(sys.version, *names, records.digest_of_files(set(files)))
+
+
+def pytest_addoption(parser):
+    parser.addoption("--evidence", help="reuse and keep the evidence under this name")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "watched: the programs it starts read what the test reads")
+    if name := config.getoption("--evidence"):
+        config.pluginmanager.register(Evidence(name), "evidence-of-tests")
+
+
+def load(name):
+    """Return the evidence of a stage, or none if it was altered."""
+    try:
+        kept = json.loads((KEPT / f"{name}.json").read_text(encoding="utf-8"))
+        return json.loads(kept["body"]) if records.digest(kept["body"]) == kept["digest"] else {}
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+class Evidence:
+    """What the tests of one stage have read when they passed."""
+
+    def __init__(self, name):
+        self.name, self.tests, self.base = name, {}, ""
+        self.collected, self.fixtures = {}, {}
+        self.proved = self.reused = 0
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector):
+        with reading() as found:
+            report = yield
+        if isinstance(collector, pytest.Module):
+            by_name = getattr(collector.obj, "COLLECTS_NAMES", False) if report.passed else False
+            self.collected[collector.nodeid] = set() if by_name else found
+        return report
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config, items):
+        folders = {item.path.parent for item in items}
+        self.base = counts_for_all(sorted(folders))
+        kept = load(self.name)
+        if kept.get("base") != self.base or runner.cold():
+            return
+        standing = {
+            test: reads
+            for test, reads in kept["tests"].items()
+            if all(content(path) == digest for path, digest in reads.items())
+        }
+        again = [item for item in items if item.nodeid not in standing]
+        known = [item for item in items if item.nodeid in standing]
+        self.tests.update({item.nodeid: standing[item.nodeid] for item in known})
+        self.reused = len(known)
+        config.hook.pytest_deselected(items=known)
+        items[:] = again
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef, request):
+        with reading() as found:
+            result = yield
+        self.fixtures[fixturedef] = found
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item):
+        self.passed, self.used = True, []
+        with reading() as found:
+            result = yield
+        module = item.getparent(pytest.Module)
+        reads = found | (self.collected.get(module.nodeid, set()) if module else set())
+        for fixture in self.used:
+            reads |= self.fixtures.get(fixture, set())
+        if item.get_closest_marker("watched"):
+            reads -= {EVERYTHING}
+        if self.passed:
+            self.proved += 1
+            self.tests[item.nodeid] = {path: content(path) for path in sorted(reads)}
+        return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item):
+        self.used = list(item._request._fixture_defs.values())
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed or report.skipped:
+            self.passed = False
+
+    def pytest_sessionfinish(self, session, exitstatus):
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self.reused:
+            session.exitstatus = pytest.ExitCode.OK
+        if session.config.option.collectonly or not self.base:
+            return
+        KEPT.mkdir(parents=True, exist_ok=True)
+        body = json.dumps({"base": self.base, "tests": self.tests})
+        text = json.dumps({"digest": records.digest(body), "body": body})
+        whole_file.write(KEPT / f"{self.name}.json", text)
+
+    def pytest_terminal_summary(self, terminalreporter):
+        terminalreporter.line(f"tests: proved {self.proved}, reused {self.reused}")
+        say_records(terminalreporter)
+
+
+def say_records(terminalreporter):
+    """Say how many runs of notebooks were needed, for the summary of tools/prove.py."""
+    counts = runner.COUNTS
+    if counts.proved or counts.reused:
+        terminalreporter.line(f"records: proved {counts.proved}, reused {counts.reused}")

@@ -1,0 +1,136 @@
+"""A JupyterLab of its own, and a Chromium that records what goes wrong in it."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.browser.conftest import FLAGS
+from tools.find_browser import find_browser
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    """JupyterLab on an empty folder, without the settings of whoever runs the tests.
+
+    The value is a function that puts a copy of a notebook there and returns its address.
+    """
+    folder = tmp_path_factory.mktemp("lab")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    private = {
+        name: str(folder / name.lower())
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    }
+    log = (folder / "lab.log").open("w")
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
+            *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
+            *("--expose-app-in-browser", "--LabApp.news_url=None"),
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            "--LabApp.extension_manager=readonly",
+        ],
+        env=os.environ | private,
+        stdout=log,
+        stderr=log,
+    )
+    url = f"http://127.0.0.1:{port}"
+
+    def address(path):
+        name = f"{path.parent.name}-{path.name}"
+        shutil.copy(path, folder / name)
+        return f"{url}/lab/tree/{name}?token={token}&reset"
+
+    try:
+        for _ in range(240):
+            assert process.poll() is None, (folder / "lab.log").read_text()
+            try:
+                urllib.request.urlopen(f"{url}/api/status?token={token}", timeout=2).close()
+                break
+            except OSError:
+                time.sleep(0.25)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+        log.close()
+
+
+class Lab:
+    """A notebook in JupyterLab."""
+
+    def __init__(self, browser, address):
+        self.page = browser.new_page(viewport={"width": 1280, "height": 1400})
+        self.foreign, self.errors = [], []
+        self.page.on("request", self._request)
+        self.page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
+        self.page.goto(address)
+        self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=90_000)
+
+    def _request(self, request):
+        here = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
+        if not request.url.startswith(here):
+            self.foreign.append(request.url)
+
+    def run(self, cells=None):
+        """Run these cells by their ids, or all; return id, count and outputs of each."""
+        return self.page.evaluate(RUN, cells)
+
+
+RUN = """async (wanted) => {
+  const app = window.jupyterapp;
+  await app.restored;
+  const panel = app.shell.currentWidget;
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  await panel.sessionContext.session.kernel.info;
+  const notebook = panel.content;
+  const code = notebook.widgets.filter((cell) => cell.model.type === 'code');
+  if (wanted === null) {
+    await app.commands.execute('notebook:run-all-cells');
+  } else {
+    for (const id of wanted) {
+      notebook.deselectAll();
+      notebook.activeCellIndex = notebook.widgets.findIndex((cell) => cell.model.id === id);
+      await app.commands.execute('notebook:run-cell');
+    }
+  }
+  return code.filter((cell) => wanted === null || wanted.includes(cell.model.id)).map((cell) => ({
+    id: cell.model.id,
+    count: cell.model.executionCount,
+    outputs: cell.outputArea.model.toJSON(),
+  }));
+}"""
+
+
+@pytest.fixture
+def opened(lab, browser):
+    """Return a function that opens a notebook."""
+    windows = []
+
+    def open_it(path):
+        windows.append(Lab(browser, lab(path)))
+        return windows[-1]
+
+    yield open_it
+    for window in windows:
+        window.page.close()

@@ -1,0 +1,152 @@
+"""The notebooks in a real JupyterLab: cells run, nothing warns, figures move with sliders.
+
+One notebook of each edition is run whole. What its cells show elsewhere is in the records of their
+runs (tests/notebooks); so each other notebook is opened, and runs what its live figure needs.
+"""
+
+import json
+
+import nbformat
+import pytest
+import torch
+
+import attnlib
+from tests.lab.needed import needed
+from tools.editions import editions
+
+WHOLE = [edition.chapters[0] for edition in editions()]
+OTHERS = [path for each in editions() for path in each.notebooks if path not in WHOLE]
+
+# JupyterLab reads its own files and the notebook, which is copied by the test, and nothing else.
+pytestmark = pytest.mark.watched
+
+
+def name_of(path):
+    return f"{path.parent.name}-{path.stem}"
+
+
+# JupyterLab's own toolbar of cells measures the rendered part of a Markdown cell, and a cell of
+# jupyterlab-myst has none in the place where it looks. The error is thrown inside JupyterLab 4.6.
+UPSTREAM = "_markdownOverlapsToolbar"
+
+
+def assert_quiet(window, cells):
+    for cell in cells:
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error", (cell["id"], output)
+            assert output.get("name") != "stderr", (cell["id"], output)
+    assert not window.foreign
+    assert [error for error in window.errors if UPSTREAM not in error] == []
+
+
+@pytest.mark.parametrize("path", WHOLE, ids=name_of)
+def test_a_whole_notebook_runs(opened, path):
+    window = opened(path)
+    cells = window.run()
+    assert [cell["count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert_myst_is_rendered(window.page)
+    assert_headings_are_listed(window.page)
+    go_to_the_figure(window.page)
+    move_the_query(window.page)
+    assert_quiet(window, cells)
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=name_of)
+def test_a_live_figure_moves(opened, path):
+    code = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    place = next(order for order, cell in enumerate(code) if cell.id == "live-figure")
+    before = [cell.source for cell in code[:place]]
+    wanted = sorted({0, *needed(code[place].source, before), place})  # 0: the first cell
+    window = opened(path)
+    cells = window.run([code[order].id for order in wanted])
+    assert [cell["id"] for cell in cells] == [code[order].id for order in wanted]
+    assert [cell["count"] for cell in cells] == list(range(1, len(wanted) + 1))
+    assert_myst_is_rendered(window.page)
+    assert_headings_are_listed(window.page)
+    go_to_the_figure(window.page)
+    move_a_slider(window.page)
+    assert_quiet(window, cells)
+
+
+# For each cell of text: boxes and folded parts, as they are written and as they are shown.
+MYST = """() => {
+  const cells = window.jupyterapp.shell.currentWidget.content.widgets
+    .filter((cell) => cell.model.type === 'markdown');
+  const count = (text, pattern) => (text.match(pattern) ?? []).length;
+  return cells.map((cell) => {
+    const source = cell.model.sharedModel.source;
+    return {
+      written: [count(source, /^:::\\{/gm), count(source, /<details>/g)],
+      shown: ['aside', 'details'].map((tag) => cell.node.querySelectorAll(tag).length),
+    };
+  });
+}"""
+ALL_SHOWN = f"() => ({MYST})().every((e) => String(e.written) === String(e.shown))"
+
+
+def assert_myst_is_rendered(page):
+    """Directives become boxes, hints and solutions are folded parts."""
+    page.wait_for_function(ALL_SHOWN, timeout=60_000)
+    boxes, folded = zip(*(cell["shown"] for cell in page.evaluate(MYST)), strict=True)
+    assert sum(boxes) >= 1
+    hint = page.locator("details").first
+    if sum(folded):
+        assert not hint.evaluate("e => e.open")
+        hint.locator("summary").click()
+        assert hint.evaluate("e => e.open")
+
+
+def assert_headings_are_listed(page):
+    headings = page.evaluate(
+        """() => window.jupyterapp.shell.currentWidget.content.widgets
+          .filter((cell) => cell.model.type === 'markdown')
+          .flatMap((cell) => cell.model.sharedModel.source.match(/^##? .+$/gm) ?? [])"""
+    )
+    page.evaluate("window.jupyterapp.shell.activateById('table-of-contents')")
+    page.locator(".jp-TableOfContents-tree").first.get_by_text(
+        headings[-1].lstrip("# "), exact=True
+    ).wait_for(timeout=30_000)
+    listed = page.locator(".jp-TableOfContents-tree").first.inner_text()
+    assert [each for each in headings if each.lstrip("# ") not in listed] == []
+
+
+GO_TO_THE_FIGURE = """() => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  const index = notebook.widgets.findIndex((cell) => cell.model.id === 'live-figure');
+  notebook.activeCellIndex = index;
+  return notebook.scrollToItem(index, 'center');
+}"""
+
+
+def go_to_the_figure(page):
+    page.evaluate(GO_TO_THE_FIGURE)
+    page.locator(".attn-figure").first.wait_for(timeout=30_000)
+
+
+def move_a_slider(page):
+    """Push the first slider of a live figure: what the figure shows must change."""
+    before = page.locator(".attn-figure").first.get_attribute("data-numbers")
+    page.locator(".widget-slider .noUi-handle").first.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(
+        "before => document.querySelector('.attn-figure').dataset.numbers !== before", arg=before
+    )
+
+
+def move_the_query(page):
+    """Push the slider of the first live figure; its numbers must be attnlib's for the new query."""
+    page.locator(".widget-slider .noUi-handle").first.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "() => JSON.parse(document.querySelector('.attn-figure').dataset.numbers).query[0] > 1.45"
+    )
+    shown = json.loads(page.locator(".attn-figure").first.get_attribute("data-numbers"))
+    query = torch.tensor([shown["query"]], dtype=torch.float64)
+    assert query.tolist() == [[1.5, 1.0]]
+    keys = torch.tensor([[1.0, 1.0], [2.0, -1.0], [1.0, -1.0]], dtype=torch.float64)
+    values = torch.tensor([[1.0, 3.0], [-1.0, 3.0], [-1.0, 1.0]], dtype=torch.float64)
+    output, _ = attnlib.scaled_dot_product_attention(query, keys, values, scale=1.0)
+    torch.testing.assert_close(
+        torch.tensor(shown["output"], dtype=torch.float64), output[0], atol=1e-5, rtol=0
+    )

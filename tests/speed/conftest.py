@@ -1,0 +1,9 @@
+"""The browser and the servers of tests/browser."""
+
+from tests.browser.conftest import (  # noqa: F401
+    browser,
+    pytest_terminal_summary,
+    report,
+    server,
+    slow_server,
+)

@@ -1,0 +1,65 @@
+"""The stages of `make test`: what each runs, what has to stand before, and how long it takes.
+
+Each is a folder of tests, or one program. A stage that reads what another one makes names it.
+"""
+
+from dataclasses import dataclass
+
+PYTEST = ("python", "-m", "pytest", "--quiet", "--durations=15", "-p", "tests.evidence")
+NOT_MINE = "--ignore-glob=*/mine/*"  # what `make reset` has kept for a reader
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the proof.
+
+    Attributes:
+        name: Its name.
+        command: What it runs.
+        seconds: How long that takes on two cores; the longest chain of stages begins first.
+        after: Stages that have to end before, passed or not.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    seconds: int
+    after: tuple[str, ...] = ()
+
+
+def folder(name: str, seconds: int, *after: str, options: tuple[str, ...] = ()) -> Stage:
+    """Return the stage that runs the tests of one folder."""
+    return Stage(name, (*PYTEST, f"--evidence={name}", *options, f"tests/{name}"), seconds, after)
+
+
+NBVAL = ("--nbval", "-p", "tests.notebooks.strict_nbval", "notebooks", NOT_MINE)
+SCRIPTS = ("tests/widgets/static/*.test.mjs", "tests/tools/*.test.mjs")
+
+STAGES = (
+    # kernels: what is computed
+    Stage("format", ("ruff", "format", "--check"), 1),
+    Stage("lint", ("ruff", "check"), 1),
+    Stage("types", ("mypy",), 20),
+    Stage("javascript", ("node", "--test", *SCRIPTS), 5),
+    folder("maths", 60, options=("--cov=attnlib",)),
+    folder("house", 15),
+    folder("words", 6),
+    folder("plotting", 15),
+    folder("widgets", 30),
+    folder("checks", 90),  # answers that never end are left running
+    folder("tools", 40),
+    Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 70),
+    folder("notebooks", 50, "records"),
+    folder("colab", 200),
+    folder("lab", 90),
+    # pages: what is built
+    folder("pages", 10),
+    Stage("book", ("make", "--no-print-directory", "book"), 60),
+    folder("site", 30, "book"),
+    folder("browser", 400, "book"),
+)
+
+
+def waiting(stage: Stage) -> int:
+    """Return how many seconds depend on a stage: its own, and those of what comes after it."""
+    followers = [each for each in STAGES if stage.name in each.after]
+    return stage.seconds + max((waiting(each) for each in followers), default=0)
