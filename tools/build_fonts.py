@@ -89,7 +89,7 @@ def _cells(code_only: bool) -> Iterable[str]:
 
 def figure_characters() -> set[str]:
     """What figures and widgets may have to show: it occurs in the library or in a code cell."""
-    files = _files("attnlib/**/*.py", "attnlib/**/*.js")
+    files = _files("attnlib/**/*.py", "attnlib/**/*.js", "attnlib/**/*.toml")
     library = (path.read_text(encoding="utf-8") for path in files)
     return chinese(library) | chinese(_cells(code_only=True)) | set(COMMON + PUNCTUATION)
 
@@ -101,12 +101,14 @@ def book_characters() -> set[str]:
         for path in _files(
             "book/**/*.md",
             "book/**/*.yml",
+            "book/**/*.toml",
             "book/**/*.bib",
             "book/**/*.py",
             "README.md",
             "_config.yml",
             "attnlib/**/*.py",
             "attnlib/**/*.js",
+            "attnlib/**/*.toml",
         )
     )
     return chinese(texts) | chinese(_cells(code_only=False))

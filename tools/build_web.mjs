@@ -1,6 +1,6 @@
 // Builds what the book's pages load besides the theme into book/_static/vendor:
 //   book-widgets.js   the loader of the live figures (book/web), one file
-//   controls.css      style of the standard controls; lean_pages.py puts it in front of book.css
+//   controls.css      style of the standard controls; lean_assets.py puts it in front of book.css
 //   katex/            style and fonts of the formulas, which Sphinx has rendered beforehand
 //   fonts/            the text face
 //   LICENSES.txt      the licences of everything in there
@@ -57,7 +57,7 @@ function buildKatex() {
 
 function copyTextFace() {
   for (const style of ['normal', 'italic']) {
-    for (const part of ['latin', 'latin-ext']) { // the second for pinyin; lean_pages.py cuts it
+    for (const part of ['latin', 'latin-ext']) { // the second for pinyin; lean_assets.py cuts it
       const name = `source-sans-3-${part}-wght-${style}.woff2`;
       const from = path.join(modules, '@fontsource-variable/source-sans-3/files', name);
       write(`fonts/${name}`, fs.readFileSync(from));

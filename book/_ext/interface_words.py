@@ -76,20 +76,18 @@ def speak(app: Sphinx) -> None:
         environment.install_gettext_callables(words.gettext, words.ngettext)
 
 
-def script_words(language: str, interface: dict[str, str]) -> dict[str, Any]:
+def script_words(language: str, interface: dict[str, str]) -> dict[str, str]:
     """Return what the scripts of the search say in a language, by the English words."""
     official = SPHINX / "locale" / language / "LC_MESSAGES" / "sphinx.js"
-    messages: dict[str, Any] = {}
-    plural = "0"
-    if official.is_file():
-        found = json.loads(re.search(r"\{.*\}", official.read_text("utf-8"), re.DOTALL)[0])  # type: ignore[index]
-        messages, plural = found["messages"], found["plural_expr"]
+    known: dict[str, Any] = {}
+    if found := official.is_file() and re.search(r"\{.*\}", official.read_text("utf-8"), re.DOTALL):
+        known = json.loads(found[0])["messages"]
     scripts = (SPHINX / "themes" / "basic" / "static").glob("*.js")
     wanted = {m for each in scripts for m in SAID_IN_SCRIPT.findall(each.read_text("utf-8"))}
-    messages |= {each: interface[each] for each in wanted if each in interface}
-    for each in wanted - set(messages):
+    messages = {each: interface.get(each) or known.get(each) for each in sorted(wanted)}
+    for each in (each for each, said in messages.items() if not said):
         logger.warning("no translation of %r: add it to the edition's interface", each)
-    return {"locale": language, "plural_expr": plural, "messages": messages}
+    return {each: said for each, said in messages.items() if said}
 
 
 def write_script_words(app: Sphinx, config: Config) -> None:
@@ -101,7 +99,9 @@ def write_script_words(app: Sphinx, config: Config) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     words = script_words(config.language, config.edition["interface"])
     text = json.dumps(words, ensure_ascii=False, sort_keys=True)
-    file.write_text(f"Documentation.addTranslations({text});\n", "utf-8")
+    # Not by Documentation.addTranslations, which makes a function of a text: no strict policy of a
+    # host allows that. The one rule of plurals that it would set is never asked for.
+    file.write_text(f"Object.assign(Documentation.TRANSLATIONS, {text});\n", "utf-8")
     config.locale_dirs = [str(folder)]
 
 

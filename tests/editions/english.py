@@ -1,4 +1,4 @@
-"""What is left in English on a page of the derived edition: what readers see, and what they hear."""
+"""What is left in English on a page of the derived edition, to be seen or to be heard."""
 
 import re
 
@@ -10,7 +10,8 @@ ALLOWED = {"ipynb", "md", "pdf", "Binder", "Colab", "Ctrl"}
 # Text, and attributes that a reader sees or hears, of what is shown or may be; not what is code, a
 # formula, an entry of the references, or marked as another language than that of the page.
 COLLECT = r"""() => {
-  const closed = 'pre, code, kbd, script, style, .katex, .math, .citation, annotation';
+  const closed = 'pre, code, kbd, script, style, noscript, .katex, .math, .citation,'
+    + '.bibtex-citation, a[href*="further_reading.html#id"]';
   const attributes = ['alt', 'title', 'aria-label', 'aria-valuetext', 'aria-description',
     'aria-roledescription', 'placeholder', 'label', 'summary', 'data-tooltip', 'data-bs-title',
     'data-bs-original-title', 'data-toggle-hint'];
@@ -28,11 +29,8 @@ COLLECT = r"""() => {
     }
     for (const element of root.querySelectorAll('*')) {
       if (element.matches('template')) collect(element.content);
-      if (element.matches('noscript')) {
-        const parsed = new DOMParser().parseFromString(element.textContent, 'text/html');
-        parsed.querySelectorAll('style').forEach((each) => each.remove());
-        add('noscript', parsed.body.textContent);
-      }
+      // Where scripts run, a browser takes what stands in there as one text.
+      if (element.matches('noscript')) add('noscript', element.textContent.replace(/<[^>]*>/g, ''));
       if (!mine(element) && !element.matches('pre, code, .katex')) continue;
       for (const name of attributes) add(`${element.tagName} ${name}`, element.getAttribute(name));
       if (element.matches('option, input[type=button]')) add('control', element.value);

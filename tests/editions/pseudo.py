@@ -141,6 +141,8 @@ def notebook(text: str, catalogue: Catalogue) -> str:
             if "text/html" in (data := output.get("data", {})):
                 data["text/html"] = catalogue.in_output("".join(data["text/html"]))
     for model in book["metadata"].get("widgets", {}).get(WIDGETS, {}).get("state", {}).values():
+        if model["model_name"] == "LinkModel":
+            continue  # it holds names of traits
         said = {
             key: value
             for key, value in model["state"].items()

@@ -61,7 +61,7 @@ def test_both_have_the_same_anchors(site, name):
 def test_the_switch_keeps_the_place(visit, here, there, width):
     window = visit(viewport={"width": width, "height": 780})
     page = window.open(f"{here}/03_masks.html")
-    page.locator("#live-text").evaluate("e => e.scrollIntoView()")
+    page.locator("#live-text").evaluate("e => e.scrollIntoView({ behavior: 'instant' })")
     link = page.locator(".language-switch a")
     link.focus()
     assert page.evaluate("document.activeElement.hreflang") == there
