@@ -33,6 +33,7 @@ PAGE = """<!doctype html>
 <style>
   body { margin: 0; background: #fff; line-height: 1.65; }
   .live-figure { margin: 0; }
+  button, input, select { font: inherit; } /* as in the theme */
   .live *, .live *::before, .live *::after { transition: none !important; }
 </style>
 <div class="live-figure" style="width: WIDTHpx"><script type="VIEW_TYPE">VIEW_JSON</script></div>

@@ -1,9 +1,12 @@
 """Whatever keeps a figure from living, its reader sees the still picture, and the others live."""
 
 import copy
+import io
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.browser.stage import FIGURE, PAGE, STATE, serve, with_state
 from tests.site.built import BARE, pages, soup
@@ -163,3 +166,25 @@ def test_a_figure_far_away_costs_nothing(visit):
     page.wait_for_timeout(500)
     assert window.states() == [None] * page.locator(".live-figure").count()
     assert page.locator(".live").count() == 0
+
+
+def pixels(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), dtype=int)
+
+
+@pytest.mark.parametrize("path", WITH_FIGURES)
+def test_the_picture_is_the_figure_as_it_opens(visit, path):
+    """Nearly to the pixel: text may be smoothed otherwise on the machine that took the picture."""
+    window = visit(device_scale_factor=2, reduced_motion="reduce")
+    page = window.open(path)
+    window.come_near_all_figures()
+    page.add_style_tag(content=".bd-header-article, #pst-back-to-top, .skip-link { display: none }")
+    page.evaluate("document.fonts.ready")
+    for figure in page.locator(".live-figure").all():
+        still = pixels(page.request.get(figure.locator(".still img").evaluate("e => e.src")).body())
+        live = pixels(figure.locator(".live > *").screenshot(animations="disabled"))
+        height = min(len(still), len(live))
+        assert abs(len(still) - len(live)) <= 4
+        assert still.shape[1] == live.shape[1]
+        off = np.abs(still[:height] - live[:height]).max(axis=-1) > 96
+        assert off.mean() < 0.01, f"{off.mean():.2%} of the pixels"
