@@ -33,6 +33,10 @@ PAGE = """<!doctype html>
 <style>
   body { margin: 0; background: #fff; line-height: 1.65; }
   .live-figure { margin: 0; }
+  /* as in the theme */
+  button, input, select { font: inherit; }
+  sub { position: relative; bottom: -0.25em; vertical-align: baseline; }
+  sub { font-size: 0.75em; line-height: 0; }
   .live *, .live *::before, .live *::after { transition: none !important; }
 </style>
 <div class="live-figure" style="width: WIDTHpx"><script type="VIEW_TYPE">VIEW_JSON</script></div>

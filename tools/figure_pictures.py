@@ -31,6 +31,7 @@ from tools.figure_page import (
     DESK,
     LOADER,
     NARROW,
+    PAGE,
     PHONE,
     STATE,
     VIEW,
@@ -95,7 +96,7 @@ def stamp_of(models: dict[str, Any], root: str) -> dict[str, str]:
     Ids of models are random, and versions of ipywidgets say nothing about what is drawn.
     """
     mine = group(models, root)
-    state, modules, styles = [], [], [STYLE.read_text(encoding="utf-8")]
+    state, modules, styles = [], [], [PAGE, STYLE.read_text(encoding="utf-8")]
     for model in mine.values():
         traits = dict(model["state"])
         modules.append(traits.pop("_esm", ""))

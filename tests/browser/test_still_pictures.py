@@ -1,9 +1,12 @@
 """Whatever keeps a figure from living, its reader sees the still picture, and the others live."""
 
 import copy
+import io
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.browser.stage import FIGURE, PAGE, STATE, serve, with_state
 from tests.site.built import BARE, edition_of, pages, soup
@@ -164,3 +167,36 @@ def test_a_figure_far_away_costs_nothing(visit):
     page.wait_for_timeout(500)
     assert window.states() == [None] * page.locator(".live-figure").count()
     assert page.locator(".live").count() == 0
+
+
+def coarse(png):
+    """Return a picture in squares of 8 pixels, which hide how text is smoothed, and its size."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    width, height = picture.size
+    squares = picture.crop((0, 0, width, height // 8 * 8)).resize(
+        (width // 8, height // 8), Image.Resampling.BOX
+    )
+    return np.asarray(squares, dtype=int), picture.size
+
+
+@pytest.mark.parametrize("path", WITH_FIGURES)
+def test_the_picture_is_the_figure_as_it_opens(visit, path):
+    """To the eye: text may be smoothed otherwise on the machine that took the picture."""
+    window = visit(device_scale_factor=2, reduced_motion="reduce")
+    page = window.open(path)
+    window.come_near_all_figures()
+    # What floats over the page does not belong to a figure.
+    page.evaluate(
+        "document.querySelectorAll('.bd-header-article, #pst-back-to-top, .skip-link')"
+        ".forEach((each) => each.remove())"
+    )
+    page.evaluate("document.fonts.ready")
+    for figure in page.locator(".live-figure").all():
+        source = figure.locator(".still img").evaluate("e => e.src")
+        still, size = coarse(page.request.get(source).body())
+        live, now = coarse(figure.locator(".live > *").screenshot(animations="disabled"))
+        assert size[0] == now[0]
+        assert abs(size[1] - now[1]) <= 4
+        rows = min(len(still), len(live))
+        off = np.abs(still[:rows] - live[:rows]).max(axis=-1) > 48
+        assert off.mean() < 0.01, f"{off.mean():.2%} of the squares"

@@ -46,7 +46,10 @@ FACTS = Facts(
         ({"is_causal": "no"}, 'is_causal must be true or false, got "no"'),
     ],
     marked=lambda text: MaskLab([text, "<b>上</b>", "&amp;"], zeros(3)),
-    special=lambda: [MaskLab([f"{i}" for i in range(n)], zeros(n), valid_len=0) for n in (1, 7)],
+    special=lambda: [
+        MaskLab(["$$", "$x$"], zeros(2)),
+        *(MaskLab([f"{i}" for i in range(n)], zeros(n), valid_len=0) for n in (1, 7)),
+    ],
     largest=lambda: MaskLab([f"token {i}" for i in range(12)], torch.randn(12, 12)),
 )
 
