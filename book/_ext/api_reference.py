@@ -60,7 +60,7 @@ class AllChecks(SphinxDirective):
         lines = [f".. autofunction:: check_{check.name}" for check in all_checks()]
         section = nodes.Element()
         self.state.nested_parse(StringList(lines, source=source), self.content_offset, section)
-        return section.children
+        return list(section.children)
 
 
 class Colons(SphinxTransform):
