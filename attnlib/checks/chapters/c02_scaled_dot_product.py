@@ -190,7 +190,7 @@ def wrong_attention() -> WrongAnswers:
         ("scale_missing", id_): answer(
             divisor=DIVISORS["scale_missing"], normalise=OTHER_NORMALISERS[id_][0]
         )
-        for id_ in ("exponential_overflows", "division_missing", "sigmoid_instead")
+        for id_ in ("division_missing", "sigmoid_instead")
     }
     wrong["scale_missing", "mask_not_asked"] = tuple(
         answer(divisor=DIVISORS["scale_missing"], normalise=weights) for weights in CAUSALLY
