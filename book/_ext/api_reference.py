@@ -8,10 +8,12 @@ import re
 from typing import Any
 
 from docutils import nodes
+from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.transforms import SphinxTransform
 from sphinx.util import inspect
+from sphinx.util.docutils import SphinxDirective
 from sphinx.util.inspect import stringify_signature
 from sphinx.util.typing import ExtensionMetadata
 
@@ -48,6 +50,20 @@ def call_of_class(
     ), None
 
 
+class AllChecks(SphinxDirective):
+    """Document all checks of `attnlib.checks`, in the order of the exercises."""
+
+    def run(self) -> list[nodes.Node]:
+        """Let autodoc write about each of them."""
+        from attnlib.checks.engine.registry import all_checks
+
+        source, _ = self.get_source_info()
+        lines = [f".. autofunction:: check_{check.name}" for check in all_checks()]
+        section = nodes.Element()
+        self.state.nested_parse(StringList(lines, source=source), self.content_offset, section)
+        return list(section.children)
+
+
 class Colons(SphinxTransform):
     """Between a name and what it means, autodoc writes two hyphens: a colon here."""
 
@@ -72,6 +88,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.setup_extension("sphinx.ext.napoleon")
     app.connect("autodoc-process-docstring", write_for_sphinx, priority=400)
     app.add_transform(Colons)
+    app.add_directive("all-checks", AllChecks)
     app.connect("autodoc-process-signature", call_of_class)
     app.connect("config-inited", without_module_index)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

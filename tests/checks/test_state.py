@@ -36,13 +36,23 @@ STATES = {
 }
 
 
-def answers(name):
-    """List the filed answers of a check, each with what has to be said about it."""
+def answers(name, state):
+    """List filed answers of a check, each with what has to be said about it.
+
+    The first right one and the first wrong one for every state, the others for one state each: all
+    of them in all states take a minute and a half, and found nothing more.
+    """
     found = [(None, answer) for answer in filed.RIGHT[name]]
     for ids, answer in filed.WRONG.get(name, []):
         if ids != "never_ends":
             found.append((each_id(ids)[0] if ids else "wrong in a way without a name", answer))
-    return found
+    turn = list(STATES).index(state)
+    first = {said is None: order for order, (said, _) in reversed(list(enumerate(found)))}
+    return [
+        each
+        for order, each in enumerate(found)
+        if order % len(STATES) == turn or order in first.values()
+    ]
 
 
 def verdict(name, answer):
@@ -52,17 +62,18 @@ def verdict(name, answer):
 
 @pytest.mark.parametrize("state", STATES)
 def test_filed_answers_get_the_same_result_in_any_state(state):
-    """The whole table of right and wrong answers, in each of six states."""
-    wrong = []
+    wrong, tried = [], 0
     with STATES[state]():
         for name in NAMES:
-            for said, answer in answers(name):
+            for said, answer in answers(name, state):
                 expected = (True, None) if said is None else (False, said)
                 if said == "wrong in a way without a name":
                     expected = (False, None)
+                tried += 1
                 if verdict(name, answer) != expected:
                     wrong.append((name, getattr(answer, "__name__", answer), expected))
     assert wrong == []
+    assert tried > 3 * len(NAMES)
 
 
 @pytest.mark.parametrize("state", STATES)

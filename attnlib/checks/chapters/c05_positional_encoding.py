@@ -133,6 +133,13 @@ def wrong_sinusoids() -> WrongAnswers:
         lambda length, embed_dim: _by_angles(_multiplied(length, embed_dim)),
         lambda length, embed_dim: _by_angles(_multiplied(length, embed_dim).nan_to_num()),
     )
+    wrong["exponent_sign"] = (
+        answer(exponent=EXPONENTS["exponent_sign"]),
+        # In float32 the sines of such large angles are others.
+        lambda length, embed_dim: _by_angles(
+            torch.arange(length)[:, None] * 10_000.0 ** (torch.arange(0, embed_dim, 2) / embed_dim)
+        ),
+    )
     wrong["angles_in_degrees"] = (
         lambda length, embed_dim: _by_angles(_angles(length, embed_dim) * math.pi / 180),
         lambda length, embed_dim: _by_angles(_angles(length, embed_dim) * 180 / math.pi),
@@ -326,7 +333,7 @@ def _half_distance(embed_dim: int) -> int:
 
 def _below(fraction: float) -> Callable[[int], int]:
     def answer(embed_dim: int) -> int:
-        table = positional.sinusoidal_encoding(500, embed_dim, dtype=torch.float64)
+        table = positional.sinusoidal_encoding(2000, embed_dim, dtype=torch.float64)
         return int((table @ table[0] < fraction * embed_dim).nonzero()[0])
 
     return answer
@@ -345,7 +352,7 @@ def _below_root(embed_dim: int) -> int:
 
 def _below_value(value: float) -> Callable[[int], int]:
     def answer(embed_dim: int) -> int:
-        table = positional.sinusoidal_encoding(500, embed_dim, dtype=torch.float64)
+        table = positional.sinusoidal_encoding(2000, embed_dim, dtype=torch.float64)
         below = table @ table[0] < value
         return int(below.nonzero()[0]) if below.any() else 0
 

@@ -297,6 +297,8 @@ def wrong_biases() -> WrongAnswers:
     wrong["batch_axis_added"] = lambda n, q_len, k_len: _bias(n, q_len, k_len)[None]
     wrong["heads_last"] = lambda n, q_len, k_len: _bias(n, q_len, k_len).permute(1, 2, 0)
     for id_, some in PENALTIES.items():
+        if id_ == "slopes_alone":  # without a distance, nothing is aligned
+            continue
         wrong[id_, "upper_left"] = tuple(answer(penalty=p, upper_left=True) for p in some)
     for id_, several in SLOPES.items():
         wrong["sign_reversed", id_] = tuple(

@@ -137,9 +137,8 @@ class Check:
             for case in make():
                 outcome = run(case)
                 if outcome.timed_out:
-                    return self.example(
-                        "never_ends", {"seconds": f"{running.SECONDS:g}"}, case, outcome
-                    )
+                    facts = {"seconds": f"{running.SECONDS:g}"}
+                    return self.example("never_ends", facts, case, outcome, outcome.printed)
                 tried.append(Trial(case, outcome))
             if blank := self._blank(answer, [each.outcome for each in tried]):
                 return blank

@@ -113,7 +113,9 @@ def _near(expected: float, value: float, tolerance: float) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Number) or (getattr(value, "ndim", None) == 0)
+    if isinstance(value, Tensor):
+        return value.numel() == 1  # `x.nonzero()[0]` is as good as its only entry
+    return isinstance(value, Number) or getattr(value, "ndim", None) == 0
 
 
 def _number(value: Any) -> float:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from torch import Tensor
+
 from attnlib.checks.engine import registry
 from attnlib.checks.engine.check import Check, Trial
 from attnlib.checks.engine.comparing import Difference, difference
@@ -137,6 +139,8 @@ def in_double(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let a right function calculate in float64: a test that looks closely must not reject it."""
 
     def call(*tensors: Any) -> Any:
+        if not all(isinstance(tensor, Tensor) for tensor in tensors):
+            return function(*tensors)
         came_out = function(*(tensor.double() for tensor in tensors))
         if isinstance(came_out, tuple):
             return tuple(part.to(tensors[0].dtype) for part in came_out)

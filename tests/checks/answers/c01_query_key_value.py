@@ -296,3 +296,118 @@ def keys_must_not_matter(attention):
 @wrong("catches_unused_keys", "test_raises")
 def unknown_name(attention):
     assert attention(queries, keys, values).shape == (3, 2)
+
+
+# --- more of both, tried later: what is plausible, not what is known ---
+
+for said, numbers in (
+    ("shares_without_exponentials", [0.67, 0.33, 0.0]),
+    ("per_cent_given", [87, 12, 2]),
+    ("per_cent_given", [86.7, 11.7, 1.6]),
+    ("exponentials_given", [54.6, 7.4, 1.0]),
+    ("order_reversed", [0.02, 0.12, 0.87]),
+    ("scale_not_asked", [0.77, 0.19, 0.05]),
+    ("only_one_doubled", [1.33, 0.24, 0.09]),
+    ("scores_given", [2, 1, 0]),
+    ("query_halved", [0.51, 0.31, 0.19]),
+    (None, [0.33, 0.33, 0.33]),
+):
+    WRONG["doubled_query"].append((said, numbers))
+RIGHT["doubled_query"] += [[0.8668, 0.1173, 0.0159], (0.87, 0.12, 0.016)]
+
+
+def _dots(query, keys):
+    return [sum(a * b for a, b in zip(query, key)) for key in keys]
+
+
+def _sum_of(weights, values):
+    return [sum(w * v[d] for w, v in zip(weights, values)) for d in range(len(values[0]))]
+
+
+for said, answer in (
+    ("division_missing", lambda q, k, v: _sum_of([math.exp(s) for s in _dots(q, k)], v)),
+    ("divided_by_count", lambda q, k, v: _sum_of([math.exp(s) / len(k) for s in _dots(q, k)], v)),
+    ("returned_scores", lambda q, k, v: _dots(q, k)),
+    ("base_not_e", lambda q, k, v: _sum_of([2**s / sum(2**t for t in _dots(q, k)) for s in _dots(q, k)], v)),
+    ("scores_negated", lambda q, k, v: _sum_of([math.exp(-s) / sum(math.exp(-t) for t in _dots(q, k)) for s in _dots(q, k)], v)),
+    ("values_unused", lambda q, k, v: _sum_of([math.exp(s) / sum(map(math.exp, _dots(q, k))) for s in _dots(q, k)], k)),
+    ("values_not_weighted", lambda q, k, v: [sum(column) for column in zip(*v)]),
+    ("query_unused", lambda q, k, v: [sum(column) / len(v) for column in zip(*v)]),
+    ("exponential_missing", lambda q, k, v: _sum_of([s / sum(_dots(q, k)) for s in _dots(q, k)], v)),
+    ("raises", lambda q, k, v: q * k),
+):  # fmt: skip
+    wrong("soft_lookup", said)(answer)
+
+
+def _first(enough):
+    return next(c for c in range(1, 10_000) if enough(c))
+
+
+for said, answer in (
+    ("returned_query", lambda q, k, w, s: _first(lambda c: (c * k @ q).softmax(0)[w] > s) * q),
+    ("returned_share", lambda q, k, w, s: (_first(lambda c: (c * k @ q).softmax(0)[w] > s) * k @ q).softmax(0)[w].item()),
+    ("share_ignored", lambda q, k, w, s: 5),
+    ("off_by_one", lambda q, k, w, s: _first(lambda c: (c * k @ q).softmax(0)[w] > s) + 1),
+    ("scale_not_asked", lambda q, k, w, s: _first(lambda c: (c * k @ q / len(q) ** 0.5).softmax(0)[w] > s)),
+    ("wanted_ignored", lambda q, k, w, s: 1),
+    ("raises", lambda q, k, w, s: next(c for c in range(3) if (c * k @ q).softmax(0)[w] > 2)),
+    ("wrong_type", lambda q, k, w, s: str(_first(lambda c: (c * k @ q).softmax(0)[w] > s))),
+):  # fmt: skip
+    wrong("smallest_factor", said)(answer)
+right("smallest_factor")(lambda q, k, w, s: _first(lambda c: (k @ (c * q)).softmax(-1)[w] > s))
+right("smallest_factor")(
+    lambda q, k, w, s=0.99: torch.tensor(_first(lambda c: (k @ q * c).softmax(0)[w] > s))
+)
+
+
+def _three():
+    return torch.randn(3, 4, 2)
+
+
+@wrong("catches_unused_keys", "keys_shifted")
+def all_keys_raised(attention):
+    q, k, v = _three()
+    assert not torch.allclose(attention(q, k, v), attention(q, k + 1, v))
+
+
+@wrong("catches_unused_keys", "values_shifted")
+def all_values_raised(attention):
+    q, k, v = _three()
+    assert torch.allclose(attention(q, k, v + 1) - attention(q, k, v), torch.ones(4, 2), atol=1e-4)
+
+
+@wrong("catches_unused_keys", "test_rejects_right")
+def compares_with_the_library(attention):
+    q, k, v = _three()
+    assert torch.allclose(attention(q, k, v), attnlib.scaled_dot_product_attention(q, k, v)[0])
+
+
+@wrong("catches_unused_keys", "uses_reference")
+def compares_with_both_scales(attention):
+    q, k, v = _three()
+    out = [attnlib.scaled_dot_product_attention(q, k, v, scale=s)[0] for s in (1.0, None)]
+    assert any(torch.allclose(attention(q, k, v), each, atol=1e-5) for each in out)
+
+
+@wrong("catches_unused_keys", "test_misses_bug")
+def queries_matter(attention):
+    q, k, v = _three()
+    assert not torch.allclose(attention(q, k, v), attention(2 * q, k, v))
+
+
+@right("catches_unused_keys")
+def values_matter(attention):
+    q, k, v = _three()
+    assert not torch.allclose(attention(q, k, v), attention(q, k, v.flip(0)))
+
+
+@right("catches_unused_keys")
+def keys_shuffled_alone(attention):
+    q, k, v = _three()
+    return not torch.allclose(attention(q, k, v), attention(q, k.flip(0), v))
+
+
+@right("catches_unused_keys")
+def keys_of_zero(attention):
+    q, k, v = _three()
+    assert torch.allclose(attention(q, 0 * k, v), v.mean(0).expand(4, 2))

@@ -401,3 +401,159 @@ class InTraining(torch.nn.Module):
 
 
 WRONG["attention"].append(("dropout_active", InTraining()))
+
+
+# --- more of both, tried later: what is plausible, not what is known ---
+
+for said, numbers in (
+    ("spreads_given", [16, 1]),
+    ("factors_swapped", [1, 2]),
+    ("factor_inverted", [0.5, 1]),
+    ("spread_never_grows", [1, 1]),
+    ("variance_not_spread", [4, 2]),
+    ("variance_not_spread", [4, 4]),
+    ("scale_overdone", [2, 0]),
+    ("scale_overdone_by_root", [2, 0.25]),
+    (None, [192, 1]),
+):
+    WRONG["spread"].append((said, numbers))
+
+
+def _s(q, k):
+    return torch.einsum("bqd,bkd->bqk", q, k) / math.sqrt(q.shape[-1])
+
+
+def _m(w, v):
+    return torch.einsum("bqk,bkv->bqv", w, v)
+
+
+for said, answer in (
+    ("division_missing", lambda q, k, v: _m(_s(q, k).exp(), v)),
+    ("scores_negated", lambda q, k, v: _m((-_s(q, k)).softmax(-1), v)),
+    ("softmax_twice", lambda q, k, v: _m(_s(q, k).softmax(-1).softmax(-1), v)),
+    ("logarithm_left", lambda q, k, v: _m(_s(q, k).log_softmax(-1), v)),
+    ("output_scaled", lambda q, k, v: _m(_s(q, k).softmax(-1), v) / q.shape[-1] ** 0.5),
+    ("hard_lookup", lambda q, k, v: _m(F.one_hot(_s(q, k).argmax(-1), k.shape[1]).float(), v)),
+    ("returned_scores", lambda q, k, v: _s(q, k)),
+    ("softmax_missing", lambda q, k, v: _m(_s(q, k), v)),
+    ("values_averaged", lambda q, k, v: _m(torch.ones(len(q), q.shape[1], k.shape[1]) / k.shape[1], v)),
+    ("scale_by_width", lambda q, k, v: _m((_s(q, k) / q.shape[-1] ** 0.5).softmax(-1), v)),
+    ("scale_by_batch", lambda q, k, v: _m((torch.einsum("bqd,bkd->bqk", q, k) / len(q) ** 0.5).softmax(-1), v)),
+    ("wrong_shape", lambda q, k, v: _m(_s(k, q).softmax(-1), v)),
+    ("exponential_missing", lambda q, k, v: _m(_s(q, k) / _s(q, k).sum(-1, keepdim=True), v)),
+):  # fmt: skip
+    wrong("attention", said)(answer)
+for answer in (
+    lambda q, k, v: _m(_s(q, k).softmax(-1), v),
+    lambda q, k, v: _m(_s(q * 1.0, k).log_softmax(-1).exp(), v),
+    lambda q, k, v: torch.einsum("bqk,bkv->bqv", F.softmax(_s(q, k), dim=2), v),
+):
+    right("attention")(answer)
+
+
+def _qkv(keys=5, width=3):
+    return torch.randn(2, 4, width), torch.randn(2, keys, width), torch.randn(2, keys, 2)
+
+
+@wrong("catches_wrong_root", "as_many_keys_as_wide")
+def square_example(attention):
+    q, k, v = _qkv(keys=3)
+    expected = (q @ k.mT / 3**0.5).softmax(-1) @ v
+    assert torch.allclose(attention(q, k, v)[0], expected, atol=1e-5)
+
+
+@wrong("catches_wrong_root", "never_more_keys")
+def only_shapes(attention):
+    q, k, v = _qkv()
+    assert attention(q, k, v)[0].shape == (2, 4, 2)
+
+
+@wrong("catches_wrong_root", "never_more_keys")
+def order_of_keys(attention):
+    q, k, v = _qkv()
+    assert torch.allclose(attention(q, k, v)[0], attention(q, k.flip(1), v.flip(1))[0], atol=1e-5)
+
+
+@wrong("catches_wrong_root", "uses_reference")
+def against_torch(attention):
+    q, k, v = _qkv()
+    assert torch.allclose(attention(q, k, v)[0], F.scaled_dot_product_attention(q, k, v), atol=1e-5)
+
+
+@wrong("catches_wrong_root", "test_raises")
+def forgets_the_weights(attention):
+    q, k, v = _qkv()
+    assert attention(q, k, v).shape == (2, 4, 2)
+
+
+@wrong("catches_wrong_root", "test_rejects_right")
+def weights_stay(attention):
+    q, k, v = _qkv()
+    twice = attention(q, torch.cat([k, k], 1), torch.cat([v, v], 1))[1]
+    assert torch.allclose(twice[..., :5], attention(q, k, v)[1])
+
+
+@right("catches_wrong_root")
+def weights_are_halved(attention):
+    q, k, v = _qkv()
+    twice = attention(q, torch.cat([k, k], 1), torch.cat([v, v], 1))[1]
+    assert torch.allclose(2 * twice[..., :5], attention(q, k, v)[1])
+
+
+@right("catches_wrong_root")
+def ratios_of_weights(attention):
+    q, k, v = _qkv()
+    few, many = attention(q, k, v)[1], attention(q, torch.cat([k, k + 5], 1), v.repeat(1, 2, 1))[1]
+    return torch.allclose(few[..., 0] / few[..., 1], many[..., 0] / many[..., 1], rtol=1e-3)
+
+
+@wrong("catches_order", "order_expected")
+def outputs_shuffled_too(attention, query, key, value):
+    order = torch.randperm(key.shape[1])
+    after = attention(query, key[:, order], value[:, order])[0]
+    assert torch.allclose(after, attention(query, key, value)[0].flip(1))
+
+
+@wrong("catches_order", "keys_lost")
+def fixed_order_of_three(attention, query, key, value):
+    order = torch.tensor([2, 0, 1])
+    after = attention(query, key[:, order], value[:, order])[0]
+    assert torch.allclose(after, attention(query, key, value)[0])
+
+
+@wrong("catches_order", "queries_shuffled")
+def all_three_shuffled(attention, query, key, value):
+    after = attention(query.flip(1), key.flip(1), value.flip(1))[0]
+    assert torch.allclose(after, attention(query, key, value)[0])
+
+
+@wrong("catches_order", "nothing_shuffled")
+def called_twice(attention, query, key, value):
+    assert torch.equal(attention(query, key, value)[0], attention(query, key, value)[0])
+
+
+@wrong("catches_order", "only_one_shuffled")
+def two_orders(attention, query, key, value):
+    k, v = key[:, torch.randperm(7)], value[:, torch.randperm(7)]
+    assert torch.allclose(attention(query, k, v)[0], attention(query, key, value)[0])
+
+
+@wrong("catches_order", "order_expected")
+def weights_stay_in_place(attention, query, key, value):
+    after = attention(query, key.flip(1), value.flip(1))[1]
+    assert torch.allclose(after, attention(query, key, value)[1])
+
+
+@wrong("catches_order", "test_reversed")
+def must_change(attention, query, key, value):
+    after = attention(query, key.roll(1, 1), value.roll(1, 1))[0]
+    assert (
+        not torch.allclose(after, attention(query, key, value)[0], atol=1e-5) or after.sum() > 1e9
+    )
+
+
+@right("catches_order")
+def weights_shuffled_alike(attention, query, key, value):
+    after = attention(query, key.flip(1), value.flip(1))
+    assert torch.allclose(after[1].flip(-1), attention(query, key, value)[1])
+    assert torch.allclose(after[0], attention(query, key, value)[0], atol=1e-5)

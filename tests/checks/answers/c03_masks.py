@@ -664,3 +664,165 @@ def rows_add_up_or_not(weights_of):
 def rows_add_up(weights_of):
     w = weights_of(torch.randn(1, 3, 3), torch.tensor([1]))
     assert torch.allclose(w.sum(-1), torch.ones(1, 3))
+
+
+# --- more of both, tried later: what is plausible, not what is known ---
+
+for said, answer in (
+    ("triangle_mirrored", lambda q, k: torch.ones(q, k).triu(k - q).bool()),
+    ("triangle_mirrored", lambda q, k: torch.arange(k) >= torch.arange(q)[:, None] + k - q),
+    ("triangle_mirrored", lambda q, k: torch.triu(torch.ones(q, k)) == 1),
+    ("square", lambda q, k: torch.ones(k, k).tril().bool()),
+    ("square", lambda q, k: torch.ones(q, q).tril().bool()),
+    ("only_oneself", lambda q, k: torch.arange(k) == torch.arange(q)[:, None] + k - q),
+    ("one_ahead", lambda q, k: torch.arange(k) <= torch.arange(q)[:, None] + k - q + 1),
+    ("offset_reversed", lambda q, k: torch.arange(k) <= torch.arange(q)[:, None] + q - k),
+    ("offset_too_large", lambda q, k: torch.arange(k) <= torch.arange(q)[:, None] + q),
+    ("lengths_swapped", lambda q, k: torch.arange(k)[:, None] <= torch.arange(q) + k - q),
+    ("everything_allowed", lambda q, k: torch.arange(k).expand(q, k) <= k),
+    ("wrong_shape", lambda q, k: torch.arange(k) <= torch.arange(q + 7)[: k + 7] + k - q),
+):
+    wrong("causal_mask", said)(answer)
+for answer in (
+    lambda q, k: torch.arange(k)[None] - (k - q) <= torch.arange(q)[:, None],
+    lambda q, k: attnlib.causal_mask(k)[k - q :],
+    lambda q, k: torch.arange(k - q, k)[:, None] >= torch.arange(k),
+):
+    right("causal_mask")(answer)
+
+for said, answer in (
+    ("axis_in_front", lambda n, k: (torch.arange(k) < n[:, None])[None]),
+    ("one_axis_too_many", lambda n, k: torch.arange(k) < n[:, None, None, None]),
+    ("stretched_already", lambda n, k: (torch.arange(k) < n[:, None, None]).expand(-1, k, -1)),
+    ("longest_for_all", lambda n, k: (torch.arange(k) < n.max()).expand(len(n), 1, k)),
+    ("trimmed", lambda n, k: torch.arange(n.max()) < n[:, None, None]),
+    ("causal_not_asked", lambda n, k: attnlib.padding_mask(n, k) & attnlib.causal_mask(k)),
+    ("only_last_real_key", lambda n, k: torch.arange(k) == n[:, None, None] - 1),
+    ("one_key_too_few", lambda n, k: torch.arange(1, k + 1) < n[:, None, None]),
+    ("key_zero_lost", lambda n, k: (torch.arange(k) < n[:, None, None]) & (torch.arange(k) != 0)),
+    ("nothing_allowed", lambda n, k: torch.arange(k) < 0 * n[:, None, None]),
+    (("padding_in_front", "mask_inverted"), lambda n, k: torch.arange(k) < k - n[:, None, None]),
+):
+    wrong("padding_mask", said)(answer)
+for answer in (
+    lambda n, k: torch.arange(k)[None, None, :] < n.reshape(-1, 1, 1),
+    lambda n, k: ~(torch.arange(k) >= n[:, None, None]),
+    lambda n, k: n[:, None, None] > torch.arange(k),
+    lambda n, k: (torch.arange(k) < n[:, None]).unsqueeze(1),
+):
+    right("padding_mask")(answer)
+
+for said, answer in (
+    ("fill_too_small", lambda s, m: s.masked_fill(~m, -1).softmax(-1)),
+    ("scores_ignored", lambda s, m: m.float() / m.sum(-1, keepdim=True).clamp(min=1)),
+    ("logarithm_left", lambda s, m: F.log_softmax(s.masked_fill(~m, -INF), -1)),
+    ("softmax_missing", lambda s, m: torch.where(m, s, 0.0)),
+    ("division_missing", lambda s, m: torch.where(m, s.exp(), 0.0)),
+    ("divided_afterwards", lambda s, m: F.normalize(s.softmax(-1) * m, p=1, dim=-1)),
+    ("exponential_overflows", lambda s, m: (s.exp() * m / (s.exp() * m).sum(-1, True)).nan_to_num()),
+    ("fill_beaten", lambda s, m: s.masked_fill(~m, -50.0).softmax(-1) * m),
+    ("empty_row_nan", lambda s, m: (s + torch.zeros(s.shape).masked_fill(~m, -INF)).softmax(-1)),
+    ("finite_fill", lambda s, m: s.masked_fill(~m, torch.finfo(s.dtype).min).softmax(-1)),
+    ("mask_inverted", lambda s, m: s.masked_fill(m, -1e9).softmax(-1)),
+    ("raises", lambda s, m: (s - m * m).softmax(-1).masked_fill(m == "x", 0)),
+):  # fmt: skip
+    wrong("masked_softmax", said)(answer)
+for answer in (
+    lambda s, m: torch.where(m, s, -INF).softmax(-1).nan_to_num(),
+    lambda s, m: s.masked_fill(~m, -1e30).softmax(-1) * m,
+    lambda s, m: torch.where(m.any(-1, True), s.masked_fill(~m, -INF).softmax(-1), 0.0),
+):
+    right("masked_softmax")(answer)
+
+
+def _masked(weights):
+    return lambda q, k, v, m: weights(q @ k.mT / q.shape[-1] ** 0.5, m) @ v
+
+
+for said, weights in (
+    ("fill_too_small", lambda s, m: s.masked_fill(~m, -1).softmax(-1)),
+    ("scores_ignored", lambda s, m: m.float() / m.sum(-1, keepdim=True).clamp(min=1)),
+    ("divided_afterwards", lambda s, m: F.normalize(s.softmax(-1) * m, p=1, dim=-1)),
+    ("exponential_overflows", lambda s, m: (s.exp() * m / (s.exp() * m).sum(-1, True)).nan_to_num()),
+    ("softmax_missing", lambda s, m: s * m),
+    ("softmax_over_queries", lambda s, m: s.masked_fill(~m, -INF).softmax(1).nan_to_num()),
+    ("queries_masked", lambda s, m: s.masked_fill(~m.mT, -INF).softmax(-1).nan_to_num()),
+    ("mask_added", lambda s, m: (s + m).softmax(-1)),
+    ("scores_zeroed", lambda s, m: (s * m).softmax(-1)),
+):  # fmt: skip
+    wrong("masked_attention", said)(_masked(weights))
+wrong("masked_attention", "returned_weights")(
+    lambda q, k, v, m: infinity_then_zeros(q @ k.mT / q.shape[-1] ** 0.5, m)
+)
+wrong("masked_attention", ("scale_missing", "mask_ignored"))(
+    lambda q, k, v, m: (q @ k.mT).softmax(-1) @ v
+)
+right("masked_attention")(lambda q, k, v, m: attnlib.scaled_dot_product_attention(q, k, v, m)[0])
+right("masked_attention")(_masked(lambda s, m: attnlib.masked_softmax(s, m)))
+
+
+@wrong("is_causal", "exact_mask_demanded")
+def equals_the_mask(layer, length, width):
+    return torch.equal(_sees(layer, length, width), attnlib.causal_mask(length))
+
+
+@wrong("is_causal", "any_influence_counts")
+def anybody_else(layer, length, width):
+    return not (_sees(layer, length, width) & ~torch.eye(length).bool()).any()
+
+
+@wrong("is_causal", "always_false")
+def equal_to_the_last_bit(layer, length, width):
+    return torch.equal(layer(torch.randn(1, length, width)), layer(torch.randn(1, length, width)))
+
+
+@wrong("is_causal", "only_next_token_changed")
+def neighbours(layer, length, width):
+    return not _sees(layer, length, width).diagonal(1).any()
+
+
+@wrong("is_causal", "only_first_output_watched")
+def first_output(layer, length, width):
+    return not _sees(layer, length, width)[0, 1:].any()
+
+
+@wrong("is_causal", "always_true")
+def only_its_shape(layer, length, width):
+    return layer(torch.randn(1, length, width)).shape == (1, length, width)
+
+
+@wrong("is_causal", "no_return")
+def asserts_only(layer, length, width):
+    assert layer(torch.randn(1, length, width)) is not None
+
+
+@right("is_causal")
+def upper_triangle_empty(layer, length, width):
+    return not _sees(layer, length, width).triu(1).any()
+
+
+@wrong("catches_uniform_rows", "never_filled_up")
+def causal_only(weights_of):
+    assert (weights_of(torch.randn(2, 4, 4), torch.tensor([4, 4])).triu(1) == 0).all()
+
+
+@wrong("catches_uniform_rows", "test_rejects_right")
+def all_positive(weights_of):
+    assert (weights_of(torch.randn(1, 3, 3), torch.tensor([1])) > 0).all()
+
+
+@wrong("catches_uniform_rows", "test_misses_bug")
+def no_nan(weights_of):
+    assert not weights_of(torch.randn(1, 3, 3), torch.tensor([1])).isnan().any()
+
+
+@wrong("catches_uniform_rows", "test_misses_bug")
+def last_row_only(weights_of):
+    w = weights_of(torch.randn(1, 3, 3), torch.tensor([1]))
+    assert (w[0, -1, :2] == 0).all()
+
+
+@right("catches_uniform_rows")
+def sums_of_rows(weights_of):
+    sums = weights_of(torch.randn(1, 4, 4), torch.tensor([2])).sum(-1)
+    assert torch.allclose(sums, torch.tensor([[0.0, 0.0, 1.0, 1.0]]))

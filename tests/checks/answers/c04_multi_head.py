@@ -416,3 +416,138 @@ WRONG["multi_head"] += [
     ("self_excluded", lambda x, q, k, v, o, h: _without_self(x, q, k, v, o, h, -1e9)),
     ("dropout_active", lambda *a: F.dropout(_mh(*a), 0.1)),
 ]
+
+
+# --- more of both, tried later: what is plausible, not what is known ---
+
+for said, numbers in (
+    ("weights_times_head_width", [588, 196, 49]),
+    ("half_counted", [28, 84, 336]),
+    ("self_not_counted", [42, 126, 504]),
+    ("order_reversed", [588, 147, 49]),
+    ("outputs_counted", [84, 84, 84]),
+    ("parameters_counted", [144, 144, 144]),
+    ("parameters_counted", [432, 432, 432]),
+    ("weights_grow_with_width", [588, 588, 588]),
+    ("heads_split_weights", [49, 16.333, 4.0833]),
+    (None, [7, 7, 7]),
+):
+    WRONG["number_of_weights"].append((said, numbers))
+
+for said, answer in (
+    ("features_before_tokens", lambda x, h: x.unflatten(-1, (h, -1)).permute(0, 2, 3, 1)),
+    ("heads_before_batch", lambda x, h: torch.stack(x.chunk(h, dim=-1))),
+    ("num_heads_as_head_dim", lambda x, h: torch.stack(x.split(h, dim=-1), dim=1)),
+    ("features_dealt_out", lambda x, h: x.unflatten(-1, (-1, h)).permute(0, 3, 1, 2)),
+    ("transpose_missing", lambda x, h: x.unflatten(2, (h, x.shape[2] // h))),
+    ("view_without_transpose", lambda x, h: x.reshape(x.shape[0], h, -1, x.shape[2] // h)),
+    ("transposed_too_early", lambda x, h: x.mT.reshape(x.shape[0], h, x.shape[1], -1)),
+    ("wrong_shape", lambda x, h: x),
+    ("wrong_shape", lambda x, h: x.view(x.shape[0], -1, x.shape[2] // h)),
+):
+    wrong("split_heads", said)(answer)
+for answer in (
+    lambda x, h: x.reshape(*x.shape[:2], h, x.shape[-1] // h).swapaxes(1, 2),
+    lambda x, h: torch.stack(x.split(x.shape[-1] // h, dim=-1), dim=1),
+    lambda x, h: torch.einsum("blhd->bhld", x.unflatten(-1, (h, -1))),
+):
+    right("split_heads")(answer)
+
+for said, answer in (
+    ("heads_averaged", lambda x: x.mean(1)),
+    ("heads_reversed", lambda x: torch.cat(x.unbind(1)[::-1], dim=-1)),
+    ("tokens_joined", lambda x: x.flatten(2)),
+    ("merge_dealt_out", lambda x: x.permute(0, 2, 3, 1).reshape(len(x), x.shape[2], -1)),
+    ("merge_without_transpose", lambda x: x.view(len(x), x.shape[2], -1)),
+    ("transpose_without_regrouping", lambda x: x.permute(0, 2, 1, 3)),
+    ("heads_added", lambda x: sum(x.unbind(1))),
+    ("wrong_shape", lambda x: torch.cat(x.unbind(1), dim=1)),
+    ("wrong_type", lambda x: list(x.unbind(1))),
+):
+    wrong("merge_heads", said)(answer)
+for answer in (
+    lambda x: torch.einsum("bhld->blhd", x).reshape(len(x), x.shape[2], -1),
+    lambda x: torch.cat([head for head in x.transpose(0, 1)], dim=-1),
+    lambda x: x.swapaxes(1, 2).contiguous().flatten(-2),
+):
+    right("merge_heads")(answer)
+
+
+def _by_hand(scores):
+    return scores.exp() / scores.exp().sum(-1, keepdim=True)
+
+
+def _normalised(normalise):
+    def answer(x, w_q, w_k, w_v, w_o, h):
+        q, k, v = (attnlib.split_heads(x @ w, h) for w in (w_q, w_k, w_v))
+        scores = q @ k.mT / q.shape[-1] ** 0.5
+        return attnlib.merge_heads(normalise(scores) @ v) @ w_o
+
+    return answer
+
+
+for said, normalise in (
+    ("exponential_overflows", _by_hand),
+    ("division_missing", lambda s: s.exp()),
+    ("scores_negated", lambda s: (-s).softmax(-1)),
+    ("softmax_twice", lambda s: s.softmax(-1).softmax(-1)),
+    ("softmax_over_batch", lambda s: s.softmax(0)),
+    ("softmax_missing", lambda s: s),
+    ("scale_by_width", lambda s: s),
+):
+    if said != "scale_by_width":
+        wrong("multi_head", said)(_normalised(normalise))
+wrong("multi_head", "values_not_projected")(
+    lambda x, q, k, v, o, h: _mh(x, q, k, torch.eye(x.shape[-1]), o, h)
+)
+wrong("multi_head", "query_key_swapped")(lambda x, q, k, v, o, h: _mh(x, k, q, v, o, h))
+wrong("multi_head", "output_matrix_transposed")(lambda x, q, k, v, o, h: _mh(x, q, k, v, o.T, h))
+wrong("multi_head", "scale_by_heads")(lambda x, q, k, v, o, h: _mh(x, q, k, v, o, h, scale=h**0.5))
+right("multi_head")(_normalised(lambda s: s.softmax(-1)))
+right("multi_head")(_normalised(lambda s: F.softmax(s - s.amax(-1, keepdim=True), dim=3)))
+
+
+def _new(layer_class, heads, width=4):
+    torch.manual_seed(0)
+    layer = layer_class(width * heads, heads)
+    with torch.no_grad():
+        for projection in (layer.w_q, layer.w_k, layer.w_v):
+            projection.weight.copy_(torch.eye(width * heads))
+    return layer
+
+
+@wrong("catches_embed_dim_scale", "one_number_of_heads")
+def rows_of_three_heads(layer_class):
+    x = torch.randn(1, 5, 12)
+    w = _new(layer_class, 3)(x, torch.ones(1, 5, 5, dtype=torch.bool))[1]
+    assert torch.allclose(w.sum(-1), torch.ones(1, 3, 5))
+
+
+@wrong("catches_embed_dim_scale", "test_misses_bug")
+def shapes_for_several(layer_class):
+    for heads in (1, 2, 4):
+        x = torch.randn(1, 5, 4 * heads)
+        assert (
+            _new(layer_class, heads)(x, torch.ones(1, 5, 5, dtype=torch.bool))[0].shape == x.shape
+        )
+
+
+@wrong("catches_embed_dim_scale", "uses_reference")
+def against_the_library(layer_class):
+    layer, x = _new(layer_class, 3), torch.randn(1, 5, 12)
+    w = layer(x, torch.ones(1, 5, 5, dtype=torch.bool))[1]
+    heads = x.unflatten(-1, (3, 4)).transpose(1, 2)
+    torch.testing.assert_close(w, attnlib.attention_weights(heads, heads))
+
+
+@wrong("catches_embed_dim_scale", "test_raises")
+def without_a_mask(layer_class):
+    layer_class(12, 3)(torch.randn(1, 5, 12))
+
+
+@right("catches_embed_dim_scale")
+def by_its_own_split(layer_class):
+    layer, x = _new(layer_class, 3), torch.randn(1, 5, 12)
+    q, k = layer.split(layer.w_q(x)), layer.split(layer.w_k(x))
+    expected = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+    assert torch.allclose(layer(x, torch.ones(1, 5, 5, dtype=torch.bool))[1], expected)

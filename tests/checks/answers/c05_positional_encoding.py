@@ -327,3 +327,133 @@ def base_2(length, embed_dim):
 @wrong("sinusoidal_encoding", "position_from_one")
 def first_row_cut_off(length, embed_dim):
     return attnlib.sinusoidal_encoding(length + 1, embed_dim)[1:]
+
+
+# --- more of both, tried later: what is plausible, not what is known ---
+
+for said, numbers in (
+    ("rounded_to_whole", [0, 1, 0, 1, 0, 1]),
+    ("all_one_at_place_0", [1, 1, 1, 1, 0.01, 1]),
+    ("cosines_missing", [0, 0, 0, 0, 0.01, 0.01]),
+    ("position_from_one", [0.84, 0.54, 0.01, 1, 0.02, 1]),
+    ("exponent_sign", [0, 1, 0, 1, -0.51, 0.86]),
+    ("cosine_first", [1, 0, 1, 0, 1, 0.01]),
+    ("exponent_halved", [0, 1, 0, 1, 0.1, 1]),
+    ("exponent_whole", [0, 1, 0, 1, 0.0001, 1]),
+    ("halves_concatenated", [0, 0, 1, 1, 0.54, 1]),
+    ("same_speed", [0, 1, 0, 1, 0.84, 0.54]),
+):
+    WRONG["first_places"].append((said, numbers))
+
+
+def _angle(n, d, power=lambda i, d: 10_000.0 ** (i / d)):
+    return torch.arange(n)[:, None] / power(torch.arange(0, d, 2), d)
+
+
+def _pair(angle, f=torch.sin, g=torch.cos):
+    return torch.stack([f(angle), g(angle)], dim=-1).flatten(1)
+
+
+for said, answer in (
+    ("exponent_sign", lambda n, d: _pair(torch.arange(n)[:, None] * 10_000.0 ** (torch.arange(0, d, 2) / d))),
+    ("base_multiplied", lambda n, d: _pair(_angle(n, d, lambda i, d: 10_000.0 * i / d))),
+    ("angles_in_degrees", lambda n, d: _pair(torch.deg2rad(_angle(n, d)))),
+    ("position_divided_by_length", lambda n, d: _pair(_angle(n, d) / n)),
+    ("cosines_only", lambda n, d: _pair(_angle(n, d), torch.cos, torch.cos)),
+    ("sines_only", lambda n, d: _pair(_angle(n, d), torch.sin, torch.sin)),
+    ("angles_given", lambda n, d: _angle(n, d).repeat_interleave(2, 1)),
+    ("same_speed", lambda n, d: _pair(torch.arange(n)[:, None].repeat(1, d // 2).float())),
+    ("exponent_undivided", lambda n, d: _pair(_angle(n, d, lambda i, d: 10_000.0**i))),
+    ("columns_added", lambda n, d: _angle(n, d).sin() + _angle(n, d).cos()),
+    ("uses_loops", lambda n, d: torch.stack([_pair(_angle(n, d))[p] for p in range(n)])),
+    ("other_base", lambda n, d: _pair(_angle(n, d, lambda i, d: 1000.0 ** (i / d)))),
+):  # fmt: skip
+    wrong("sinusoidal_encoding", said)(answer)
+for answer in (
+    lambda n, d: _pair(_angle(n, d)),
+    lambda n, d: torch.view_as_real(torch.polar(torch.ones(n, d // 2), _angle(n, d))).flip(-1).flatten(1),
+    lambda n, d: attnlib.sinusoidal_encoding(n, d),
+):  # fmt: skip
+    right("sinusoidal_encoding")(answer)
+
+for said, answer in (
+    ("elements_inverted", lambda n, d: 1 / _rotation(n, d)),
+    ("divided_by_n", lambda n, d: _rotation(1, d) / n),
+    ("halfway_back", lambda n, d: _rotation(n / 2, d).T),
+    ("twice_as_far", lambda n, d: torch.linalg.inv(_rotation(2 * n, d))),
+    ("nothing_moved", lambda n, d: _rotation(n, d) @ _rotation(n, d).T),
+    ("rows_moved", lambda n, d: torch.eye(d).roll(n, 0)),
+    ("shifts_forward", lambda n, d: _rotation(n, d)),
+    ("only_one_step", lambda n, d: torch.linalg.inv(_rotation(1, d))),
+    ("negated", lambda n, d: -1 * _rotation(n, d)),
+    ("encoding_given", lambda n, d: attnlib.sinusoidal_encoding(n, d)),
+    ("wrong_type", lambda n, d: _rotation(n, d).tolist()),
+):
+    wrong("shift_back", said)(answer)
+for answer in (
+    lambda n, d: _rotation(n, d).T,
+    lambda n, d: torch.linalg.matrix_power(_rotation(1, d).double().T, n),
+    lambda n, d: _rotation(-n, d),
+    lambda n, d: torch.linalg.solve(_rotation(n, d), torch.eye(d)),
+):
+    right("shift_back")(answer)
+
+
+@wrong("catches_fast_hands", "first_rows_only")
+def starts_with_0_and_1(encoding):
+    assert torch.equal(encoding(1, 6)[0], torch.tensor([0.0, 1, 0, 1, 0, 1]))
+
+
+@wrong("catches_fast_hands", "one_hand_only")
+def one_hand(encoding):
+    assert torch.allclose(encoding(9, 2)[:, 0], torch.arange(9.0).sin())
+
+
+@wrong("catches_fast_hands", "test_misses_bug")
+def within_bounds(encoding):
+    assert encoding(60, 32).abs().max() <= 1
+
+
+@wrong("catches_fast_hands", "test_misses_bug")
+def squares_add_up(encoding):
+    P = encoding(60, 32)
+    assert torch.allclose((P**2).sum(-1), torch.full((60,), 16.0))
+
+
+@wrong("catches_fast_hands", "test_rejects_right")
+def exactly_straight(encoding):
+    assert encoding(60, 32)[59, -2] == 0
+
+
+@wrong("catches_fast_hands", "test_reversed")
+def must_be_fast(encoding):
+    assert encoding(60, 32)[59, -2] > 0.5
+
+
+@right("catches_fast_hands")
+def speed_of_the_last(encoding):
+    assert torch.allclose(encoding(2, 32)[1, -2], torch.tensor(10_000 ** (-30 / 32)).sin())
+
+
+for said, answer in (
+    ("width_ignored", lambda d: 46),
+    ("last_instead_of_first", lambda d: int((_products(d) >= d / 4).nonzero()[-1])),
+    ("returned_product", lambda d: float(_products(d)[int((_products(d) < d / 4).nonzero()[0])])),
+    ("below_half_of_one", lambda d: next((n for n, p in enumerate(_products(d)) if p < 0.5), 0)),
+    ("below_zero", lambda d: int((_products(d) < 0).nonzero()[0])),
+    ("lowest_instead_of_first", lambda d: int(_products(d).argmin())),
+    ("off_by_one", lambda d: int((_products(d) < d / 4).nonzero()[0]) + 1),
+    ("half_of_width", lambda d: int((_products(d) < d / 2 - 1e-4).nonzero()[0])),
+    ("wrong_type", lambda d: (_products(d) < d / 4).nonzero()),
+):
+    wrong("half_distance", said)(answer)
+
+
+def _products(d):
+    P = attnlib.sinusoidal_encoding(2000, d, dtype=torch.float64)
+    return P @ P[0]
+
+
+right("half_distance")(lambda d: int((_products(d) < d / 4).nonzero()[0]))
+right("half_distance")(lambda d: int((_products(d) < _products(d)[0] / 2).int().argmax()))
+right("half_distance")(lambda d: (_products(d) < d / 4).nonzero()[0])

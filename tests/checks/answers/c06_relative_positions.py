@@ -530,3 +530,174 @@ def with_finite_mask(num_heads, q_len, k_len):
 def up_to_zero(num_heads, q_len, k_len):
     place = torch.arange(1 - k_len, 1).expand(q_len, -1)
     return attnlib.alibi_slopes(num_heads)[:, None, None] * place
+
+
+# --- more of both, tried later: what is plausible, not what is known ---
+
+
+def _overwritten(x):
+    cos, sin = _cos_sin(x)
+    a, b = x[..., 0::2], x[..., 1::2]
+    a = a * cos - b * sin
+    b = a * sin + b * cos
+    return torch.stack([a, b], -1).flatten(-2)
+
+
+def _overwritten_halves(x):
+    cos, sin = _cos_sin(x)
+    a, b = x.chunk(2, -1)
+    a = a * cos - b * sin
+    b = a * sin + b * cos
+    return torch.cat([a, b], -1)
+
+
+def _unit(x, sign=1, first=0, step=2):
+    cos, sin = _cos_sin(x, first=first, step=step)
+    return torch.complex(cos.float(), sign * sin.float())
+
+
+def _complex(x):
+    return torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+
+
+for said, answer in (
+    ("overwritten_early", _overwritten),
+    ("complex_left", lambda x: _complex(x) * _unit(x)),
+    ("turned_backwards", lambda x: torch.view_as_real(_complex(x) * _unit(x, -1)).flatten(-2)),
+    ("position_from_one", lambda x: torch.view_as_real(_complex(x) * _unit(x, first=1)).flatten(-2)),
+    ("exponent_halved", lambda x: torch.view_as_real(_complex(x) * _unit(x, step=1)).flatten(-2)),
+    ("only_cosines", lambda x: x * _cos_sin(x)[0].repeat_interleave(2, -1)),
+    ("negated", lambda x: -_pairs(x)),
+    ("wrong_shape", lambda x: torch.view_as_real(_complex(x) * _unit(x))),
+    ("same_speed", lambda x: _pairs(x, step=0)),
+    ("half_split", lambda x: attnlib.RotaryPositionalEncoding(x.shape[-1], interleaved=False)(x)),
+):  # fmt: skip
+    wrong("rotary", said)(answer)
+for answer in (
+    lambda x: torch.view_as_real(_complex(x) * _unit(x)).flatten(-2),
+    lambda x: torch.view_as_real(_unit(x) * _complex(x)).reshape(x.shape),
+):
+    right("rotary")(answer)
+
+for said, answer in (
+    ("overwritten_early", _overwritten_halves),
+    ("only_cosines", lambda x: x * _cos_sin(x)[0].repeat(1, 2)),
+    ("negated", lambda x: -_half(x)),
+    ("nothing_turned", lambda x: torch.cat(x.chunk(2, -1), -1)),
+    ("encoding_added", lambda x: x + attnlib.sinusoidal_encoding(*x.shape[-2:])),
+    ("exponent_halved", lambda x: _half(x, step=1)),
+    ("exponent_doubled", lambda x: _half(x, step=4)),
+    ("same_speed", lambda x: _half(x, step=0)),
+    ("wrong_shape", lambda x: torch.stack(_half(x).chunk(2, -1), -1)),
+    ("returned_pair", lambda x: _half(x).chunk(2, -1)),
+):
+    wrong("rotary_halves", said)(answer)
+for answer in (
+    lambda x: _half(x),
+    lambda x: torch.cat(torch.view_as_real(torch.complex(*x.chunk(2, -1)) * _unit(x)).unbind(-1), -1),
+):  # fmt: skip
+    right("rotary_halves")(answer)
+
+
+def _with_slopes(slopes):
+    return lambda n, q, k: -slopes(n)[:, None, None] * _gap(q, k).abs()
+
+
+for said, answer in (
+    ("slopes_linear", _with_slopes(lambda n: torch.linspace(0.5, 2**-8, n))),
+    ("slopes_linear", _with_slopes(lambda n: torch.linspace(1, 0, n))),
+    ("slopes_linear", _with_slopes(lambda n: torch.linspace(2 ** (-8 / n), 2**-8, n))),
+    ("exponent_eight_over_heads", _with_slopes(lambda n: 2.0 ** (-8 / torch.arange(1, n + 1)))),
+    ("slopes_base_e", _with_slopes(lambda n: torch.exp(-8 * torch.arange(1, n + 1) / n))),
+    ("slopes_missing", _with_slopes(torch.ones)),
+    ("slopes_reversed", _with_slopes(lambda n: attnlib.alibi_slopes(n).flip(0))),
+    ("distance_squared", lambda n, q, k: -attnlib.alibi_slopes(n)[:, None, None] * _gap(q, k) ** 2),
+    ("distance_from_one", lambda n, q, k: -attnlib.alibi_slopes(n)[:, None, None] * (_gap(q, k).abs() + 1)),
+    ("distance_rooted", lambda n, q, k: -attnlib.alibi_slopes(n)[:, None, None] * _gap(q, k).abs().sqrt()),
+    ("slopes_alone", lambda n, q, k: -attnlib.alibi_slopes(n)[:, None, None].expand(n, q, k)),
+    ("head_axis_missing", lambda n, q, k: -attnlib.alibi_slopes(n)[0] * _gap(q, k).abs()),
+    ("heads_last", lambda n, q, k: attnlib.alibi_bias(n, q, k).movedim(0, -1)),
+):  # fmt: skip
+    wrong("alibi_bias", said)(answer)
+for answer in (
+    _with_slopes(lambda n: torch.tensor([2 ** (-8 / n * (h + 1)) for h in range(n)])),
+    _with_slopes(lambda n: (2 ** (-8 / n)) ** torch.arange(1.0, n + 1)),
+    _with_slopes(lambda n: torch.logspace(-8 / n, -8, n, base=2)),
+):
+    right("alibi_bias")(answer)
+
+
+def _texts():
+    return attnlib.RotaryPositionalEncoding(16), *torch.randn(3, 1, 6, 16)
+
+
+@wrong("catches_turned_values", "never_moved")
+def future_does_not_leak(attention):
+    rotary, q, k, v = _texts()
+    other = v.clone()
+    other[:, -1] = 0
+    assert torch.allclose(attention(q, k, v, rotary)[:, 0], attention(q, k, other, rotary)[:, 0])
+
+
+@wrong("catches_turned_values", "uses_reference")
+def compared_with_the_library(attention):
+    rotary, q, k, v = _texts()
+    right_one = attnlib.scaled_dot_product_attention(rotary(q), rotary(k), v, is_causal=True)[0]
+    torch.testing.assert_close(attention(q, k, v, rotary), right_one)
+
+
+@wrong("catches_turned_values", "test_raises")
+def offset_given_to_attention(attention):
+    rotary, q, k, v = _texts()
+    assert torch.allclose(attention(q, k, v, rotary, offset=10), attention(q, k, v, rotary))
+
+
+@wrong("catches_turned_values", "test_reversed")
+def must_differ_when_moved(attention):
+    rotary, q, k, v = _texts()
+    there = attention(q, k, v, lambda x: rotary(x, offset=10))
+    assert not torch.allclose(attention(q, k, v, rotary), there, atol=1e-4)
+
+
+@right("catches_turned_values")
+def moved_far_with_default_tolerance(attention):
+    rotary, q, k, v = _texts()
+    for offset in (1, 100):
+        there = attention(q, k, v, lambda x, n=offset: rotary(x, offset=n))
+        assert torch.allclose(attention(q, k, v, rotary), there, atol=1e-4)
+
+
+@right("catches_turned_values")
+def first_output_is_its_value(attention):
+    rotary, q, k, v = _texts()
+    there = attention(q, k, v, lambda x: rotary(x, offset=3))
+    assert torch.allclose(there[:, 0], v[:, 0])
+
+
+def _rotary_by(normalise):
+    def answer(q, k, v):
+        scores = _pairs(q) @ _pairs(k).mT / q.shape[-1] ** 0.5
+        return normalise(scores) @ v
+
+    return answer
+
+
+for said, normalise in (
+    ("exponential_overflows", lambda s: s.exp() / s.exp().sum(-1, keepdim=True)),
+    ("division_missing", lambda s: s.exp()),
+    ("scores_negated", lambda s: (-s).softmax(-1)),
+    ("softmax_twice", lambda s: s.softmax(-1).softmax(-1)),
+    ("softmax_over_queries", lambda s: s.softmax(-2)),
+    ("softmax_missing", lambda s: s),
+):
+    wrong("rotary_attention", said)(_rotary_by(normalise))
+for said, answer in (
+    ("only_key_turned", lambda q, k, v: F.scaled_dot_product_attention(q, _pairs(k), v)),
+    ("only_values_turned", lambda q, k, v: F.scaled_dot_product_attention(q, k, _pairs(v))),
+    ("output_turned", lambda q, k, v: _pairs(F.scaled_dot_product_attention(_pairs(q), _pairs(k), v))),
+    ("half_split", lambda q, k, v: F.scaled_dot_product_attention(_half(q), _half(k), v)),
+    ("scale_by_width", lambda q, k, v: F.scaled_dot_product_attention(_pairs(q), _pairs(k), v, scale=1 / q.shape[-1])),
+):  # fmt: skip
+    wrong("rotary_attention", said)(answer)
+right("rotary_attention")(_rotary_by(lambda s: s.softmax(-1)))
+right("rotary_attention")(lambda q, k, v: F.scaled_dot_product_attention(_pairs(q), _pairs(k), v))
