@@ -18,6 +18,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ ROOT = records.ROOT
 SITE = ROOT / "book" / "_build" / "html"
 KEPT = ROOT / ".cache" / "evidence"
 OURS = {".venv", "node_modules", ".cache", ".git", ".pytest_cache", ".hypothesis", ".mypy_cache"}
+BROWSER = re.compile("playwright|chrom", re.IGNORECASE)  # the program, and its driver
 EVERYTHING = "*"  # stands for the whole repository among what a test has read
 
 _reading: list[set[str]] = []
@@ -75,7 +77,7 @@ def watch(event, arguments):
             return
         note(arguments[0])
     # What a browser reads is told by its requests, below.
-    elif event == "subprocess.Popen" and _reading and "playwright" not in str(arguments[0]):
+    elif event == "subprocess.Popen" and _reading and not BROWSER.search(str(arguments[0])):
         _reading[-1].add(EVERYTHING)
 
 

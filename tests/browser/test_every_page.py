@@ -14,6 +14,7 @@ from tests.site.built import BARE, SITE, pages, soup
 
 PAGES = [page for page in pages() if page not in BARE]
 WITH_FIGURES = [page for page in PAGES if soup(page).select(".live-figure")]
+COLLECTS_NAMES = True  # for tests/evidence.py: a test of a page depends on that page
 KILOBYTES = {True: 600, False: 350}  # gzipped; pages with figures, pages without
 MOST_SHIFT = 0.05
 

@@ -1,20 +1,16 @@
-"""What every chapter of the English edition has: see "A chapter" in CONTRIBUTING.md."""
+"""What every chapter of every edition has: see "A chapter" in CONTRIBUTING.md."""
 
 import ast
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
 
-import attnlib
+from tools.editions import editions
 
-ROOT = Path(attnlib.__file__).parent.parent
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-# 00_start is no chapter: it leads to them.
-CHAPTERS = sorted(p for p in ROOT.glob("notebooks/en/*.ipynb") if not p.name.startswith("00_"))
-PREDICT = ":::{admonition} Predict, then run"
-EXERCISE = re.compile(r"^### Exercise (\d+)\.(\d+) ★+ (predict|code|spot the bug|think)$", re.M)
+EDITIONS = {edition.language: edition for edition in editions()}
+KINDS = ("kind_predict", "kind_code", "kind_bug", "kind_think")
 PAPERS = {6: {"2104.09864", "2108.12409"}}  # the others: "Attention Is All You Need"
 
 
@@ -26,9 +22,33 @@ def text_of(notebook):
     return "\n\n".join(cell.source for cell in prose(notebook))
 
 
-@pytest.fixture(params=CHAPTERS, ids=lambda path: path.stem)
-def chapter(request):
-    return nbformat.read(request.param, as_version=4)
+def exercise_headings(phrases):
+    kinds = "|".join(re.escape(phrases[kind]) for kind in KINDS)
+    exercise = re.escape(phrases["exercise"])
+    return re.compile(rf"^### {exercise} (\d+)\.(\d+) ★+ ({kinds})$", re.MULTILINE)
+
+
+@pytest.fixture(params=EDITIONS)
+def edition(request):
+    return EDITIONS[request.param]
+
+
+PATHS = {f"{e.language}-{path.stem}": (e, path) for e in EDITIONS.values() for path in e.chapters}
+
+
+@pytest.fixture(params=PATHS)
+def place(request):
+    return PATHS[request.param]
+
+
+@pytest.fixture
+def phrases(place):
+    return place[0].phrases
+
+
+@pytest.fixture
+def chapter(place):
+    return nbformat.read(place[1], as_version=4)
 
 
 @pytest.fixture
@@ -36,89 +56,102 @@ def number(chapter):
     return int(re.match(r"# (\d+)\. ", chapter.cells[0].source)[1])
 
 
-def test_chapters_are_numbered_as_their_files():
-    titles = [nbformat.read(path, 4).cells[0].source for path in CHAPTERS]
-    assert [int(re.match(r"# (\d+)\. ", title)[1]) for title in titles] == [
-        int(path.name[:2]) for path in CHAPTERS
-    ]
+def test_chapters_are_numbered_as_their_files(edition):
+    titles = [nbformat.read(path, 4).cells[0].source for path in edition.chapters]
+    numbers = [int(re.match(r"# (\d+)\. ", title)[1]) for title in titles]
+    assert numbers == [int(path.name[:2]) for path in edition.chapters]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers
 
 
-def test_a_chapter_opens_with_its_question_and_what_it_teaches(chapter):
+def test_a_chapter_opens_with_its_question_and_what_it_teaches(chapter, phrases):
     opening = chapter.cells[0].source
-    assert re.search(r"\*\*[^*]+\?\*\*", opening), "the question, in bold"
-    _, _, able = opening.partition("When you have worked through the chapter, you can\n")
+    assert re.search(r"\*\*[^*]+[?？]\*\*", opening), "the question, in bold"
+    _, _, able = opening.partition(f"{phrases['able']}\n")
     assert len(re.findall(r"^- ", able, re.MULTILINE)) >= 3
-    assert re.search(r"^You need ", able, re.MULTILINE)
+    assert re.search(rf"^{re.escape(phrases['need'])}", able, re.MULTILINE)
 
 
-def test_a_prediction_stands_right_before_the_cell_that_answers_it(chapter):
-    found = 0
+def test_a_prediction_stands_right_before_the_cell_that_answers_it(chapter, phrases):
+    predict, found = f":::{{admonition}} {phrases['predict']}", 0
     for cell, following in zip(chapter.cells, chapter.cells[1:], strict=False):
-        if cell.cell_type == "markdown" and PREDICT in cell.source:
-            found += cell.source.count(PREDICT)
+        if cell.cell_type == "markdown" and predict in cell.source:
+            found += cell.source.count(predict)
             assert following.cell_type == "code", cell.id
     assert found >= 3
 
 
-def test_a_chapter_has_one_live_figure_and_says_what_to_try(chapter):
+def test_a_chapter_has_one_live_figure_and_says_what_to_try(chapter, phrases):
     live = [
         index
         for index, cell in enumerate(chapter.cells)
         if any(WIDGET_VIEW in output.get("data", {}) for output in cell.get("outputs", []))
     ]
     assert len(live) == 1
-    assert ":::{admonition} Try\n" in chapter.cells[live[0] - 1].source
+    assert f":::{{admonition}} {phrases['try']}\n" in chapter.cells[live[0] - 1].source
     assert any(cell.id.startswith("live-answers") for cell in chapter.cells)
 
 
-def test_sections_that_every_chapter_ends_with(chapter):
+def test_sections_that_every_chapter_ends_with(chapter, phrases):
+    wrong, exercises, recap = (phrases[key] for key in ("what_goes_wrong", "exercises", "recap"))
     headings = re.findall(r"^## (.+)$", text_of(chapter), re.MULTILINE)
-    assert headings[-3:] == ["What goes wrong", "Exercises", "Recap"] or (
+    assert headings[-3:] == [wrong, exercises, recap] or (
         # a chapter may have one more section between the last two of them
-        headings[-2:] == ["Exercises", "Recap"] and headings.count("What goes wrong") == 1
+        headings[-2:] == [exercises, recap] and headings.count(wrong) == 1
     )
     assert len(set(headings)) == len(headings)
 
 
-def test_exercises(chapter, number):
-    text = text_of(chapter).partition("\n## Exercises\n")[2].partition("\n## Recap\n")[0]
-    found = list(EXERCISE.finditer(text))
-    assert len(found) == text.count("\n### Exercise ")
+def test_exercises(chapter, number, phrases):
+    _, _, text = text_of(chapter).partition(f"\n## {phrases['exercises']}\n")
+    text, _, _ = text.partition(f"\n## {phrases['recap']}\n")
+    found = list(exercise_headings(phrases).finditer(text))
+    assert len(found) == text.count(f"\n### {phrases['exercise']} ")
     assert [(int(m[1]), int(m[2])) for m in found] == [
         (number, count) for count in range(1, len(found) + 1)
     ]
     kinds = [m[3] for m in found]
     assert len(kinds) >= 5
-    assert set(kinds) == {"predict", "code", "spot the bug", "think"}
-    assert kinds.count("code") >= 2
+    assert set(kinds) == {phrases[kind] for kind in KINDS}
+    assert kinds.count(phrases["kind_code"]) >= 2
     ends = [*(m.start() for m in found[1:]), len(text)]
+    solution = f"<summary>{phrases['solution']}</summary>"
     for exercise, end in zip(found, ends, strict=True):
-        assert "<summary>Solution</summary>" in text[exercise.end() : end], exercise[0]
+        assert solution in text[exercise.end() : end], exercise[0]
     assert text.count("<details>") == text.count("</details>") == text.count("<summary>")
 
 
-def test_the_recap_has_other_names_the_paper_and_the_next_chapter(chapter, number):
-    recap = text_of(chapter).partition("\n## Recap\n")[2]
-    assert "\n| this book | elsewhere |\n" in recap
+def test_the_recap_has_other_names_the_paper_and_the_next_chapter(chapter, number, place):
+    edition, phrases = place[0], place[0].phrases
+    recap = text_of(chapter).partition(f"\n## {phrases['recap']}\n")[2]
+    assert f"\n| {phrases['this_book']} | {phrases['elsewhere']} |\n" in recap
     papers = set(re.findall(r"\]\(https://arxiv\.org/abs/(\d{4}\.\d{5})\)", recap))
     assert papers == PAPERS.get(number, {"1706.03762"})
-    following = [path.name for path in CHAPTERS if int(path.name[:2]) == number + 1]
-    target = rf"\[chapter {number + 1}\]\({following[0]}\)" if following else ""
-    assert re.search(rf"^\*\*Next:\*\* {target}", recap, re.MULTILINE)
+    following = [path.name for path in edition.chapters if int(path.name[:2]) == number + 1]
+    link = rf" *\[[^\]]*{number + 1}[^\]]*\]\({following[0]}\)" if following else ""
+    assert re.search(rf"^\*\*{re.escape(phrases['next'])}\*\*{link}", recap, re.MULTILINE)
 
 
-def test_figures_exercises_and_chapters_that_the_text_names_exist():
-    texts = {int(path.name[:2]): text_of(nbformat.read(path, 4)) for path in CHAPTERS}
+def test_figures_exercises_and_chapters_that_the_text_names_exist(edition):
+    phrases = {kind: edition.phrases[kind] for kind in ("figure", "exercise", "chapter")}
+    texts = {int(path.name[:2]): text_of(nbformat.read(path, 4)) for path in edition.chapters}
+    caption = re.compile(rf"^\*\*{re.escape(phrases['figure'])} (\d+\.\d+)\.\*\*", re.MULTILINE)
+    headings = exercise_headings(edition.phrases)
     there = {
-        "figure": set(re.findall(r"^\*\*Figure (\d+\.\d+)\.\*\*", "\n".join(texts.values()), re.M)),
-        "exercise": {f"{m[1]}.{m[2]}" for text in texts.values() for m in EXERCISE.finditer(text)},
+        "figure": set(caption.findall("\n".join(texts.values()))),
+        "exercise": {f"{m[1]}.{m[2]}" for text in texts.values() for m in headings.finditer(text)},
         "chapter": {str(number) for number in texts},
     }
+    named = 0
     for number, text in texts.items():
-        for kind, name in re.findall(r"\b([Ff]igure|[Ee]xercise|[Cc]hapter) (\d+(?:\.\d+)?)", text):
-            assert name in there[kind.lower()], f"chapter {number} names {kind} {name}"
-        for label, target in re.findall(r"\[(?:chapter )?(\d)\]\((\d\d)_\w+\.ipynb\)", text):
+        for kind, phrase in phrases.items():
+            mention = rf"(?i)(?<!\w){re.escape(phrase)} (\d+(?:\.\d+)?)"
+            for name in re.findall(mention, text):
+                assert name in there[kind], f"chapter {number} names {kind} {name}"
+                named += 1
+        for label, target in re.findall(r"\[(?:\D*)(\d+)\D*\]\((\d\d)_\w+\.ipynb\)", text):
             assert int(label) == int(target), f"chapter {number}: [{label}]({target}…)"
+    assert named > 20
 
 
 def test_the_idea_is_built_in_place_and_compared_with_the_library(chapter):

@@ -4,7 +4,6 @@ GitHub's viewer takes the richest output that it knows, as nbconvert does: the p
 """
 
 import base64
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -12,14 +11,15 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter, MarkdownExporter
 from traitlets.config import Config
 
-import attnlib
+from tools.editions import editions
 
-ROOT = Path(attnlib.__file__).parent.parent
-NOTEBOOKS = sorted(ROOT.glob("notebooks/*/*.ipynb"))
+NOTEBOOKS = [path for edition in editions() for path in edition.notebooks]
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem, scope="module")
+@pytest.fixture(
+    params=NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}", scope="module"
+)
 def notebook(request):
     return nbformat.read(request.param, as_version=4)
 

@@ -1,5 +1,7 @@
 """The scripts behind the Makefile: what they promise about interruptions and bad machines."""
 
+import asyncio
+import dataclasses
 import importlib.util
 import shutil
 import subprocess
@@ -10,6 +12,8 @@ import nbformat
 import pytest
 
 from tools import figure_pictures, run_notebooks
+from tools.editions import edition
+from tools.proof import records, runner
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -153,22 +157,27 @@ def small_notebook(tmp_path):
     return path
 
 
-def test_a_second_run_of_a_notebook_changes_nothing(small_notebook):
+def execute(path):
+    """Run a notebook anew, whatever record there is; return its canonical JSON."""
+    unit = records.unit_of(path)
+    record = asyncio.run(runner.run(unit, runner.here(), "key"))
     with figure_pictures.Studio() as studio:
-        first = run_notebooks.execute(small_notebook, studio)
-        small_notebook.write_text(first, encoding="utf-8")
-        assert "IntSliderModel" in first
-        assert '"image/png"' in first
-        assert run_notebooks.execute(small_notebook, studio) == first
+        return run_notebooks.written(unit.texts["en"], record.editions["en"], studio)
+
+
+def test_a_second_run_of_a_notebook_changes_nothing(small_notebook):
+    first = execute(small_notebook)
+    small_notebook.write_text(first, encoding="utf-8")
+    assert "IntSliderModel" in first
+    assert '"image/png"' in first
+    assert execute(small_notebook) == first
 
 
 def test_a_printout_that_comes_in_pieces_is_kept_whole(small_notebook):
     notebook = nbformat.read(small_notebook, 4)
     notebook.cells[0].source = "import time\nprint(1, flush=True)\ntime.sleep(0.3)\nprint(2)"
     nbformat.write(notebook, small_notebook)
-    cell = nbformat.reads(run_notebooks.execute(small_notebook, figure_pictures.Studio()), 4).cells[
-        0
-    ]
+    cell = nbformat.reads(execute(small_notebook), 4).cells[0]
     assert [output.text for output in cell.outputs] == ["1\n2\n"]
 
 
@@ -181,3 +190,30 @@ def test_a_failing_cell_leaves_the_notebook_alone(small_notebook, monkeypatch, c
     assert run_notebooks.main() == 1
     assert small_notebook.read_bytes() == before
     assert "ZeroDivisionError" in capsys.readouterr().out
+
+
+def test_one_run_writes_a_notebook_in_every_edition(tmp_path, monkeypatch, capsys):
+    there = [
+        dataclasses.replace(edition("en"), root=tmp_path, language=language)
+        for language in ("en", "xx")
+    ]
+    says = "print(words._chosen, len(words.say('checks.headline.passed')) > 0)"
+    for each in there:
+        each.chapters_folder.mkdir(parents=True)
+        sources = f'from attnlib import words\n\nwords.use("{each.language}")', says
+        cells = [nbformat.v4.new_code_cell(s, id=f"cell-{i}") for i, s in enumerate(sources)]
+        text = nbformat.v4.new_markdown_cell(f"prose in {each.language}", id="prose")
+        notebook = nbformat.v4.new_notebook(cells=[*cells, text])
+        nbformat.write(notebook, each.chapters_folder / "01_small.ipynb")
+    monkeypatch.setattr(records, "editions", lambda *_: there)
+    monkeypatch.setattr(run_notebooks, "editions", lambda *_: there)
+    monkeypatch.setattr(records, "FOLDER", tmp_path / "records")
+    monkeypatch.setattr(sys, "argv", ["run_notebooks.py"])
+    assert run_notebooks.main() == 0
+    for each in there:
+        notebook = nbformat.read(each.chapters_folder / "01_small.ipynb", 4)
+        assert notebook.cells[1].outputs[0].text == f"{each.language} True\n"
+        assert notebook.cells[2].source == f"prose in {each.language}"
+    assert capsys.readouterr().out.count("updated") == 2
+    assert run_notebooks.main() == 0
+    assert capsys.readouterr().out.count("unchanged") == 2
