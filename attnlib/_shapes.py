@@ -101,15 +101,15 @@ def check_broadcast(name: str, x: Tensor, scores_shape: Sequence[int]) -> None:
         )
 
 
-def _same_dtype(x: Tensor, y: Tensor) -> bool:
-    """Whether two tensors meet in one dtype: as they are, or once autocast has changed them."""
-    return x.dtype == y.dtype or _cast(x) == _cast(y)
-
-
-def _cast(x: Tensor) -> torch.dtype:
+def computed_dtype(x: Tensor) -> torch.dtype:
     """Say in which dtype products of a tensor are computed; autocast leaves float64 as it is."""
     kind = x.device.type
     if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
         return x.dtype
     changes = x.is_floating_point() and x.dtype != torch.float64
     return torch.get_autocast_dtype(kind) if changes else x.dtype
+
+
+def _same_dtype(x: Tensor, y: Tensor) -> bool:
+    """Whether two tensors meet in one dtype: as they are, or once autocast has changed them."""
+    return x.dtype == y.dtype or computed_dtype(x) == computed_dtype(y)
