@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,25 +21,26 @@ from attnlib import (
 )
 
 
-def fresh() -> list[nn.Module]:
-    return [
-        SinusoidalPositionalEncoding(6),
-        LearnedPositionalEncoding(11, 6),
-        RotaryPositionalEncoding(6),
-    ]
+MAKERS: list[Callable[[], nn.Module]] = [
+    lambda: SinusoidalPositionalEncoding(6),
+    lambda: LearnedPositionalEncoding(11, 6),
+    lambda: RotaryPositionalEncoding(6),
+]
 
 
-LAYERS = pytest.mark.parametrize("layer", fresh(), ids=lambda layer: type(layer).__name__)
+@pytest.fixture(params=MAKERS, ids=["sinusoidal", "learned", "rotary"])
+def layer(request: pytest.FixtureRequest) -> nn.Module:
+    """A layer that was never called."""
+    made: nn.Module = request.param()
+    return made
 
 
 def zeros_and_ones(length: int) -> Tensor:
     return torch.stack((torch.zeros(length, 6), torch.ones(length, 6)))
 
 
-@LAYERS
 def test_nothing_but_parameters_and_no_history(layer: nn.Module) -> None:
     """Whatever a layer was called with, its state is the same, and so is what it gives."""
-    layer = copy.deepcopy(layer)
     x = zeros_and_ones(5)
     expected = layer(x)
     for other in (x.half(), x.double(), x[:, :2], x[:0]):
@@ -50,7 +52,6 @@ def test_nothing_but_parameters_and_no_history(layer: nn.Module) -> None:
     assert layer.half()(x.half()).dtype == torch.float16
 
 
-@LAYERS
 @pytest.mark.parametrize("use_buffers", [False, True])
 def test_averages_of_weights(layer: nn.Module, use_buffers: bool) -> None:
     # torch averages nothing without a parameter, so a layer that has none gets one beside it.
@@ -77,9 +78,10 @@ def train_two_steps(rank: int, rendezvous: str) -> None:
     dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
     try:
         model = nn.Sequential(nn.Linear(6, 6), SinusoidalPositionalEncoding(6))
+        model(torch.ones(1, 3 + 4 * rank, 6))  # a first look at the data, before all are made equal
         model = DistributedDataParallel(model)
-        for length in (3 + 4 * rank, 5 - 2 * rank):  # 3 and 7, then 5 and 3
-            model(torch.ones(1, length, 6)).sum().backward()
+        for lengths in ((3, 7), (5, 3), (2, 11)):
+            model(torch.ones(1, lengths[rank], 6)).sum().backward()
     finally:
         dist.destroy_process_group()
 
@@ -90,39 +92,31 @@ def test_ranks_of_unequal_lengths(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     torch.multiprocessing.spawn(train_two_steps, (rendezvous,), nprocs=2)  # raises what they raise
 
 
-@LAYERS
 def test_stacked_modules(layer: nn.Module) -> None:
-    models = [copy.deepcopy(layer), copy.deepcopy(layer)]
+    models = [nn.Sequential(nn.Linear(6, 6), copy.deepcopy(layer)) for _ in range(2)]
     x = zeros_and_ones(5)
-    expected = [models[0](x), models[1](x)]
+    expected = torch.stack([model(x) for model in models])
     models[1](zeros_and_ones(7))
-    if list(layer.parameters()):
-        parameters, buffers = stack_module_state(models)
-        outputs = vmap(lambda p, b: functional_call(layer, (p, b), (x,)))(parameters, buffers)
-    else:  # nothing to stack: but the input may be mapped
-        outputs = vmap(layer)(torch.stack((x, x)))
-    torch.testing.assert_close(outputs, torch.stack(expected))
+    parameters, buffers = stack_module_state(models)
+    outputs = vmap(lambda p, b: functional_call(models[0], (p, b), (x,)))(parameters, buffers)
+    torch.testing.assert_close(outputs, expected)
 
 
 @pytest.mark.usefixtures("as_users_call")
-@LAYERS
 @pytest.mark.parametrize("strict", [False, True])
 def test_export_of_a_fresh_module(layer: nn.Module, strict: bool) -> None:
     x = zeros_and_ones(5)
-    program = torch.export.export(copy.deepcopy(layer), (x,), strict=strict)
+    program = torch.export.export(layer, (x,), strict=strict)  # before its first call
     torch.testing.assert_close(program.module()(x), layer(x))
 
 
-@LAYERS
 def test_fake_first_and_real_after(layer: nn.Module) -> None:
-    layer = copy.deepcopy(layer)
-    x = zeros_and_ones(5)
-    expected = layer(x)
-    mode = FakeTensorMode(allow_non_fake_inputs=True)
-    with mode:
-        assert layer(mode.from_tensor(x)).shape == x.shape
-    assert type(layer(x)) is Tensor
-    assert torch.equal(layer(x), expected)
+    expected = copy.deepcopy(layer)(zeros_and_ones(5))
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        assert layer(zeros_and_ones(7)).shape == (2, 7, 6)
+    output = layer(zeros_and_ones(5))
+    assert type(output) is Tensor
+    assert torch.equal(output, expected)
 
 
 @pytest.mark.parametrize("make", [SinusoidalPositionalEncoding, RotaryPositionalEncoding])
@@ -137,7 +131,6 @@ def test_made_and_called_on_meta_first(make: type[nn.Module]) -> None:
 
 
 @pytest.mark.usefixtures("as_users_call")
-@LAYERS
 def test_compiled_for_many_lengths(layer: nn.Module) -> None:
     counter = torch._dynamo.testing.CompileCounter()
     compiled = torch.compile(copy.deepcopy(layer), backend=counter, fullgraph=True)
@@ -147,9 +140,7 @@ def test_compiled_for_many_lengths(layer: nn.Module) -> None:
     assert counter.frame_count <= 2  # for one length, then for any
 
 
-@LAYERS
 def test_inference_first_and_training_after(layer: nn.Module) -> None:
-    layer = copy.deepcopy(layer)
     with torch.inference_mode():
         layer(zeros_and_ones(5))
     x = zeros_and_ones(5).requires_grad_()
