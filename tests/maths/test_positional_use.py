@@ -18,8 +18,8 @@ from attnlib import (
     LearnedPositionalEncoding,
     RotaryPositionalEncoding,
     SinusoidalPositionalEncoding,
+    sinusoidal_encoding,
 )
-
 
 MAKERS: list[Callable[[], nn.Module]] = [
     lambda: SinusoidalPositionalEncoding(6),
@@ -81,7 +81,11 @@ def train_two_steps(rank: int, rendezvous: str) -> None:
         model(torch.ones(1, 3 + 4 * rank, 6))  # a first look at the data, before all are made equal
         model = DistributedDataParallel(model)
         for lengths in ((3, 7), (5, 3), (2, 11)):
-            model(torch.ones(1, lengths[rank], 6)).sum().backward()
+            x = torch.ones(1, lengths[rank], 6)
+            output = model(x)
+            expected = model.module[0](x) + sinusoidal_encoding(lengths[rank], 6)
+            torch.testing.assert_close(output, expected)
+            output.sum().backward()
     finally:
         dist.destroy_process_group()
 
