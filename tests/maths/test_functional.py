@@ -97,6 +97,27 @@ def test_rows_sum_to_one_or_to_zero(
     torch.testing.assert_close(weights.double().sum(dim=-1), expected, atol=tolerance, rtol=0)
 
 
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_score_of_minus_infinity_forbids(dtype: torch.dtype, masked: bool) -> None:
+    scores = torch.tensor([[0.0, -torch.inf, 0.0], [-torch.inf] * 3, [1.0, 1.0, -torch.inf]])
+    scores = scores.to(dtype).requires_grad_()
+    mask = torch.ones(3, 3, dtype=torch.bool) if masked else None
+    with torch.autograd.set_detect_anomaly(True):
+        weights = masked_softmax(scores, mask)
+        weights.pow(2).sum().backward()
+    assert weights.tolist() == [[0.5, 0, 0.5], [0, 0, 0], [0.5, 0.5, 0]]
+    assert scores.grad.isfinite().all()
+    only_first = torch.tensor([[True, False, False]])
+    assert masked_softmax(scores, only_first).tolist() == [[1, 0, 0], [0, 0, 0], [1, 0, 0]]
+
+
+def test_what_a_mask_hides_may_be_anything() -> None:
+    scores = torch.tensor([[0.0, torch.inf, 0.0], [torch.nan] * 3])
+    mask = torch.tensor([[True, False, True], [False, False, False]])
+    assert masked_softmax(scores, mask).tolist() == [[0.5, 0, 0.5], [0, 0, 0]]
+
+
 # --- exactness ----------------------------------------------------------------------------------
 
 
