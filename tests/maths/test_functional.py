@@ -15,7 +15,7 @@ from attnlib import (
     padding_mask,
     scaled_dot_product_attention,
 )
-from tests.maths.reference import bytes_of, reference_attention
+from tests.maths.reference import bytes_of, reference_attention, seeded
 
 HALVES = [torch.float16, torch.bfloat16]
 FLOATS = [*HALVES, torch.float32, torch.float64]
@@ -78,7 +78,7 @@ def test_masked_softmax_of_a_single_query() -> None:
 def test_rows_sum_to_one_or_to_zero(
     seed: int, shape: list[int], visible: float, dtype: torch.dtype, data: st.DataObject
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     scores = (10 * torch.randn(shape, generator=generator)).to(dtype)
     # An axis may be 1 in the mask, and leading axes may be missing.
     narrow = [data.draw(st.sampled_from([1, n])) for n in shape]
@@ -286,7 +286,7 @@ def test_with_and_without_weights_agree_and_touch_nothing(
     is_causal: bool,
     masked: bool,
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     query, key, value, bias = (
         torch.randn(shape, generator=generator).to(dtype)
         for shape in [(*batch, q_len, 3), (*batch, k_len, 3), (*batch, k_len, 3), (q_len, k_len)]
@@ -315,7 +315,7 @@ def test_with_and_without_weights_agree_and_touch_nothing(
 
 @given(seed=st.integers(0, 2**32 - 1), need_weights=st.booleans())
 def test_order_of_tokens_makes_no_difference_but_order(seed: int, need_weights: bool) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     x = torch.randn(2, 7, 3, generator=generator, dtype=torch.float64)
     order = torch.randperm(7, generator=generator)
     output, _ = scaled_dot_product_attention(x, x, x, need_weights=need_weights)
@@ -335,7 +335,7 @@ def test_order_of_tokens_makes_no_difference_but_order(seed: int, need_weights: 
 def test_a_key_moves_no_output_that_may_not_see_it(
     seed: int, j: int, is_causal: bool, need_weights: bool
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     query, key, value = (
         torch.randn(2, n, 3, generator=generator, dtype=torch.float64) for n in (5, 7, 7)
     )

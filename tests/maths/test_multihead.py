@@ -18,7 +18,7 @@ from attnlib import (
     scaled_dot_product_attention,
     split_heads,
 )
-from tests.maths.reference import bytes_of
+from tests.maths.reference import bytes_of, seeded
 
 BATCH, Q_LEN, K_LEN, HEADS, HEAD_DIM = 2, 5, 7, 3, 11
 EMBED_DIM = HEADS * HEAD_DIM
@@ -330,7 +330,7 @@ def test_gradcheck() -> None:
 def test_weights_on_or_off_untouched_inputs_and_no_leak(
     seed: int, length: int, is_causal: bool, dtype: torch.dtype, data: st.DataObject
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     layer = MultiHeadAttention(6, 3, rotary=RotaryPositionalEncoding(2)).to(dtype)
     x = torch.randn(2, length, 6, generator=generator).to(dtype)
     mask = torch.rand(2, length, length, generator=generator) < 0.6
@@ -360,7 +360,7 @@ def test_weights_on_or_off_untouched_inputs_and_no_leak(
 
 @given(seed=st.integers(0, 2**32 - 1))
 def test_order_of_tokens_makes_no_difference_without_rotary(seed: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     layer = MultiHeadAttention(6, 3).double()
     x = torch.randn(2, 7, 6, generator=generator, dtype=torch.float64)
     order = torch.randperm(7, generator=generator)

@@ -18,7 +18,7 @@ from attnlib import (
     sinusoidal_encoding,
 )
 from attnlib.positional import _angles
-from tests.maths.reference import bytes_of
+from tests.maths.reference import bytes_of, seeded
 
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
@@ -213,7 +213,7 @@ def test_rotary_is_interleaved_with_base_ten_thousand_from_position_zero_unless_
 def test_rotary_scores_see_distance_only(
     seed: int, interleaved: bool, n: int, m: int, shift: int
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     query, key = torch.randn(2, 1, 6, generator=generator, dtype=torch.float64)
     layer = RotaryPositionalEncoding(6, interleaved=interleaved)
 
