@@ -30,6 +30,18 @@ def check_attention(
     attn_bias: Tensor | None = None,
 ) -> None:
     """Refuse what cannot be attended with: wrong axes, widths, lengths or dtypes."""
+    same = query.shape == key.shape and query.dtype == key.dtype
+    if value is not None:
+        same = same and value.shape == key.shape and value.dtype == key.dtype
+    if not same or query.ndim < 2 or query.shape[-1] == 0 or not query.is_floating_point():
+        _check_inputs(query, key, value)  # one by one, which costs time: usually all are alike
+    if mask is not None:
+        check_mask(mask, (*query.shape[:-1], key.shape[-2]))
+    if attn_bias is not None:
+        check_bias(attn_bias, query, (*query.shape[:-1], key.shape[-2]))
+
+
+def _check_inputs(query: Tensor, key: Tensor, value: Tensor | None) -> None:
     q_shape, k_shape = query.shape, key.shape
     if len(q_shape) < 2 or len(q_shape) != len(k_shape):
         raise ValueError(
@@ -61,10 +73,6 @@ def check_attention(
             raise ValueError(
                 f"value and key must have the same dtype; got {value.dtype} and {key.dtype}"
             )
-    if mask is not None:
-        check_mask(mask, (*q_shape[:-1], k_shape[-2]))
-    if attn_bias is not None:
-        check_bias(attn_bias, query, (*q_shape[:-1], k_shape[-2]))
 
 
 def check_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
