@@ -30,6 +30,18 @@ def check_attention(
     attn_bias: Tensor | None = None,
 ) -> None:
     """Refuse what cannot be attended with: wrong axes, widths, lengths or dtypes."""
+    same = query.shape == key.shape and query.dtype == key.dtype
+    if value is not None:
+        same = same and value.shape == key.shape and value.dtype == key.dtype
+    if not same or query.ndim < 2 or query.shape[-1] == 0 or not query.is_floating_point():
+        _check_inputs(query, key, value)  # one by one, which costs time: usually all are alike
+    if mask is not None:
+        check_mask(mask, (*query.shape[:-1], key.shape[-2]))
+    if attn_bias is not None:
+        check_bias(attn_bias, query, (*query.shape[:-1], key.shape[-2]))
+
+
+def _check_inputs(query: Tensor, key: Tensor, value: Tensor | None) -> None:
     q_shape, k_shape = query.shape, key.shape
     if len(q_shape) < 2 or len(q_shape) != len(k_shape):
         raise ValueError(
@@ -61,10 +73,6 @@ def check_attention(
             raise ValueError(
                 f"value and key must have the same dtype; got {value.dtype} and {key.dtype}"
             )
-    if mask is not None:
-        check_mask(mask, (*q_shape[:-1], k_shape[-2]))
-    if attn_bias is not None:
-        check_bias(attn_bias, query, (*q_shape[:-1], k_shape[-2]))
 
 
 def check_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
@@ -101,15 +109,15 @@ def check_broadcast(name: str, x: Tensor, scores_shape: Sequence[int]) -> None:
         )
 
 
-def _same_dtype(x: Tensor, y: Tensor) -> bool:
-    """Whether two tensors meet in one dtype: as they are, or once autocast has changed them."""
-    return x.dtype == y.dtype or _cast(x) == _cast(y)
-
-
-def _cast(x: Tensor) -> torch.dtype:
+def computed_dtype(x: Tensor) -> torch.dtype:
     """Say in which dtype products of a tensor are computed; autocast leaves float64 as it is."""
     kind = x.device.type
     if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
         return x.dtype
     changes = x.is_floating_point() and x.dtype != torch.float64
     return torch.get_autocast_dtype(kind) if changes else x.dtype
+
+
+def _same_dtype(x: Tensor, y: Tensor) -> bool:
+    """Whether two tensors meet in one dtype: as they are, or once autocast has changed them."""
+    return x.dtype == y.dtype or computed_dtype(x) == computed_dtype(y)

@@ -1,14 +1,12 @@
 """Attention in O(length) memory: the same result, a block of queries at a time."""
 
-from collections.abc import Callable
-from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
-from attnlib._shapes import check_attention
+from attnlib._shapes import check_attention, computed_dtype
 from attnlib.functional import attention_weights
 
 
@@ -57,30 +55,71 @@ def chunked_attention(
     check_attention(query, key, value, mask=mask)
     if chunk_size < 1:
         raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
+    query, key, value = (x.to(computed_dtype(x)) for x in (query, key, value))
     q_len, k_len = query.shape[-2], key.shape[-2]
 
-    def remembering(q: Tensor, k: Tensor, v: Tensor, m: Tensor | None) -> Tensor:
-        return attention_weights(q, k, m, is_causal=is_causal, scale=scale) @ v
+    # A compiler decides by itself what to keep for the way back.
+    learned = torch.is_grad_enabled() and any(x.requires_grad for x in (query, key, value))
+    attend = _Forgetting.apply if learned and not torch.compiler.is_compiling() else _attend
 
-    attend: Callable[..., Tensor] = remembering
-    if torch.is_grad_enabled() and any(x.requires_grad for x in (query, key, value)):
-        # Forgets the weights, and makes them anew on the way back.
-        attend = partial(checkpoint, remembering, use_reentrant=False, preserve_rng_state=False)
-
-    # Made once: blocks kept one by one would lie between the weights and break up the free memory.
-    output = query.new_empty(*query.shape[:-1], value.shape[-1])
-    for start in range(0, q_len, chunk_size):
+    for start in range(0, max(1, q_len), chunk_size):  # once at least: the output has a gradient
         stop = min(start + chunk_size, q_len)
         # Keys that lie in the future of the whole block need no scores at all. Cut off there, the
         # block's queries and keys end together again: so `is_causal` means the same inside.
         visible = max(0, k_len - q_len + stop) if is_causal else k_len
-        output[..., start:stop, :] = attend(
+        block = attend(
             query[..., start:stop, :],
             key[..., :visible, :],
             value[..., :visible, :],
             _cut(mask, start, stop, visible),
+            is_causal,
+            scale,
         )
+        if start == 0:
+            # All at once: blocks kept one by one would lie between the weights and break up the
+            # free memory. Made from a block, which vmap has mapped if it has mapped any input.
+            output = block.new_empty(*query.shape[:-1], value.shape[-1])
+        output[..., start:stop, :] = block
     return output
+
+
+def _attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    is_causal: bool,
+    scale: float | None,
+) -> Tensor:
+    return attention_weights(query, key, mask, is_causal=is_causal, scale=scale) @ value
+
+
+class _Forgetting(torch.autograd.Function):
+    """Attend without keeping the weights: the way back makes them anew, from queries and keys.
+
+    `torch.utils.checkpoint` would do the same, but not inside `torch.func.grad` and `vmap`.
+    """
+
+    generate_vmap_rule = True
+    forward = staticmethod(_attend)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
+        *tensors, ctx.is_causal, ctx.scale = inputs
+        ctx.save_for_backward(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Differentiate output = weights @ value, and weights = softmax(scale · query @ keyᵀ)."""
+        query, key, value, mask = ctx.saved_tensors
+        weights = attention_weights(query, key, mask, is_causal=ctx.is_causal, scale=ctx.scale)
+        # Of a softmax: weights * (grad - Σ weights * grad), the sum over a row. All the same size
+        # as the weights, so each intermediate costs: these are the fewest.
+        by_weight = weights * (grad @ value.mT)
+        total = by_weight.sum(dim=-1, keepdim=True)
+        scores = torch.addcmul(by_weight, weights, total, value=-1)
+        scale = query.shape[-1] ** -0.5 if ctx.scale is None else ctx.scale
+        return scores @ (key * scale), scores.mT @ (query * scale), weights.mT @ grad, *[None] * 3
 
 
 def _cut(mask: Tensor | None, start: int, stop: int, visible: int) -> Tensor | None:

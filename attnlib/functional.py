@@ -105,7 +105,15 @@ def scaled_dot_product_attention(
         output = softmax(scale · query @ keyᵀ + attn_bias) @ value
 
     Without weights to return, torch's fused kernel computes the same and never holds all scores
-    in memory.
+    in memory. In two things it falls behind the formula. On a CPU it can be differentiated once,
+    backwards: a second derivative, or one in forward mode, needs `need_weights=True`. And a NaN in
+    a key that is hidden spoils its output, but not the one with `need_weights=True`. (A NaN in a
+    hidden value spoils both: 0 · NaN is NaN.)
+
+    A mask goes by its shape, and some shapes can be read in two ways. Axes are counted from the
+    last: a padding mask of (batch, k_len) is taken for (q_len, k_len) wherever batch = q_len, and
+    one of (batch, q_len, k_len) given beside heads for (num_heads, q_len, k_len) wherever
+    batch = num_heads. Give (batch, 1, k_len), or (batch, 1, q_len, k_len) beside heads.
 
     Args:
         query: Queries of shape (..., q_len, head_dim).
@@ -182,7 +190,10 @@ def _weights(
     if is_causal and mask is None and q_len <= k_len:
         # The usual case in short. No row is empty here, so -inf may be added to the future: in
         # half the time of a fill, and the way back needs nothing of it.
-        scores += scores.new_full((q_len, k_len), -torch.inf).triu_(k_len - q_len + 1)
+        future = torch.full(
+            (q_len, k_len), -torch.inf, device=scores.device, dtype=scores.dtype
+        ).triu_(k_len - q_len + 1)
+        scores += future
         return scores.softmax(dim=-1)
     if is_causal:
         mask = _and_causal(mask, query, key)

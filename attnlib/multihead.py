@@ -148,9 +148,10 @@ class MultiHeadAttention(nn.Module):
             query: Queries of shape (batch, q_len, embed_dim).
             key: Keys of shape (batch, k_len, embed_dim); the queries unless given.
             value: Values of shape (batch, k_len, embed_dim); the keys unless given.
-            mask: Boolean, True = may attend, the same for all heads; broadcasts to
-                (batch, q_len, k_len).
-            attn_bias: Added to the scores; broadcasts to (batch, num_heads, q_len, k_len).
+            mask: Boolean, True = may attend: (q_len, k_len); (batch, q_len, k_len), the same for
+                all heads; or (batch, num_heads, q_len, k_len). Axes of length 1 broadcast.
+            attn_bias: Added to the scores: (q_len, k_len); (num_heads, q_len, k_len), the same for
+                the whole batch; or (batch, num_heads, q_len, k_len). Axes of length 1 broadcast.
             is_causal: Hide the future, too, by `causal_mask(q_len, k_len)`.
             need_weights: Return the weights as well.
 
@@ -160,6 +161,10 @@ class MultiHeadAttention(nn.Module):
 
         Raises:
             ValueError: If shapes or dtypes do not fit; the message names the argument and both.
+
+        Of three axes the first is the batch in a mask and the heads in a bias, whatever the lengths
+        are. A mask of (batch, k_len) is read as (q_len, k_len) wherever batch = q_len: padding has
+        the shape (batch, 1, k_len).
         """
         key = query if key is None and value is None else key
         if key is None:

@@ -1,12 +1,14 @@
 """What every test of the maths relies on: checked shapes, one seed, one thread, one dtype."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import jaxtyping
 import pytest
 import torch
 from hypothesis import settings
 
+MATHS_TESTS = Path(__file__).parent / "maths"
 MATHS = ("_shapes", "masks", "functional", "chunked", "positional", "multihead")
 
 # Under pytest, and only there, every call into the maths is held against its annotations. The hook
@@ -16,6 +18,28 @@ jaxtyping.install_import_hook([f"attnlib.{module}" for module in MATHS], "bearty
 # The same examples on every machine and in every run: a red test stays red until it is mended.
 settings.register_profile("book", derandomize=True, deadline=None, max_examples=40)
 settings.load_profile("book")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device",
+        default="cpu",
+        help="run the tests of the maths, and these alone, with tensors on this device: cuda",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Before tests are imported: some make tensors then. What they call has its device from these;
+    # that it never takes the default one instead, maths/test_tracing.py proves.
+    if config.getoption("--device") != "cpu":
+        torch.set_default_device(config.getoption("--device"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what no device but the processor can run: all tests but those of the maths."""
+    around = collection_path in MATHS_TESTS.parents or collection_path == MATHS_TESTS
+    inside = MATHS_TESTS in collection_path.parents
+    return None if config.getoption("--device") == "cpu" or around or inside else True
 
 
 @pytest.fixture(autouse=True)

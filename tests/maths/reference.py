@@ -48,3 +48,8 @@ def reference_attention(
 def bytes_of(*tensors: Tensor) -> list[bytes]:
     """Copy what tensors hold, bit by bit: equal before and after means untouched."""
     return [t.detach().contiguous().view(torch.uint8).numpy(force=True).tobytes() for t in tensors]
+
+
+def seeded(seed: int) -> torch.Generator:
+    """Make a source of random numbers on the device on which tests make their tensors."""
+    return torch.Generator(device=torch.get_default_device()).manual_seed(seed)

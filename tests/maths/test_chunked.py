@@ -6,7 +6,7 @@ from torch import Tensor
 
 import attnlib.chunked
 from attnlib import chunked_attention, padding_mask, scaled_dot_product_attention
-from tests.maths.reference import bytes_of, reference_attention
+from tests.maths.reference import bytes_of, reference_attention, seeded
 
 
 def inputs(*batch: int, q_len: int = 7, k_len: int = 11) -> list[Tensor]:
@@ -54,7 +54,7 @@ def test_equals_attention_in_one_piece(
     is_causal: bool,
     dtype: torch.dtype,
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     query, key, value = (
         torch.randn(shape, generator=generator).to(dtype)
         for shape in [(*batch, q_len, 3), (*batch, k_len, 3), (*batch, k_len, 2)]

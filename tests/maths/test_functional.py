@@ -15,7 +15,7 @@ from attnlib import (
     padding_mask,
     scaled_dot_product_attention,
 )
-from tests.maths.reference import bytes_of, reference_attention
+from tests.maths.reference import bytes_of, reference_attention, seeded
 
 HALVES = [torch.float16, torch.bfloat16]
 FLOATS = [*HALVES, torch.float32, torch.float64]
@@ -78,7 +78,7 @@ def test_masked_softmax_of_a_single_query() -> None:
 def test_rows_sum_to_one_or_to_zero(
     seed: int, shape: list[int], visible: float, dtype: torch.dtype, data: st.DataObject
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     scores = (10 * torch.randn(shape, generator=generator)).to(dtype)
     # An axis may be 1 in the mask, and leading axes may be missing.
     narrow = [data.draw(st.sampled_from([1, n])) for n in shape]
@@ -95,6 +95,27 @@ def test_rows_sum_to_one_or_to_zero(
     tolerance = 4 * torch.finfo(dtype).eps
     expected = allowed.any(dim=-1).double()
     torch.testing.assert_close(weights.double().sum(dim=-1), expected, atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_score_of_minus_infinity_forbids(dtype: torch.dtype, masked: bool) -> None:
+    scores = torch.tensor([[0.0, -torch.inf, 0.0], [-torch.inf] * 3, [1.0, 1.0, -torch.inf]])
+    scores = scores.to(dtype).requires_grad_()
+    mask = torch.ones(3, 3, dtype=torch.bool) if masked else None
+    with torch.autograd.set_detect_anomaly(True):
+        weights = masked_softmax(scores, mask)
+        weights.pow(2).sum().backward()
+    assert weights.tolist() == [[0.5, 0, 0.5], [0, 0, 0], [0.5, 0.5, 0]]
+    assert scores.grad.isfinite().all()
+    only_first = torch.tensor([[True, False, False]])
+    assert masked_softmax(scores, only_first).tolist() == [[1, 0, 0], [0, 0, 0], [1, 0, 0]]
+
+
+def test_what_a_mask_hides_may_be_anything() -> None:
+    scores = torch.tensor([[0.0, torch.inf, 0.0], [torch.nan] * 3])
+    mask = torch.tensor([[True, False, True], [False, False, False]])
+    assert masked_softmax(scores, mask).tolist() == [[0.5, 0, 0.5], [0, 0, 0]]
 
 
 # --- exactness ----------------------------------------------------------------------------------
@@ -265,7 +286,7 @@ def test_with_and_without_weights_agree_and_touch_nothing(
     is_causal: bool,
     masked: bool,
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     query, key, value, bias = (
         torch.randn(shape, generator=generator).to(dtype)
         for shape in [(*batch, q_len, 3), (*batch, k_len, 3), (*batch, k_len, 3), (q_len, k_len)]
@@ -294,7 +315,7 @@ def test_with_and_without_weights_agree_and_touch_nothing(
 
 @given(seed=st.integers(0, 2**32 - 1), need_weights=st.booleans())
 def test_order_of_tokens_makes_no_difference_but_order(seed: int, need_weights: bool) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     x = torch.randn(2, 7, 3, generator=generator, dtype=torch.float64)
     order = torch.randperm(7, generator=generator)
     output, _ = scaled_dot_product_attention(x, x, x, need_weights=need_weights)
@@ -314,7 +335,7 @@ def test_order_of_tokens_makes_no_difference_but_order(seed: int, need_weights: 
 def test_a_key_moves_no_output_that_may_not_see_it(
     seed: int, j: int, is_causal: bool, need_weights: bool
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     query, key, value = (
         torch.randn(2, n, 3, generator=generator, dtype=torch.float64) for n in (5, 7, 7)
     )

@@ -67,6 +67,25 @@ def test_padding_mask_takes_any_integers(dtype: torch.dtype) -> None:
     assert padding_mask(torch.tensor([2, 0], dtype=dtype), 3).tolist() == [[[T, T, X]], [[X] * 3]]
 
 
+@pytest.mark.parametrize(
+    ("dtype", "k_len"),
+    [
+        (torch.uint8, 256),
+        (torch.int8, 128),
+        (torch.int16, 32_768),
+        (torch.uint16, 65_536),
+        (torch.uint32, 7),
+        (torch.uint64, 7),
+    ],
+)
+def test_keys_may_be_more_than_the_type_of_the_lengths_can_count(
+    dtype: torch.dtype, k_len: int
+) -> None:
+    mask = padding_mask(torch.tensor([3, 5]).to(dtype), k_len)
+    assert mask.sum(dim=-1).tolist() == [[3], [5]]
+    assert mask[1, 0, :6].tolist() == [T, T, T, T, T, X]
+
+
 def test_padding_mask_of_nothing() -> None:
     assert padding_mask(torch.tensor([], dtype=torch.int64), 3).shape == (0, 1, 3)
     assert padding_mask(torch.tensor([0, 0]), 0).shape == (2, 1, 0)

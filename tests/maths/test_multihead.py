@@ -18,7 +18,7 @@ from attnlib import (
     scaled_dot_product_attention,
     split_heads,
 )
-from tests.maths.reference import bytes_of
+from tests.maths.reference import bytes_of, seeded
 
 BATCH, Q_LEN, K_LEN, HEADS, HEAD_DIM = 2, 5, 7, 3, 11
 EMBED_DIM = HEADS * HEAD_DIM
@@ -207,16 +207,55 @@ def test_a_bias_has_an_axis_for_queries_and_one_for_keys() -> None:
         layer(query, key, attn_bias=torch.zeros(HEADS, K_LEN, Q_LEN))
 
 
-def test_a_bias_has_the_dtype_of_the_projected_queries() -> None:
+@pytest.mark.parametrize("need_weights", [False, True])
+def test_a_bias_has_the_dtype_of_the_input_or_of_autocast(need_weights: bool) -> None:
     layer = MultiHeadAttention(EMBED_DIM, HEADS)
     x = tokens().float()
     bias = alibi_bias(HEADS, Q_LEN)
     with pytest.raises(ValueError, match=r"dtype of the query, torch.float32, got torch.float64"):
-        layer(x, attn_bias=bias.double())
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert layer(x, attn_bias=bias.bfloat16())[0].dtype == torch.bfloat16
-        with pytest.raises(ValueError, match=r"torch.bfloat16, got torch.float32"):
-            layer(x, attn_bias=bias)
+        layer(x, attn_bias=bias.double(), need_weights=need_weights)
+    expected, _ = layer(x, attn_bias=bias)
+    with torch.autocast(x.device.type, dtype=torch.bfloat16):
+        for given_bias in (bias, bias.bfloat16()):
+            output, _ = layer(x, attn_bias=given_bias, need_weights=need_weights)
+            assert output.dtype == torch.bfloat16
+            torch.testing.assert_close(output.float(), expected, atol=0.03, rtol=0.03)
+        with pytest.raises(ValueError, match=r"got torch.float64"):
+            layer(x, attn_bias=bias.double(), need_weights=need_weights)
+
+
+@pytest.mark.parametrize("shape", [(BATCH, HEADS), (1, HEADS), (BATCH, 1), (1, 1)])
+@pytest.mark.parametrize("need_weights", [False, True])
+def test_a_mask_or_bias_of_its_own_for_each_head(
+    shape: tuple[int, ...], need_weights: bool
+) -> None:
+    layer = MultiHeadAttention(EMBED_DIM, HEADS).double()
+    query, key = tokens(), tokens(K_LEN)
+    mask = torch.rand(*shape, Q_LEN, K_LEN) < 0.6
+    bias = torch.randn(*shape, Q_LEN, K_LEN, dtype=torch.float64)
+    q, k, v = (
+        split_heads(layer.in_proj(x)[..., i * EMBED_DIM : (i + 1) * EMBED_DIM], HEADS)
+        for i, x in enumerate((query, key, key))
+    )
+    for options in ({"mask": mask}, {"attn_bias": bias}, {"mask": mask, "attn_bias": bias}):
+        heads, expected = scaled_dot_product_attention(q, k, v, **options, need_weights=True)
+        output, weights = layer(query, key, **options, need_weights=need_weights)
+        torch.testing.assert_close(output, layer.out_proj(merge_heads(heads)))
+        if need_weights:
+            torch.testing.assert_close(weights, expected)
+
+
+def test_three_axes_mean_the_batch_in_a_mask_and_the_heads_in_a_bias() -> None:
+    """Also where batch and heads are as many, and their shapes can't tell."""
+    layer = MultiHeadAttention(EMBED_DIM, HEADS).double()
+    x = tokens(batch=HEADS)
+    mask = torch.rand(HEADS, Q_LEN, Q_LEN) < 0.6
+    bias = torch.randn(HEADS, Q_LEN, Q_LEN, dtype=torch.float64)
+    for mine, spelled_out in (
+        ({"mask": mask}, {"mask": mask.unsqueeze(1)}),
+        ({"attn_bias": bias}, {"attn_bias": bias.unsqueeze(0)}),
+    ):
+        torch.testing.assert_close(layer(x, **mine)[0], layer(x, **spelled_out)[0])
 
 
 def test_alibi_fits_as_a_bias() -> None:
@@ -291,7 +330,7 @@ def test_gradcheck() -> None:
 def test_weights_on_or_off_untouched_inputs_and_no_leak(
     seed: int, length: int, is_causal: bool, dtype: torch.dtype, data: st.DataObject
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     layer = MultiHeadAttention(6, 3, rotary=RotaryPositionalEncoding(2)).to(dtype)
     x = torch.randn(2, length, 6, generator=generator).to(dtype)
     mask = torch.rand(2, length, length, generator=generator) < 0.6
@@ -321,7 +360,7 @@ def test_weights_on_or_off_untouched_inputs_and_no_leak(
 
 @given(seed=st.integers(0, 2**32 - 1))
 def test_order_of_tokens_makes_no_difference_without_rotary(seed: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     layer = MultiHeadAttention(6, 3).double()
     x = torch.randn(2, 7, 6, generator=generator, dtype=torch.float64)
     order = torch.randperm(7, generator=generator)
@@ -487,8 +526,11 @@ def test_masks_and_biases_that_do_not_fit_are_named() -> None:
         layer(x, x, torch.rand(2, 5, 4))
     with pytest.raises(ValueError, match=r"additive scores go to `attn_bias`"):
         layer(x, mask=torch.zeros(5, 5))
-    for shape in [(5,), (4, 5), (3, 5, 5), (2, 3, 5, 5), (1, 1, 5, 5)]:
-        message = r"^mask of shape .* does not broadcast to the scores, .* = \(2, 5, 5\)$"
+    with pytest.raises(ValueError, match=r"^mask must be a boolean tensor .* got list;"):
+        layer(x, mask=[[True] * 5] * 5)
+    for shape in [(5,), (4, 5), (3, 5, 5), (3, 3, 5, 5), (2, 2, 5, 5), (1, 1, 1, 5, 5)]:
+        scores = r"\(2, 5, 5\)" if len(shape) == 3 else r"\(2, 3, 5, 5\)"
+        message = rf"^mask of shape .* does not broadcast to the scores, .* = {scores}$"
         with pytest.raises(ValueError, match=message):
             layer(x, mask=torch.ones(shape, dtype=torch.bool))
     message = r"^attn_bias of shape \(2, 5, 5\) does not broadcast .* = \(2, 3, 5, 5\)$"

@@ -17,7 +17,8 @@ from attnlib import (
     scaled_dot_product_attention,
     sinusoidal_encoding,
 )
-from tests.maths.reference import bytes_of
+from attnlib.positional import _angles
+from tests.maths.reference import bytes_of, seeded
 
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
@@ -110,36 +111,18 @@ def test_sinusoids_are_added(embed_dim: int, dtype: torch.dtype) -> None:
         assert torch.equal(output, x + encoding)
 
 
-def test_the_table_grows_on_demand_and_is_never_saved() -> None:
+def test_sinusoids_of_any_length_leave_no_trace() -> None:
     layer = SinusoidalPositionalEncoding(6, base=100.0)
-    assert layer.table.shape == (0, 6)
-    lengths = []
-    for length, offset in [(3, 0), (2, 1), (1, 3), (2, 5), (50, 0)]:
+    untouched = copy.deepcopy(vars(layer))
+    for length, offset in [(3, 0), (2, 1), (1, 3), (0, 7), (53, 0), (2, 2**24)]:
         output = layer(torch.zeros(length, 6), offset=offset)
         assert torch.equal(output, sinusoidal_encoding(length, 6, base=100.0, offset=offset))
-        lengths.append(layer.table.shape[0])
-    assert lengths == [3, 3, 6, 12, 50]  # twice as long at least, so that it grows rarely
+    assert str(vars(layer)) == str(untouched)
     assert layer.state_dict() == {}
-    assert list(layer.parameters()) == []
-    assert [name for name, _ in layer.named_buffers()] == ["table"]
-    SinusoidalPositionalEncoding(6).load_state_dict(layer.state_dict())
+    assert list(layer.parameters()) == list(layer.buffers()) == []
 
 
-def test_the_table_is_made_only_when_it_does_not_serve() -> None:
-    layer = SinusoidalPositionalEncoding(6)
-    layer(torch.zeros(5, 6))
-    table = layer.table
-    layer(torch.zeros(5, 6))
-    layer(torch.zeros(2, 6), offset=3)
-    assert layer.table is table
-    assert layer(torch.zeros(5, 6, dtype=torch.float64)).dtype == torch.float64
-    assert layer.table.dtype == torch.float64
-    assert layer(torch.zeros(5, 6, device="meta")).is_meta
-    assert layer.table.is_meta
-    assert torch.equal(layer(torch.zeros(5, 6)), sinusoidal_encoding(5, 6))
-
-
-def test_a_table_made_for_inference_serves_training_too() -> None:
+def test_inference_first_and_training_after() -> None:
     layer = SinusoidalPositionalEncoding(6)
     with torch.inference_mode():
         layer(torch.zeros(5, 6))
@@ -230,7 +213,7 @@ def test_rotary_is_interleaved_with_base_ten_thousand_from_position_zero_unless_
 def test_rotary_scores_see_distance_only(
     seed: int, interleaved: bool, n: int, m: int, shift: int
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     query, key = torch.randn(2, 1, 6, generator=generator, dtype=torch.float64)
     layer = RotaryPositionalEncoding(6, interleaved=interleaved)
 
@@ -266,6 +249,21 @@ def test_rotary_follows_the_input(dtype: torch.dtype, interleaved: bool) -> None
     assert layer(x.to("meta")).is_meta
     assert layer(x[:, :, :0]).shape == (2, 3, 0, 6)
     assert layer.state_dict() == {}
+
+
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize("position", [100_000, 2**24])
+def test_rotary_stays_exact_far_out(position: int, interleaved: bool) -> None:
+    """In float32 an angle would be off by 0.01 at position 100 000, and by 1.9 at 2^24."""
+    x = torch.randn(3, 14).clamp(-1, 1)
+    turned = RotaryPositionalEncoding(14, interleaved=interleaved)(x, offset=position)
+    expected = rotary_by_formula(x.double(), position, 10_000.0, interleaved=interleaved)
+    torch.testing.assert_close(turned.double(), expected, atol=1e-6, rtol=0)
+
+
+def test_angles_are_computed_where_there_is_float64() -> None:
+    assert _angles(0, 3, 4, 100.0, torch.device("mps")).device.type == "cpu"  # Apple's GPUs
+    assert _angles(0, 3, 4, 100.0, torch.device("meta")).is_meta
 
 
 @pytest.mark.parametrize("interleaved", [False, True])
