@@ -29,7 +29,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from playwright.sync_api import Browser
 
-from tools import whole_file
+from tools import atomic_write
 from tools.find_browser import find_browser
 from tools.proof import records, runner
 
@@ -268,7 +268,7 @@ class Evidence:
         KEPT.mkdir(parents=True, exist_ok=True)
         body = json.dumps({"base": self.base, "tests": self.tests})
         text = json.dumps({"digest": records.digest(body), "body": body})
-        whole_file.write(KEPT / f"{self.name}.json", text)
+        atomic_write.write(KEPT / f"{self.name}.json", text)
 
     def pytest_terminal_summary(self, terminalreporter):
         terminalreporter.line(f"tests: proved {self.proved}, reused {self.reused}")

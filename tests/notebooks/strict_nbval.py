@@ -24,6 +24,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile, coalesce_streams
 from PIL import Image, UnidentifiedImageError
 
 from tests.evidence import say_records
+from tools import figure_pictures
 from tools.proof import records, runner
 
 # Two machines may round one anti-aliased pixel differently; a changed digit or bar moves far more.
@@ -58,8 +59,12 @@ def canonical_state(states: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def compared_pictures(outputs: list[Any]) -> list[str]:
-    """Return the pictures that must be those of the record: every one, live figures' included."""
-    return [out["data"]["image/png"] for out in outputs if "image/png" in out.get("data", {})]
+    """Return the pictures that must be those of the record: all but those of live figures.
+
+    A run makes none of a live figure; the committed one has a stamp: see `FigurePictures`.
+    """
+    kinds = [output.get("data", {}) for output in outputs]
+    return [data["image/png"] for data in kinds if "image/png" in data and VIEW not in data]
 
 
 class StrictCell(IPyNbCell):
@@ -117,6 +122,20 @@ class WidgetState(pytest.Item):
         return self.path, 0, f"{self.path.name}::widget state"
 
 
+class FigurePictures(pytest.Item):
+    """The picture of each live figure is of the state that the cells have made, and unaltered."""
+
+    def runtest(self) -> None:
+        faults = figure_pictures.faults(self.parent.nb, self.parent.edition()["widgets"])
+        assert not faults, "; ".join(faults)
+
+    def repr_failure(self, excinfo: Any, style: Any = None) -> str:
+        return f"{excinfo.value}: run `make notebooks`"
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, f"{self.path.name}::pictures of live figures"
+
+
 class StrictNotebook(IPyNbFile):
     """A notebook of which everything that a reader can see is compared."""
 
@@ -132,6 +151,7 @@ class StrictNotebook(IPyNbFile):
                 options=cell.options,
             )
         yield WidgetState.from_parent(self, name="widget-state")
+        yield FigurePictures.from_parent(self, name="figure-pictures")
 
     def setup(self) -> None:
         self.setup_sanitize_files()  # and no kernel, unlike nbval
