@@ -217,8 +217,9 @@ def test_a_bias_has_the_dtype_of_the_input_or_of_autocast(need_weights: bool) ->
     expected, _ = layer(x, attn_bias=bias)
     with torch.autocast(x.device.type, dtype=torch.bfloat16):
         for given_bias in (bias, bias.bfloat16()):
-            output, _ = layer(x, attn_bias=given_bias, need_weights=need_weights)
+            output, weights = layer(x, attn_bias=given_bias, need_weights=need_weights)
             assert output.dtype == torch.bfloat16
+            assert weights is None or weights.dtype == layer(x, need_weights=True)[1].dtype
             torch.testing.assert_close(output.float(), expected, atol=0.03, rtol=0.03)
         with pytest.raises(ValueError, match=r"got torch.float64"):
             layer(x, attn_bias=bias.double(), need_weights=need_weights)

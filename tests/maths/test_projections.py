@@ -54,6 +54,15 @@ def with_another_forward(layer: MultiHeadAttention) -> None:
     layer.in_proj.forward = lambda x: 3 * forward(x)
 
 
+class Negative(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return -super().forward(x)
+
+
+def with_a_subclass(layer: MultiHeadAttention) -> None:
+    layer.in_proj = Negative(EMBED_DIM, 3 * EMBED_DIM)
+
+
 def with_parametrization(layer: MultiHeadAttention) -> None:
     parametrize.register_parametrization(layer.in_proj, "weight", Doubled())
 
@@ -84,6 +93,7 @@ CHANGES: list[Callable[[MultiHeadAttention], None]] = [
     with_hook,
     with_pre_hook,
     with_another_forward,
+    with_a_subclass,
     with_parametrization,
     with_weight_norm,
     with_old_weight_norm,
