@@ -7,6 +7,7 @@ not replaced, because it comes from somewhere else, stands out.
 import re
 from collections.abc import Callable
 
+LANGUAGE = "xx"
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 TWINS = "āƀçđēƒğĥīĵķļɱñōƥɋŕšŧūʋŵẋŷžĀƁÇĐĒƑĞĤĪĴĶĻⱮÑŌƤɊŔŠŦŪƲŴẊŶŽ"
 TABLE = str.maketrans(PLAIN, TWINS)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.browser.conftest import Visit, browser, serving  # noqa: F401
 from tests.editions import pseudo
+from tests.editions.accents import LANGUAGE
 from tools.build_book import build_site
 from tools.editions import edition
 
@@ -25,7 +26,7 @@ def site(copy):
 @pytest.fixture(scope="session")
 def derived(copy):
     """Return what the derived edition says of itself."""
-    return edition(pseudo.LANGUAGE, copy)
+    return edition(LANGUAGE, copy)
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ on its pages does not come from the edition, but from a place where it is hard-w
 
 import pytest
 
+from tests.editions.accents import LANGUAGE
 from tests.editions.english import left_in_english
-from tests.editions.pseudo import LANGUAGE
 from tools.editions import DEFAULT, editions
 from tools.site.sources import contents
 

@@ -4,7 +4,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.browser.axe import violations
-from tests.editions.pseudo import LANGUAGE
+from tests.editions.accents import LANGUAGE
 from tools.editions import DEFAULT, editions
 from tools.site.sources import contents
 
