@@ -1,6 +1,6 @@
 """What checks and figures' errors say in the derived language has no English in it."""
 
-import shutil
+import re
 
 import pytest
 import torch
@@ -9,29 +9,15 @@ from attnlib import checks, words
 from attnlib.checks.engine import latest, registry
 from attnlib.checks.engine.check import each_variant
 from tests.checks.answers import filed
-from tests.editions import pseudo
 from tests.editions.accents import LANGUAGE
 from tests.editions.english import english
-from tools.editions import DEFAULT, ROOT
+from tools.editions import DEFAULT
 
 filed.load()
 BY_NAME = {check.name: check for check in registry.all_checks()}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _spoken(tmp_path_factory):
-    """Let the library find the catalogue of the derived language, and speak it."""
-    folder = tmp_path_factory.mktemp("words")
-    shutil.copy(words.FOLDER / f"{DEFAULT}.toml", folder)
-    pseudo.write_toml(folder / f"{LANGUAGE}.toml", pseudo.catalogue(ROOT))
-    before = words.language()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(words, "FOLDER", folder)
-        words.use(LANGUAGE)
-        assert words.language() == LANGUAGE
-        yield
-        words.use(before)
-    latest.forget()
+pytestmark = pytest.mark.usefixtures("derived_words")
 
 
 # Python's own, which messages and examples quote.
@@ -42,7 +28,8 @@ PYTHON |= {"nan", "None"}
 def left(result):
     """Return the English words of a result, but not names of arguments and Python's own."""
     names = BY_NAME[result.check.removeprefix("check_")].names
-    return [word for word in english(str(result)) if word not in {*PYTHON, *(names or ())}]
+    quoted = "|".join([*PYTHON, *(names or ())])
+    return english(re.sub(rf"\b(?:{quoted})\b", "", str(result)))
 
 
 def known_mistakes():
