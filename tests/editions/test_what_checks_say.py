@@ -10,7 +10,7 @@ from attnlib.checks.engine import latest, registry
 from attnlib.checks.engine.check import each_variant
 from tests.checks.answers import filed
 from tests.editions.accents import LANGUAGE
-from tests.editions.english import english
+from tests.editions.english import CODE, english
 from tools.editions import DEFAULT
 
 filed.load()
@@ -29,7 +29,7 @@ def left(result):
     """Return the English words of a result, but not names of arguments and Python's own."""
     names = BY_NAME[result.check.removeprefix("check_")].names
     quoted = "|".join([*PYTHON, *(names or ())])
-    return english(re.sub(rf"\b(?:{quoted})\b", "", str(result)))
+    return english(re.sub(rf"\b(?:{quoted})\b", "", CODE.sub("", str(result))))
 
 
 def known_mistakes():
