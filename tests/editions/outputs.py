@@ -4,6 +4,7 @@ import asyncio
 import copy
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -59,6 +60,8 @@ def run(root: Path, paths: list[Path]) -> None:
 
     async def run_one(path):
         notebook = nbformat.read(path, as_version=4)
+        if not any(shows_words(each) for c in notebook.cells for each in c.get("outputs", [])):
+            return
         unit = Unit(path.stem, {LANGUAGE: part_with_words(notebook)})
         async with slots:
             record = await runner.run(unit, runtime, key="")
@@ -69,4 +72,5 @@ def run(root: Path, paths: list[Path]) -> None:
     async def run_all():
         await asyncio.gather(*map(run_one, paths))
 
-    asyncio.run(run_all())
+    with ThreadPoolExecutor(1) as thread:  # this one may be driving a browser, in a loop of its own
+        thread.submit(lambda: asyncio.run(run_all())).result()

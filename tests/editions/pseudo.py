@@ -34,6 +34,7 @@ CATALOGUES = [
 ]
 IN_TEMPLATE = re.compile(r"""\b_\((["'])(.+?)\1\)""")
 IN_TEMPLATE_BLOCK = re.compile(r"{% trans %}(.+?){% endtrans %}")
+IN_PATTERN = re.compile(r"\\\w|\(\?<?[=!:]")  # what means something else than itself
 SAYS = ["writers", "builders/html", "domains"]  # rooms of Sphinx whose words get onto pages
 
 
@@ -71,12 +72,24 @@ def interface_words(root: Path) -> set[str]:
     return words - {""}
 
 
+def pattern_words(thing: Any) -> Any:
+    """Return the patterns by which terms of the glossary are found, keys and all, with accents."""
+    if isinstance(thing, dict):
+        settings = {"ending", "meant", "not_meant"}
+        return {
+            key if key in settings else accented(key): pattern_words(each)
+            for key, each in thing.items()
+        }
+    return every_text(thing, lambda text: accented(text, IN_PATTERN))
+
+
 def edition_toml(root: Path) -> dict[str, Any]:
     """Return what the edition says of itself."""
     text = (root / "book" / DEFAULT / "edition.toml").read_text(encoding="utf-8")
     about = every_text(tomllib.loads(text), accented)
     about |= {"tag": LANGUAGE, "sphinx_language": LANGUAGE, "locale": f"{LANGUAGE}_XX"}
-    about |= {"subtitle_tag": "zh-Hans", "glossary": {}}
+    about["subtitle_tag"] = "zh-Hans"
+    about["glossary"] = pattern_words(tomllib.loads(text)["glossary"])
     about["interface"] = {words: accented(words) for words in sorted(interface_words(root))}
     return about
 

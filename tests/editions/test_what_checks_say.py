@@ -29,7 +29,7 @@ def left(result):
     """Return the English words of a result, but not names of arguments and Python's own."""
     names = BY_NAME[result.check.removeprefix("check_")].names
     quoted = "|".join([*PYTHON, *(names or ())])
-    return english(re.sub(rf"\b(?:{quoted})\b", "", CODE.sub("", str(result))))
+    return english(re.sub(rf"\b(?:{quoted})\d*\b", "", CODE.sub("", str(result))))
 
 
 def known_mistakes():
