@@ -61,6 +61,7 @@ def cut_font(path: Path, codes: set[int]) -> None:
     subsetter.populate(unicodes=codes)
     subsetter.subset(font)
     subset.save_font(font, path, options)
+    font.close()
 
 
 def complete_style(source: Path, static: Path) -> None:
