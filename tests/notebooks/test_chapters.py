@@ -6,7 +6,7 @@ import re
 import nbformat
 import pytest
 
-from tools.editions import ROOT, editions
+from tools.editions import DEFAULT, ROOT, editions
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 EDITIONS = {edition.language: edition for edition in editions()}
@@ -153,7 +153,10 @@ def test_the_recap_has_other_names_the_paper_and_the_next_chapter(chapter, numbe
     papers = PAPER.findall(recap)
     assert papers
     for title, paper in papers:
-        assert title.casefold() in title_of(paper).casefold(), (title, paper)
+        if edition.language == DEFAULT:  # a translation may name papers in its own words
+            assert title.casefold() in title_of(paper).casefold(), (title, paper)
+        else:
+            assert title_of(paper)
     following = [path.name for path in edition.chapters if int(path.name[:2]) == number + 1]
     link = rf" *\[[^\]]*{number + 1}[^\]]*\]\({following[0]}\)" if following else ""
     assert re.search(rf"^\*\*{re.escape(phrases['next'])}\*\*{link}", recap, re.MULTILINE)
