@@ -33,7 +33,7 @@ def title_of(paper):
 def exercise_headings(phrases):
     kinds = "|".join(re.escape(phrases[kind]) for kind in KINDS)
     exercise = re.escape(phrases["exercise"])
-    return re.compile(rf"^### {exercise} (\d+)\.(\d+) ★+ ({kinds})$", re.MULTILINE)
+    return re.compile(rf"^### {exercise} (\d+)\.(\d+) ★{{1,2}} ({kinds})$", re.MULTILINE)
 
 
 @pytest.fixture(params=EDITIONS)
