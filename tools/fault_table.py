@@ -218,7 +218,7 @@ FAULTS = (
     Fault(
         "wrong-diagnosis",
         "attnlib/checks/chapters/c03_masks.py",
-        planting.replace(r'"upper_left":', '"diagonal_masked":'),
+        planting.replace(r'\(\*ids, "upper_left"\)', '(*ids, "triangle_mirrored")'),
         CAUSAL,
         "FAILED.*causal_mask",
     ),
