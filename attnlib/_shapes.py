@@ -30,15 +30,21 @@ def check_attention(
     attn_bias: Tensor | None = None,
 ) -> None:
     """Refuse what cannot be attended with: wrong axes, widths, lengths or dtypes."""
-    same = query.shape == key.shape and query.dtype == key.dtype
-    if value is not None:
-        same = same and value.shape == key.shape and value.dtype == key.dtype
-    if not same or query.ndim < 2 or query.shape[-1] == 0 or not query.is_floating_point():
-        _check_inputs(query, key, value)  # one by one, which costs time: usually all are alike
+    # Usually all are alike, which is seen at once; one by one costs more than a small product.
+    shape, dtype = query.shape, query.dtype
+    if (
+        key.shape != shape
+        or key.dtype != dtype
+        or (value is not None and (value.shape != shape or value.dtype != dtype))
+        or len(shape) < 2
+        or shape[-1] == 0
+        or not dtype.is_floating_point
+    ):
+        _check_inputs(query, key, value)
     if mask is not None:
-        check_mask(mask, (*query.shape[:-1], key.shape[-2]))
+        check_mask(mask, (*shape[:-1], key.shape[-2]))
     if attn_bias is not None:
-        check_bias(attn_bias, query, (*query.shape[:-1], key.shape[-2]))
+        check_bias(attn_bias, query, (*shape[:-1], key.shape[-2]))
 
 
 def _check_inputs(query: Tensor, key: Tensor, value: Tensor | None) -> None:

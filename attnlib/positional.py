@@ -4,11 +4,18 @@ Attention by itself sees a set, not a sequence. The first two encodings are adde
 rotation turns queries and keys, the bias is added to the scores. Positions count from 0.
 """
 
+from functools import lru_cache
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from attnlib._shapes import aligned_positions
+
+# Sinusoids that were made once are kept, for all layers together: so many tables, of so many
+# entries each at most. In float32 that is 64 MiB if all are as large as can be.
+TABLES = 4
+LARGEST_TABLE = 2**22
 
 
 def sinusoidal_encoding(
@@ -65,9 +72,11 @@ class SinusoidalPositionalEncoding(nn.Module):
 
         output[..., i, :] = dropout(x[..., i, :] + encoding[offset + i])
 
-    Nothing is learned and nothing kept: the rows are computed when they are needed, for the length,
-    the device and the dtype of the input. So the module has no state that could be saved, cast,
-    averaged or traced wrongly, and is the same whatever it was called with before.
+    Nothing is learned, and the module has no state that could be saved, cast, averaged or traced
+    wrongly: it is the same whatever it was called with before. On a CPU the rows come from the last
+    four tables that any layer needed, which are kept outside of modules: 64 MiB in all at most (in
+    float64 128). They are computed anew for each call on other devices, while torch traces or maps
+    the module, and where a table would have more than 2²² entries.
 
     Args:
         embed_dim: Width of the input.
@@ -98,15 +107,7 @@ class SinusoidalPositionalEncoding(nn.Module):
         """Add the rows from `offset` on to x, of shape (..., length, embed_dim)."""
         _check_input("embed_dim", x, self.embed_dim)
         _check_offset(offset)
-        encoding = sinusoidal_encoding(
-            x.shape[-2],
-            self.embed_dim,
-            base=self.base,
-            offset=offset,
-            device=x.device,
-            dtype=x.dtype,
-        )
-        output: Tensor = self.dropout(x + encoding)
+        output: Tensor = self.dropout(x + _sinusoids_for(x, offset, self.base))
         return output
 
 
@@ -280,6 +281,36 @@ def _slopes(num_heads: int) -> list[float]:
         return [2.0 ** (-8.0 * (head + 1) / count) for head in range(count)]
 
     return of_power(power) + of_power(2 * power)[0 : 2 * (num_heads - power) : 2]
+
+
+def _sinusoids_for(x: Tensor, offset: int, base: float) -> Tensor:
+    """Take the rows that are added to x out of a kept table, or compute them."""
+    length, width = x.shape[-2:]
+    if _is_plain(x):
+        rows = 1 << int(offset + length - 1).bit_length()  # few tables, however lengths grow
+        if rows * width <= LARGEST_TABLE:
+            return _kept_sinusoids(rows, width, base, x.dtype)[offset : offset + length]
+    return sinusoidal_encoding(
+        length, width, base=base, offset=offset, device=x.device, dtype=x.dtype
+    )
+
+
+@lru_cache(TABLES)
+def _kept_sinusoids(rows: int, width: int, base: float, dtype: torch.dtype) -> Tensor:
+    with torch.inference_mode(False):  # else it would be of no use to a training afterwards
+        return sinusoidal_encoding(rows, width, base=base, device="cpu", dtype=dtype)
+
+
+def _is_plain(x: Tensor) -> bool:
+    """Whether torch just computes, on a CPU: what is made in any other state must not be kept."""
+    return (
+        not torch.compiler.is_compiling()
+        and x.device.type == "cpu"
+        and type(x) in (Tensor, nn.Parameter)  # no fake tensor
+        and torch._C._len_torch_dispatch_stack() == 0  # nor a mode that makes them, or records
+        and not torch._C._are_functorch_transforms_active()  # vmap, grad
+        and not torch.jit.is_tracing()
+    )
 
 
 def _angles(offset: int, length: int, width: int, base: float, device: torch.device) -> Tensor:

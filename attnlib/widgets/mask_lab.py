@@ -28,7 +28,7 @@ SCORES = (
     (2, -2, -2, -4, -4),
     (2, -2, -2, -4, -4),
 )
-CONVENTIONS = ("attnlib", "SDPA", "MHA", "additive")
+NAMED = ("attnlib", "SDPA", "MHA")  # conventions of a mask; the last one has no name, but a word
 
 
 class MaskLabDrawing(Drawing):
@@ -43,7 +43,7 @@ class MaskLabDrawing(Drawing):
     is_causal = traitlets.Bool().tag(sync=True)
     window = traitlets.Int(min=1).tag(sync=True)  # as many as there are tokens: off
     painted = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)  # [query, key, 0 or 1]
-    convention = traitlets.Int(min=0, max=len(CONVENTIONS) - 1).tag(sync=True)
+    convention = traitlets.Int(min=0, max=len(NAMED)).tag(sync=True)
 
     @traitlets.validate("scores")
     def _finite(self, proposal: Any) -> Any:
@@ -114,7 +114,7 @@ class MaskLab(LiveFigure):
             "valid_len": slider(word["valid_len"], start["valid_len"], 0, n),
             "window": slider(word["window"], start["window"], 1, n),
             "is_causal": checkbox(word["is_causal"], start["is_causal"]),
-            "convention": buttons(word["convention"], CONVENTIONS, 0),
+            "convention": buttons(word["convention"], [*NAMED, word["additive"]], 0),
         }
         super().__init__(drawing, controls)
 

@@ -109,9 +109,9 @@ class PositionalEncodingExplorer(LiveFigure):
         controls = {
             "dim": slider(word["dim"], dim, 2, LIMITS["dim"], step=2),
             "base_index": dropdown(word["base"], options, start["base_index"]),
-            "first": slider(f"{word['first']} {word['at']}", start["first"], 0, last),
-            "second": slider(f"{word['second']} {word['at']}", start["second"], 0, last),
-            "shift": slider(f"{word['both']} +", 0, 0, LIMITS["shift"]),
+            "first": slider(word["first"], start["first"], 0, last),
+            "second": slider(word["second"], start["second"], 0, last),
+            "shift": slider(word["shift"], 0, 0, LIMITS["shift"]),
         }
         super().__init__(drawing, controls)
 

@@ -90,11 +90,9 @@ class RotaryExplorer(LiveFigure):
         )
         word = drawing.words
         controls = {
-            "query_position": slider(
-                f"{word['query']} {word['at']}", start["query_position"], 0, last
-            ),
-            "key_position": slider(f"{word['key']} {word['at']}", start["key_position"], 0, last),
-            "shift": slider(f"{word['both']} +", 0, 0, LIMITS["shift"]),
+            "query_position": slider(word["query"], start["query_position"], 0, last),
+            "key_position": slider(word["key"], start["key_position"], 0, last),
+            "shift": slider(word["shift"], 0, 0, LIMITS["shift"]),
             "theta": slider("θ", start["theta"], 0.05, 1, step=0.05),
             "four_speeds": checkbox(word["four_speeds"], start["four_speeds"]),
         }

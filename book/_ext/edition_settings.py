@@ -19,8 +19,8 @@ def name_language(
     context["language"] = tag = app.config.edition["tag"]
     if "body" in context and not tag.startswith("en"):
         # Docstrings, and tables that are made by a program, are in English in every edition.
-        for start in ('<dl class="py', '<div class="in-english'):
-            marked = start.replace(" class", ' lang="en" class')
+        for start in ('<dl class="py', '<p id="module-', '<div class="in-english'):
+            marked = start.replace(" ", ' lang="en" ', 1)
             context["body"] = context["body"].replace(start, marked)
 
 

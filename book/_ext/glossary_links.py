@@ -32,6 +32,7 @@ CLOSED = (
     addnodes.desc,
     addnodes.pending_xref,
 )
+ROOT = re.compile(r"\\sqrt\{(\w+)\}")  # a tooltip is plain text
 HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff"  # Chinese stands without spaces around its words
 
 
@@ -74,7 +75,7 @@ class GlossaryLinks(SphinxPostTransform):
         terms = {(o[3], o[4]): o[0] for o in objects if o[2] == "term"}
         for page in {page for page, _ in terms}:
             for item in self.env.get_doctree(page).findall(nodes.definition_list_item):
-                explained = " ".join(item[-1].astext().split())
+                explained = ROOT.sub(r"√\1", " ".join(item[-1].astext().split()))
                 first = next(iter(item.findall(nodes.term)))
                 if (key := (page, first["ids"][0])) in terms:
                     found[terms[key]] = (*key, explained)

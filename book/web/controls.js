@@ -27,6 +27,11 @@ const named = (SliderView) =>
     }
   };
 
+// A label without a tooltip gets the text "null" for one, which browsers show and read out.
+description.DescriptionView.prototype.updateTooltip = function updateTooltip() {
+  if (this.label) this.label.title = this.model.get('tooltip') ?? '';
+};
+
 // Which of the buttons is chosen is otherwise told by its colour alone.
 class ToggleButtonsView extends selection.ToggleButtonsView {
   render() {

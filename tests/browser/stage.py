@@ -15,13 +15,13 @@ FIGURE = re.compile(r'<div class="live-figure"[^>]*>.*?</script>\s*</div>', re.D
 MODEL_ID = re.compile(r'"model_id": "\w+"')
 
 
-def serve(window, change):
-    """Let the window get the page with `change(html)` applied, and go there."""
-    html = change((SITE / PAGE).read_text(encoding="utf-8"))
+def serve(window, change, page=PAGE, site=SITE):
+    """Let the window get a page with `change(html)` applied, and go there."""
+    html = change((site / page).read_text(encoding="utf-8"))
     window.page.route(
-        "**/" + PAGE, lambda route: route.fulfill(body=html, content_type="text/html")
+        "**/" + page, lambda route: route.fulfill(body=html, content_type="text/html")
     )
-    return window.open(PAGE)
+    return window.open(page)
 
 
 def with_state(html, bundle):
@@ -52,7 +52,7 @@ class Stage:
             for name in [n for n, model in models.items() if model["state"].get("target") in mine]:
                 del models[name]
 
-    def __call__(self, window):
+    def __call__(self, window, **page):
         """Show the page in a window and return it, with all figures alive or failed."""
 
         def change(html):
@@ -61,6 +61,6 @@ class Stage:
             ids = [f'"model_id": "{view["model_id"]}"' for view in self.views]
             return html.replace(figure, "\n".join(MODEL_ID.sub(each, figure) for each in ids))
 
-        page = serve(window, change)
+        shown = serve(window, change, **page)
         window.come_near_all_figures()
-        return page
+        return shown

@@ -76,6 +76,12 @@ def test_all_have_names(page):
     assert violations(page) == []
 
 
+def test_a_label_without_a_tooltip_has_none(page):
+    labels = page.locator(".live .widget-label")
+    assert labels.count() > 3
+    assert set(labels.evaluate_all("all => all.map((each) => each.title)")) == {""}
+
+
 def test_links_join_them(page):
     chosen = page.locator(".live .widget-toggle-button[aria-pressed=true]")
     assert chosen.all_inner_texts() == ["one"]

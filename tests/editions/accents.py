@@ -7,8 +7,9 @@ not replaced, because it comes from somewhere else, stands out.
 import re
 from collections.abc import Callable
 
+LANGUAGE = "xx"
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-TWINS = "āƀçđēƒğĥīĵķļɱñōƥɋŕšŧūʋŵẋŷžĀƁÇĐĒƑĞĤĪĴĶĻⱮÑŌƤɊŔŠŦŪƲŴẊŶŽ"
+TWINS = "āƀçđēḟğĥīĵķļṁñōṗǫŕšŧūṿŵẏŷžĀƁÇĐĒḞĞĤĪĴĶĻṀÑŌṖǪŔŠŦŪṾŴẎŶŽ"
 TABLE = str.maketrans(PLAIN, TWINS)
 
 # What is no prose inside a text: code, formulas, addresses, tags, entities, places for facts.

@@ -1,11 +1,16 @@
 """The book with a second edition that a program has derived, built once for all tests."""
 
+import shutil
+
 import pytest
 
+from attnlib import words
+from attnlib.checks.engine import latest
 from tests.browser.conftest import Visit, browser, serving  # noqa: F401
 from tests.editions import pseudo
+from tests.editions.accents import LANGUAGE
 from tools.build_book import build_site
-from tools.editions import edition
+from tools.editions import DEFAULT, ROOT, edition
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +19,7 @@ def copy(tmp_path_factory):
     root = tmp_path_factory.mktemp("editions") / "book"
     pseudo.copy_of_the_book(root)
     assert build_site(root, jobs=2, quiet=True), "the derived edition cannot be built: see above"
-    return root
+    return root.resolve()
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +30,7 @@ def site(copy):
 @pytest.fixture(scope="session")
 def derived(copy):
     """Return what the derived edition says of itself."""
-    return edition(pseudo.LANGUAGE, copy)
+    return edition(LANGUAGE, copy)
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +50,19 @@ def visit(browser, server):  # noqa: F811
     yield opened
     for each in visits:
         each.context.close()
+
+
+@pytest.fixture(scope="module")
+def derived_words(tmp_path_factory):
+    """Let the library find the catalogue of the derived language, and speak it."""
+    folder = tmp_path_factory.mktemp("words")
+    shutil.copy(words.FOLDER / f"{DEFAULT}.toml", folder)
+    pseudo.write_toml(folder / f"{LANGUAGE}.toml", pseudo.catalogue(ROOT))
+    before = words.language()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(words, "FOLDER", folder)
+        words.use(LANGUAGE)
+        assert words.language() == LANGUAGE
+        yield
+        words.use(before)
+    latest.forget()

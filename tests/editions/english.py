@@ -4,12 +4,15 @@ import re
 
 WORD = re.compile(r"[A-Za-z]{2,}")
 
-# Said in English in every edition: endings of files, names of services and keys.
-ALLOWED = {"ipynb", "md", "pdf", "Binder", "Colab", "Ctrl"}
+# The same in every edition: endings of files, names of services, keys and interfaces, functions
+# in formulas, and Python's own words for true and false.
+ALLOWED = {"ipynb", "md", "pdf", "Binder", "Colab", "Ctrl", "attnlib", "SDPA", "MHA"}
+ALLOWED |= {"softmax", "max", "ln", "log", "sin", "cos", "True", "False", "float", "inf"}
+CODE = re.compile(r"\b(?:F|nn)\.\w+|`[^`]+`")
 
 # Text, and attributes that a reader sees or hears, of what is shown or may be; not what is code, a
 # formula, an entry of the references, or marked as another language than that of the page.
-COLLECT = r"""() => {
+COLLECT = r"""(selector) => {
   const closed = 'pre, code, kbd, script, style, noscript, .katex, .math, .citation,'
     + '.bibtex-citation, a[href*="further_reading.html#id"]';
   const attributes = ['alt', 'title', 'aria-label', 'aria-valuetext', 'aria-description',
@@ -36,7 +39,8 @@ COLLECT = r"""() => {
       if (element.matches('option, input[type=button]')) add('control', element.value);
     }
   };
-  collect(document.body);
+  document.querySelectorAll(selector ?? 'body').forEach(collect);
+  if (selector) return found;
   add('title', document.title);
   for (const meta of document.querySelectorAll(
       'meta[name=description], meta[property="og:title"], meta[property="og:description"],'
@@ -47,11 +51,15 @@ COLLECT = r"""() => {
 }"""
 
 
-def left_in_english(page):
-    """Return the places of a page, opened in a browser, that hold English words, and the words."""
+def english(text):
+    """Return the English words of a text."""
+    return [word for word in WORD.findall(CODE.sub(" ", text)) if word not in ALLOWED]
+
+
+def left_in_english(page, selector=None):
+    """Return the places of a page in a browser, or of parts of it, that hold English words."""
     found = []
-    for where, text in page.evaluate(COLLECT):
-        words = [word for word in WORD.findall(text) if word not in ALLOWED]
-        if words:
+    for where, text in page.evaluate(COLLECT, selector):
+        if english(text):
             found.append(f"{' '.join(where.split())}: {' '.join(text.split())[:120]}")
     return found

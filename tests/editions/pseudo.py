@@ -18,10 +18,10 @@ import sphinx
 import sphinx_book_theme
 
 from book._ext.interface_words import COPY_WORDS, SAID_IN_SCRIPT, SPHINX
-from tests.editions.accents import accented, accented_markdown, every_text
+from tests.editions import outputs
+from tests.editions.accents import LANGUAGE, accented, accented_markdown, every_text
 from tools.editions import DEFAULT, ROOT
 
-LANGUAGE = "xx"
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", ".cache", ".*_cache", "_build", "node_modules", "dist", "__pycache__", "mine"
 )
@@ -34,8 +34,8 @@ CATALOGUES = [
 ]
 IN_TEMPLATE = re.compile(r"""\b_\((["'])(.+?)\1\)""")
 IN_TEMPLATE_BLOCK = re.compile(r"{% trans %}(.+?){% endtrans %}")
-NO_WORDS = re.compile(r"\d\d_\w+")  # the name of a file
-WIDGETS = "application/vnd.jupyter.widget-state+json"
+IN_PATTERN = re.compile(r"\\\w|\(\?<?[=!:]")  # what means something else than itself
+SAYS = ["writers", "builders/html", "domains"]  # rooms of Sphinx whose words get onto pages
 
 
 def toml(table: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -62,7 +62,7 @@ def interface_words(root: Path) -> set[str]:
             words |= {key for key in gettext.GNUTranslations(file)._catalog if isinstance(key, str)}
     folders = [root / "book/_templates", Path(pydata_sphinx_theme.__file__).parent / "theme"]
     files = [path for folder in folders for path in folder.rglob("*.html")]
-    files += [*(SPHINX / "writers").glob("*.py"), *(SPHINX / "builders/html").glob("*.py")]
+    files += [each for room in SAYS for each in (SPHINX / room).rglob("*.py")]
     for path in files:
         text = path.read_text(encoding="utf-8")
         words |= {words for _, words in IN_TEMPLATE.findall(text)}
@@ -72,61 +72,30 @@ def interface_words(root: Path) -> set[str]:
     return words - {""}
 
 
+def pattern_words(thing: Any) -> Any:
+    """Return the patterns by which terms of the glossary are found, keys and all, with accents."""
+    if isinstance(thing, dict):
+        settings = {"ending", "meant", "not_meant"}
+        return {
+            key if key in settings else accented(key): pattern_words(each)
+            for key, each in thing.items()
+        }
+    return every_text(thing, lambda text: accented(text, IN_PATTERN))
+
+
 def edition_toml(root: Path) -> dict[str, Any]:
     """Return what the edition says of itself."""
     text = (root / "book" / DEFAULT / "edition.toml").read_text(encoding="utf-8")
     about = every_text(tomllib.loads(text), accented)
     about |= {"tag": LANGUAGE, "sphinx_language": LANGUAGE, "locale": f"{LANGUAGE}_XX"}
-    about |= {"subtitle_tag": "zh-Hans", "glossary": {}}
+    about["subtitle_tag"] = "zh-Hans"
+    about["glossary"] = pattern_words(tomllib.loads(text)["glossary"])
     about["interface"] = {words: accented(words) for words in sorted(interface_words(root))}
     return about
 
 
-class Catalogue:
-    """The words of figures and checks, and where they stand in outputs of cells."""
-
-    def __init__(self, path: Path) -> None:
-        self.words = tomllib.loads(path.read_text(encoding="utf-8"))
-        self.pairs: list[tuple[re.Pattern[str], str]] = []
-        texts: list[str] = []
-        every_text(self.words, lambda text: texts.append(text) or text)
-        for text in sorted(set(texts), key=len, reverse=True):
-            if re.search(r"[A-Za-z]{2}", text) and not NO_WORDS.fullmatch(text):
-                self.pairs.append((self.pattern(text), text))
-
-    @staticmethod
-    def pattern(text: str) -> re.Pattern[str]:
-        """Return what finds a text with any facts in the place of its {facts}."""
-        pieces = re.split(r"\{\w+\}", " ".join(text.split()))
-        return re.compile("(.+?)".join(map(re.escape, pieces)), re.DOTALL)
-
-    def accented(self) -> Any:
-        """Return the catalogue of the edition."""
-        return every_text(self.words, lambda t: t if NO_WORDS.fullmatch(t) else accented(t))
-
-    def in_state(self, text: str) -> str:
-        """Return a text of a widget's state with accents if it comes from the catalogue."""
-        for pattern, _ in self.pairs:
-            if found := pattern.fullmatch(" ".join(text.split())):
-                return self.kept_facts(text, found)
-        return text
-
-    def in_output(self, text: str) -> str:
-        """Return what a check has printed with accents where it comes from the catalogue."""
-        for pattern, source in self.pairs:
-            if len(source) > 3 and "attnlib-check" in text:
-                text = pattern.sub(lambda found: self.kept_facts(found[0], found), text)
-        return text
-
-    @staticmethod
-    def kept_facts(text: str, found: re.Match[str]) -> str:
-        facts = [re.escape(fact) for fact in found.groups() if fact]
-        kept = "|".join(["<[^>]*>", r"\{\w+\}", "`[^`]*`", *facts])
-        return accented(text, re.compile(kept))
-
-
-def notebook(text: str, catalogue: Catalogue) -> str:
-    """Return a notebook of the edition."""
+def notebook(text: str) -> str:
+    """Return a notebook of the edition, with the outputs of the default one."""
     book = json.loads(text)
     for cell in book["cells"]:
         source = "".join(cell["source"])
@@ -137,31 +106,25 @@ def notebook(text: str, catalogue: Catalogue) -> str:
         picture = cell["metadata"].get("mystnb", {}).get("image", {})
         if "alt" in picture:
             picture["alt"] = accented(picture["alt"])
-        for output in cell["outputs"]:
-            if "text/html" in (data := output.get("data", {})):
-                data["text/html"] = catalogue.in_output("".join(data["text/html"]))
-    for model in book["metadata"].get("widgets", {}).get(WIDGETS, {}).get("state", {}).values():
-        if model["model_name"] == "LinkModel":
-            continue  # it holds names of traits
-        said = {
-            key: value
-            for key, value in model["state"].items()
-            if not key.startswith("_") or key == "_options_labels"
-        }
-        model["state"] |= every_text(said, catalogue.in_state)
     return json.dumps(book, ensure_ascii=False, indent=1) + "\n"
 
 
-def derive(root: Path) -> None:
-    """Write the edition into the book at `root`."""
-    words = root / "attnlib" / "words"
-    catalogue = Catalogue(words / f"{DEFAULT}.toml")
-    write_toml(words / f"{LANGUAGE}.toml", catalogue.accented())
+def catalogue(root: Path) -> dict[str, Any]:
+    """Return the words of figures and checks."""
+    path = root / "attnlib" / "words" / f"{DEFAULT}.toml"
+    return every_text(tomllib.loads(path.read_text(encoding="utf-8")), accented)
+
+
+def derive(root: Path, runs: bool = True) -> None:
+    """Write the edition into the book at `root`; unless it runs, its outputs are in English."""
+    write_toml(root / "attnlib" / "words" / f"{LANGUAGE}.toml", catalogue(root))
     chapters, pages = root / "notebooks" / LANGUAGE, root / "book" / LANGUAGE
     chapters.mkdir()
     for path in (root / "notebooks" / DEFAULT).glob("*.ipynb"):
-        text = notebook(path.read_text(encoding="utf-8"), catalogue)
+        text = notebook(path.read_text(encoding="utf-8"))
         (chapters / path.name).write_text(text, encoding="utf-8")
+    if runs:
+        outputs.run(root, sorted(chapters.glob("*.ipynb")))
     shutil.copytree(root / "book" / DEFAULT, pages)
     for path in pages.glob("*.md"):
         text = accented_markdown(path.read_text(encoding="utf-8"))

@@ -5,9 +5,10 @@ on its pages does not come from the edition, but from a place where it is hard-w
 """
 
 import pytest
+from bs4 import BeautifulSoup
 
+from tests.editions.accents import LANGUAGE
 from tests.editions.english import left_in_english
-from tests.editions.pseudo import LANGUAGE
 from tools.editions import DEFAULT, editions
 from tools.site.sources import contents
 
@@ -33,17 +34,15 @@ def test_a_page_leaves_nothing_in_english(visit, name):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_leads_to_no_other_edition_but_by_the_switch(visit, name):
-    page = visit(java_script_enabled=False).open(f"{LANGUAGE}/{name}.html")
-    elsewhere = page.locator("[href], [src]").evaluate_all(
-        """(all, language) => all
-          .filter((e) => !e.closest('.language-switch') && e.rel !== 'alternate')
-          .map((e) => e.href?.baseVal ?? e.href ?? e.src)
-          .filter((address) => address.startsWith(location.origin + '/' + language + '/'))""",
-        DEFAULT,
-    )
-    assert elsewhere == []
-    assert page.locator(".language-switch a").count() == 1
+def test_a_page_leads_to_no_other_edition_but_by_the_switch(site, name):
+    page = BeautifulSoup((site / LANGUAGE / f"{name}.html").read_text("utf-8"), "html.parser")
+    addresses = [
+        each.get("href") or each.get("src")
+        for each in page.select("[href], [src]")
+        if each.get("rel") != ["alternate"] and not each.find_parent(class_="language-switch")
+    ]
+    assert len(addresses) > 20
+    assert [each for each in addresses if each.startswith(f"../{DEFAULT}/")] == []
 
 
 @pytest.mark.parametrize("words", ["早上", "qqqq"])
@@ -54,6 +53,10 @@ def test_the_search_speaks_the_language_of_its_edition(visit, words):
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(300)
     assert (page.locator("#search-results li").count() > 0) is (words == "早上")
+    excerpts = page.locator("#search-results .context")  # they quote code, too
+    assert excerpts.evaluate_all("all => all.map((each) => each.remove()).length > 0") is (
+        words == "早上"
+    )
     assert left_in_english(page) == []
     links = page.locator("#search-results li a").evaluate_all("all => all.map((a) => a.pathname)")
     assert all(path.startswith(f"/{LANGUAGE}/") for path in links)
@@ -100,7 +103,7 @@ def test_the_page_for_wrong_addresses_speaks_it(visit, derived):
     assert title.startswith("title: 404")  # that of the default edition
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", ["intro", "03_masks"])
 def test_the_scan_is_not_blind(visit, name):
     """On the English page of the same name there is English everywhere."""
     page = visit().open(f"{DEFAULT}/{name}.html")

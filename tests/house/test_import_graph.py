@@ -134,6 +134,17 @@ def test_checks_load_with_themselves_only() -> None:
     assert (run.stdout.split(), run.stderr) == (["False", "set()"], "")
 
 
+def test_a_check_does_not_load_the_compiler() -> None:
+    """It would cost each reader's first check some seconds."""
+    script = (
+        "import sys; from attnlib import checks; "
+        "print(checks.check_causal_mask(lambda q_len, k_len: 1).passed); "
+        "print({'torch._inductor', 'torch._dynamo'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (run.stdout.split(), run.stderr) == (["False", "set()"], "")
+
+
 def test_what_is_public_is_exported() -> None:
     """Every public function and class of the maths, and nothing else, under `attnlib`."""
     defined = {

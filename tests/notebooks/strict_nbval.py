@@ -10,7 +10,6 @@ compared, and nothing may opt out:
 
 import asyncio
 import base64
-import io
 import json
 import re
 from collections.abc import Iterator
@@ -18,36 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import numpy as np
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile, coalesce_streams
-from PIL import Image, UnidentifiedImageError
 
 from tests.evidence import say_records
 from tools import figure_pictures
 from tools.proof import records, runner
-
-# Two machines may round one anti-aliased pixel differently; a changed digit or bar moves far more.
-PIXEL_LEVELS = 32  # of 255: how far one channel of a pixel may be off before the pixel counts
-PIXELS_ALLOWED = 12  # how many such pixels a figure may have
+from tools.proof.pictures import image_difference
 
 FIGURES = Path(".cache/figures")
 VIEW = "application/vnd.jupyter.widget-view+json"
-
-
-def image_difference(stored: str, computed: str) -> str | None:
-    """Say how two base64 PNGs differ beyond rounding; None if they show the same."""
-    try:
-        old, new = (
-            np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA"), dtype=int)
-            for png in (stored, computed)
-        )
-    except (ValueError, OSError, SyntaxError, UnidentifiedImageError) as error:
-        return f"the stored picture cannot be read: {error}"
-    if old.shape != new.shape:
-        return f"size {old.shape[1]} × {old.shape[0]} became {new.shape[1]} × {new.shape[0]}"
-    off = int((np.abs(old - new).max(axis=-1) > PIXEL_LEVELS).sum())
-    return f"{off} pixels differ" if off > PIXELS_ALLOWED else None
 
 
 def canonical_state(states: dict[str, dict[str, Any]]) -> list[str]:

@@ -144,6 +144,7 @@ def kept(monkeypatch, tmp_path):
     monkeypatch.setattr(records, "FOLDER", tmp_path / "records")
     monkeypatch.delenv("COLD", raising=False)
     monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("PROVING_SINCE", raising=False)
     runs = []
     real = runner.run
 

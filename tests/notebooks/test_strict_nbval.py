@@ -104,7 +104,7 @@ def executed(tmp_path_factory):
 
 def test_an_honest_notebook_passes(executed):
     verdicts, report = results_of(executed)
-    assert set(verdicts) == {*CELLS, "widget-state"}, report
+    assert set(verdicts) == {*CELLS, "widget-state", "figure-pictures"}, report
     assert set(verdicts.values()) == {"PASSED"}, report
 
 

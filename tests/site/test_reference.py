@@ -115,6 +115,7 @@ def test_the_first_use_of_a_term_is_its_link(path):
             earlier = found.search(not_meant(edition.glossary).sub("", seen))
             assert earlier is None, f"{found.pattern} before its link: …{seen[-1:]}{earlier}"
             assert link["title"].strip()
+            assert "\\" not in link["title"], "the source of a formula is no text"
         if closed.isdisjoint(map(id, text.parents)):  # links are among the closed
             seen += f" {text} "
 

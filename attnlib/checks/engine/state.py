@@ -154,7 +154,8 @@ class PlainState:
         self._contexts.close()
         with _without_warnings():
             for setting, before in zip(_SETTINGS, self._before, strict=True):
-                setting.write(before)
+                if setting.read() != before:  # to write may cost seconds: torch loads its compiler
+                    setting.write(before)
             for source, state in zip(_RANDOM, self._random, strict=True):
                 source.write(state)
 
@@ -162,11 +163,13 @@ class PlainState:
 @contextlib.contextmanager
 def plain_thread() -> Iterator[None]:
     """What each thread has for itself: gradients on, no inference mode, no autocast, the CPU."""
+    # A device as a context slows every operation down: only where another one is the default.
+    elsewhere = torch.get_default_device() != torch.device("cpu")
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
         torch.autocast("cpu", enabled=False),
-        torch.device("cpu"),
+        torch.device("cpu") if elsewhere else contextlib.nullcontext(),
     ):
         yield
 
