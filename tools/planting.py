@@ -2,6 +2,7 @@
 
 import base64
 import io
+import random
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,12 @@ def append(text: str) -> Plant:
         path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
 
     return plant
+
+
+def append_noise(kilobytes: int) -> Plant:
+    """Write something at the end of a page that nobody sees and that does not pack."""
+    noise = random.Random(0).randbytes(kilobytes * 1000).hex()
+    return append(f"<!-- {noise} -->")
 
 
 def cell(fits: Callable[[Cell], bool], spoil: Callable[[Cell], None]) -> Plant:

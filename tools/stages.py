@@ -45,6 +45,7 @@ STAGES = (
     folder("words", 6),
     folder("plotting", 15),
     folder("widgets", 30),
+    folder("growth", 90),
     folder("checks", 90),  # answers that never end are left running
     folder("tools", 40),
     Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 70),

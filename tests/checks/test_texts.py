@@ -25,6 +25,15 @@ def test_sections_are_in_the_book(edition):
     assert led > 100
 
 
+@pytest.mark.parametrize("language", words.languages())
+def test_headlines_name_what_they_are_about(language):
+    said = words.catalogue(language)["checks"]
+    assert len(said["headline"]) == 3
+    assert all("{exercise}" in text for text in said["headline"].values())
+    assert all(fact in said["progress"]["headline"] for fact in ("{done}", "{all}"))
+    assert all(fact in said["place"] for fact in ("{chapter}", "{section}"))
+
+
 def test_names_of_notebooks_and_sections():
     assert notebook(3) == "03_masks"
     assert notebook(99) is None

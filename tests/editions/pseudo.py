@@ -115,15 +115,16 @@ def catalogue(root: Path) -> dict[str, Any]:
     return every_text(tomllib.loads(path.read_text(encoding="utf-8")), accented)
 
 
-def derive(root: Path) -> None:
-    """Write the edition into the book at `root`."""
+def derive(root: Path, runs: bool = True) -> None:
+    """Write the edition into the book at `root`; unless it runs, its outputs are in English."""
     write_toml(root / "attnlib" / "words" / f"{LANGUAGE}.toml", catalogue(root))
     chapters, pages = root / "notebooks" / LANGUAGE, root / "book" / LANGUAGE
     chapters.mkdir()
     for path in (root / "notebooks" / DEFAULT).glob("*.ipynb"):
         text = notebook(path.read_text(encoding="utf-8"))
         (chapters / path.name).write_text(text, encoding="utf-8")
-    outputs.run(root, sorted(chapters.glob("*.ipynb")))
+    if runs:
+        outputs.run(root, sorted(chapters.glob("*.ipynb")))
     shutil.copytree(root / "book" / DEFAULT, pages)
     for path in pages.glob("*.md"):
         text = accented_markdown(path.read_text(encoding="utf-8"))

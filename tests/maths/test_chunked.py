@@ -8,6 +8,11 @@ import attnlib.chunked
 from attnlib import chunked_attention, padding_mask, scaled_dot_product_attention
 from tests.maths.reference import bytes_of, reference_attention, seeded
 
+# What is promised: see test_docstrings.py.
+SIGNATURES = """
+chunked_attention(query, key, value, mask=None, *, is_causal=False, scale=None, chunk_size=128)
+"""
+
 
 def inputs(*batch: int, q_len: int = 7, k_len: int = 11) -> list[Tensor]:
     shapes = [(*batch, q_len, 3), (*batch, k_len, 3), (*batch, k_len, 5)]

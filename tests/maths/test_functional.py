@@ -17,6 +17,14 @@ from attnlib import (
 )
 from tests.maths.reference import bytes_of, reference_attention, seeded
 
+# What is promised: see test_docstrings.py.
+SIGNATURES = """
+masked_softmax(scores, mask=None)
+attention_weights(query, key, mask=None, *, attn_bias=None, is_causal=False, scale=None)
+scaled_dot_product_attention(query, key, value, mask=None, *, attn_bias=None, is_causal=False, \
+scale=None, dropout_p=0.0, need_weights=False)
+"""
+
 HALVES = [torch.float16, torch.bfloat16]
 FLOATS = [*HALVES, torch.float32, torch.float64]
 

@@ -7,6 +7,13 @@ from torch.nn import functional as F  # noqa: N812
 
 from attnlib import causal_mask, masked_softmax, padding_mask, sliding_window_mask
 
+# What is promised: see test_docstrings.py.
+SIGNATURES = """
+causal_mask(q_len, k_len=None, *, device=None)
+padding_mask(valid_lens, k_len)
+sliding_window_mask(q_len, k_len=None, *, window, device=None)
+"""
+
 T, X = True, False  # may attend, may not
 
 lengths = st.integers(0, 13)

@@ -20,6 +20,15 @@ from attnlib import (
 )
 from tests.maths.reference import bytes_of, seeded
 
+# What is promised: see test_docstrings.py.
+SIGNATURES = """
+split_heads(x, num_heads)
+merge_heads(x)
+MultiHeadAttention(embed_dim, num_heads, *, bias=False, dropout=0.0, rotary=None)
+MultiHeadAttention.forward(self, query, key=None, value=None, mask=None, *, attn_bias=None, \
+is_causal=False, need_weights=False)
+"""
+
 BATCH, Q_LEN, K_LEN, HEADS, HEAD_DIM = 2, 5, 7, 3, 11
 EMBED_DIM = HEADS * HEAD_DIM
 

@@ -20,6 +20,19 @@ from attnlib import (
 from attnlib.positional import _angles
 from tests.maths.reference import bytes_of, seeded
 
+# What is promised: see test_docstrings.py.
+SIGNATURES = """
+sinusoidal_encoding(length, embed_dim, *, base=10000.0, offset=0, device=None, dtype=None)
+SinusoidalPositionalEncoding(embed_dim, *, dropout=0.0, base=10000.0)
+SinusoidalPositionalEncoding.forward(self, x, offset=0)
+LearnedPositionalEncoding(max_len, embed_dim)
+LearnedPositionalEncoding.forward(self, x, offset=0)
+RotaryPositionalEncoding(head_dim, *, base=10000.0, interleaved=True)
+RotaryPositionalEncoding.forward(self, x, offset=0)
+alibi_slopes(num_heads)
+alibi_bias(num_heads, q_len, k_len=None, *, device=None)
+"""
+
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
 

@@ -79,4 +79,4 @@ def test_chapters_have_solutions():
     made = [asyncio.run(runner.record(unit, runner.here())) for unit in UNITS.values()]
     solved = [len(each.solutions[language]) for each in made for language in each.solutions]
     assert len(solved) >= 6
-    assert min(solved) >= 4
+    assert min(solved) >= 3

@@ -32,6 +32,8 @@ def two(tmp_path):
     (folder / "_toc.yml").write_text(toc.replace("      - file: speed\n", ""), encoding="utf-8")
     site = {"open_book": "Öffne <es>", "not_found": "Nichts", "not_found_text": "Hier & da"}
     second = replace(first, language="yy", tag="yy-ZZ", title="Ypsilon", site=site, root=tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks/yy").symlink_to(first.chapters_folder)
     for page in content(second):
         (SITE / "en" / page[3:]).stat()
         (tmp_path / "yy").mkdir(exist_ok=True)

@@ -85,16 +85,11 @@ def attempt(call: str, bound: bool) -> dict[str, Any]:
     names = sys.modules["__main__"].__dict__
     if not bound:
         name, _, answer = call.removeprefix("checks.check_").removesuffix(")").partition("(")
-        (check,) = (each for each in _all_checks() if each.name == name)
+        registry = sys.modules["attnlib.checks.engine.registry"]
+        (check,) = (each for each in registry.all_checks() if each.name == name)
         names = names | {answer: check.reference()}
     result = eval(call, names)
     return {"passed": result.passed, "said": repr(result)}
-
-
-def _all_checks() -> Any:
-    if registry := sys.modules.get("attnlib.checks.engine.registry"):
-        return registry.all_checks()
-    return sys.modules["attnlib.checks.progress"].ALL_CHECKS
 
 
 def progress() -> dict[str, Any]:

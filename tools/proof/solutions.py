@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import nbformat
 
-CALL = re.compile(r"^checks\.check_\w+\((\w+)\)$", re.MULTILINE)
+CALL = re.compile(r"^checks\.check_(?P<name>\w+)\((?P<answer>\w+)\)$", re.MULTILINE)
 PROGRESS = "checks.progress()"
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
@@ -44,8 +44,8 @@ def solutions(notebook: nbformat.NotebookNode) -> list[Solution]:
         blocks = tuple(BLOCK.findall(texts[0].source.rpartition("<summary>")[2]))
         defined = set().union(*(names_defined(block) for block in blocks))
         stubs = names_defined(cell.source, ast.FunctionDef)
-        judged = tuple((call[0], call[1] in defined) for call in calls)
-        if missing := [c[1] for c in calls if c[1] in stubs and c[1] not in defined]:
+        judged = tuple((call[0], call["answer"] in defined) for call in calls)
+        if missing := sorted({call["answer"] for call in calls} & (stubs - defined)):
             raise ValueError(f"{texts[0].id} does not define {', '.join(missing)}")
         found.append(Solution(cell.id, blocks, judged))
     return found

@@ -28,9 +28,21 @@ CONFIGURATION = "_config.yml"
 CONTENTS = "_toc.yml"
 
 
+def table_of_contents(edition: Edition) -> dict[str, Any]:
+    """Return the table of contents of an edition, as Jupyter Book reads it.
+
+    A part whose chapters are `notebooks` has all chapters of the edition, by their numbers.
+    """
+    toc = yaml.safe_load((edition.pages_folder / CONTENTS).read_text(encoding="utf-8"))
+    for part in toc["parts"]:
+        if part["chapters"] == "notebooks":
+            part["chapters"] = [{"file": path.stem} for path in edition.chapters]
+    return dict(toc)
+
+
 def contents(edition: Edition) -> list[str]:
     """Return the names of the pages of an edition, as its table of contents has them."""
-    toc = yaml.safe_load((edition.pages_folder / CONTENTS).read_text(encoding="utf-8"))
+    toc = table_of_contents(edition)
     chapters = [each["file"] for part in toc["parts"] for each in part["chapters"]]
     return [toc["root"], *chapters]
 
@@ -145,8 +157,10 @@ def lay_out(edition: Edition, all_editions: list[Edition], folder: Path) -> dict
 
         text = relocated_notebook(text, change) if path.suffix == ".ipynb" else change(text)
         (folder / name).write_text(text, encoding="utf-8")
-    toc = (edition.pages_folder / CONTENTS).read_text(encoding="utf-8")
-    (folder / CONTENTS).write_text(toc, encoding="utf-8")
-    written = yaml.safe_dump(settings(edition, all_editions, folder), allow_unicode=True)
-    (folder / CONFIGURATION).write_text(written, encoding="utf-8")
+    for name, table in (
+        (CONTENTS, table_of_contents(edition)),
+        (CONFIGURATION, settings(edition, all_editions, folder)),
+    ):
+        written = yaml.safe_dump(table, allow_unicode=True, sort_keys=False)
+        (folder / name).write_text(written, encoding="utf-8")
     return pages

@@ -1,15 +1,12 @@
-"""To add a check takes four files, and no list: one is added to a copy, and proved there."""
+"""Adding a check touches the files that CONTRIBUTING.md lists, and no others."""
 
-import os
-import shutil
-import subprocess
 import sys
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from tools.editions import ROOT, editions
+from tests.growth.house import House, assert_passed, assert_touched
 
 CHECK = '''
 
@@ -118,63 +115,36 @@ def progress_with_one_more(output):
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    """Copy what tests of checks need, and add a check to it."""
-    copy = tmp_path_factory.mktemp("house")
-    leave = shutil.ignore_patterns("_build", "__pycache__", "vendor", "node_modules")
-    for part in ("attnlib", "book", "notebooks", "tests", "tools"):
-        shutil.copytree(ROOT / part, copy / part, ignore=leave)
-    for file in ("pyproject.toml", "_config.yml"):
-        shutil.copy(ROOT / file, copy / file)
-    touched = set()
-
-    def append(name, text):
-        path = copy / name
-        path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
-        touched.add(path)
-
-    append("attnlib/checks/chapters/c03_masks.py", CHECK)
-    append("attnlib/words/en.toml", WORDS)
-    append("tests/checks/answers/c03_masks.py", ANSWERS)
-    for edition in editions(copy):
+    house = House(tmp_path_factory.mktemp("check"))
+    house.append("attnlib/checks/chapters/c03_masks.py", CHECK)
+    house.say(WORDS)
+    house.append("tests/checks/answers/c03_masks.py", ANSWERS)
+    for edition in house.editions:
         path = next(path for path in edition.chapters if path.name.startswith("03_"))
         notebook = nbformat.read(path, as_version=4)
         add_to(notebook, edition.phrases)
         nbformat.write(notebook, path)
-        touched.add(path)
-    assert len(touched) <= 3 + len(editions(copy))
-    return copy
+    return house
 
 
-def test_a_check_is_added_by_touching_four_files(house):
+def test_it_touches_the_files_that_are_listed(house):
+    assert_touched(house, "check", "A check of a reader's answer", {"03_masks": "NN_slug"})
+
+
+def test_what_holds_for_every_check_finds_it_and_passes(house):
     chosen = (
-        "band_mask or every_check or every_message or masks or progress or sections or candidate"
+        "band_mask or every_check or every_message or every_candidate or "
+        "(masks and (progress or exercise or stubs or solution))"
     )
-    run = subprocess.run(
-        [
-            sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/checks",
-            "--deselect", "tests/checks/test_adding_a_check.py",
-            "--deselect", "tests/checks/test_progress.py", "-k", chosen,
-        ],
-        cwd=house, capture_output=True, text=True, encoding="utf-8", env=environment(house),
-    )  # fmt: skip
-    assert run.returncode == 0, run.stdout[-3000:]
-    passed = int(run.stdout.split(" passed")[0].split()[-1])
-    assert passed > 15, run.stdout
+    done = house.pytest("tests/checks", "--deselect", "tests/checks/test_progress.py", "-k", chosen)
+    assert_passed(done, ("[band_mask]", 7), ("test_exercises.py", 5))
 
 
-def test_the_new_check_is_in_every_list(house):
+def test_it_is_in_every_list(house):
     script = (
         "import attnlib, pathlib; from attnlib import checks; from attnlib.checks import *;"
         "assert pathlib.Path(attnlib.__file__).parent == pathlib.Path('attnlib').resolve();"
         "assert 'check_band_mask' in dir(checks) and 'check_band_mask' in checks.__all__;"
         "check_band_mask(lambda q, k, w: None); print(checks.progress())"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", script], cwd=house, capture_output=True, text=True,
-        encoding="utf-8", env=environment(house),
-    )  # fmt: skip
-    assert "○ 3.9  not attempted" in run.stdout, run
-
-
-def environment(house):
-    return os.environ | {"PYTHONPATH": str(house), "PYTHONUTF8": "1"}
+    assert "○ 3.9  not attempted" in house.run(sys.executable, "-c", script).stdout

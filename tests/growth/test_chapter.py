@@ -1,0 +1,107 @@
+"""Adding a chapter touches the files that CONTRIBUTING.md lists, and no others."""
+
+import re
+import sys
+
+import nbformat
+import pytest
+
+from tests.growth import example_chapter as example
+from tests.growth.house import House, assert_passed, assert_touched
+from tools.site import sources
+
+NUMBER = int(example.NAME[:2])
+ROW = f"\n| {NUMBER} | [{example.TITLE}]({example.NAME}.ipynb) | what if only one key counts? |"
+
+
+def add_the_example(house):
+    """Do what somebody does who adds a chapter."""
+    house.write(f"attnlib/checks/chapters/c{example.NAME}.py", example.CHECKS)
+    house.write(f"tests/checks/answers/c{example.NAME}.py", example.ANSWERS)
+    house.say(example.WORDS)
+    for edition in house.editions:
+        start, *_, before = edition.notebooks
+        first, last = (nbformat.read(path, as_version=4) for path in (start, before))
+        bootstrap = next(cell for cell in last.cells if cell.id == "bootstrap")
+        chapter = example.notebook(edition.phrases, bootstrap)
+        nbformat.write(chapter, edition.chapters_folder / f"{example.NAME}.ipynb")
+        following = f"**{edition.phrases['next']}**"
+        link = f"{following} [chapter {NUMBER}]({example.NAME}.ipynb) and"
+        recap = last.cells[-1]
+        recap.source = recap.source.replace(following, link)
+        nbformat.write(last, before)
+        table = first.cells[0]
+        row = re.findall(r"(?m)^\| \d+ \| .*$", table.source)[-1]
+        table.source = table.source.replace(row, row + ROW)
+        nbformat.write(first, start)
+        folder = edition.pages_folder.relative_to(house.root)
+        link = f"[{example.TITLE}](../../notebooks/{edition.language}/{example.NAME}.ipynb)"
+        house.insert(f"{folder}/intro.md", f"\n{NUMBER}. {link}: one key.\n", "\n\nWhat the symb")
+        described = f'{example.NAME} = "What remains of attention when only one key counts."\n'
+        house.insert(f"{folder}/edition.toml", described, "notation = ")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    house = House(tmp_path_factory.mktemp("chapter"), built=["book/_static/vendor"])
+    add_the_example(house)
+    return house
+
+
+@pytest.fixture(scope="module")
+def run(house):
+    """Run the notebooks of the chapter, as an author does."""
+    names = [f"notebooks/{each.language}/{example.NAME}.ipynb" for each in house.editions]
+    done = house.run(sys.executable, "-m", "tools.run_notebooks", *names)
+    assert done.returncode == 0, done.stdout
+    return names
+
+
+def test_it_touches_the_files_that_are_listed(house):
+    _, *_, before, own = house.editions[0].chapters
+    names = {own.stem: "NN_slug", before.stem: "MM_slug_before"}
+    assert_touched(house, "chapter", "A chapter", names)
+
+
+def test_its_notebook_holds_what_every_chapter_holds(house, run):
+    """What the run has shown is compared, and the exercises' solutions pass their checks."""
+    done = house.pytest(
+        "--nbval", "-p", "tests.notebooks.strict_nbval", *run, "tests/notebooks",
+        "-k", f"{example.NAME} or 06_ and next_chapter or numbered or every_chapter or text_names",
+    )  # fmt: skip
+    assert_passed(
+        done, ("figure-pictures", 1), ("test_committed.py", 15), ("test_chapters.py", 10),
+        ("test_records.py", 6), ("is_listed", 2),
+    )  # fmt: skip
+
+
+def test_its_checks_hold_what_every_check_holds(house, run):
+    done = house.pytest(
+        "tests/checks", "-k", f"hard_ or {example.NAME} or every_check or every_message",
+    )  # fmt: skip
+    assert_passed(done, ("[hard_weights]", 6), ("[hard_row]", 4), ("test_exercises.py", 5))
+
+
+def test_the_site_has_it_in_its_place(house, tmp_path):
+    """The build itself stops at a page without a description: see tests/site."""
+    for edition in house.editions:
+        folder = tmp_path / edition.language
+        sources.lay_out(edition, house.editions, folder)
+        pages = sources.contents(edition)
+        assert pages.index(example.NAME) == pages.index(edition.chapters[-2].stem) + 1
+        assert set(pages) == set(edition.descriptions)
+        assert (folder / f"{example.NAME}.ipynb").is_file()
+        assert f"- file: {example.NAME}\n" in (folder / "_toc.yml").read_text(encoding="utf-8")
+
+
+def test_without_its_lines_where_readers_begin_tests_fail(house):
+    names = "book/en/intro.md", "notebooks/en/00_start.ipynb"
+    texts = {name: (house.root / name).read_bytes() for name in names}
+    for name in names:
+        house.restore(name)
+    try:
+        done = house.pytest("tests/notebooks/test_chapters.py", "-k", "is_listed and en")
+    finally:
+        for name, text in texts.items():
+            (house.root / name).write_bytes(text)
+    assert done.stdout.count("\nFAILED ") == 2, done.stdout

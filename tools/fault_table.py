@@ -1,0 +1,325 @@
+"""The faults that `make faults` plants, each with the guard that must catch it.
+
+A guard is the smallest part of a stage that must go red.
+"""
+
+from dataclasses import dataclass
+
+from tools import planting
+from tools.planting import Plant, cell
+
+SITE = "book/_build/html"
+
+
+def pytest(*arguments: str) -> tuple[str, ...]:
+    """Return a command that runs some tests."""
+    return ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line", *arguments)
+
+
+def nbval(path: str) -> tuple[str, ...]:
+    """Return a command that compares a notebook with its record."""
+    return pytest("--nbval", "-p", "tests.notebooks.strict_nbval", path)
+
+
+def some(path: str, *words: str) -> tuple[str, ...]:
+    """Return a command that runs the tests of a file that have these words in their names."""
+    return pytest(path, "-k", " and ".join(words))
+
+
+FIRST, MASKS = "notebooks/en/01_query_key_value.ipynb", "notebooks/en/03_masks.ipynb"
+COMMITTED = pytest("tests/notebooks/test_committed.py")
+RECORDS = pytest("tests/notebooks/test_records.py", "-k", "01_query_key_value or 03_masks")
+CAUSAL = some("tests/checks/test_answers.py", "causal_mask")
+SECOND_EDITION = pytest("tests/editions", "-k", "notation and (english or search_engines)")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault, and the guard that must catch it.
+
+    Attributes:
+        name: Its name.
+        where: The file that is spoilt; the first one that fits the pattern.
+        plant: How.
+        guard: The command that must fail.
+        says: A pattern that the guard must print: it fails for this fault, not for another.
+    """
+
+    name: str
+    where: str
+    plant: Plant
+    guard: tuple[str, ...]
+    says: str
+
+
+FAULTS = (
+    Fault(
+        "digit",
+        MASKS,
+        cell(planting.prints_a_number, planting.change_a_digit),
+        nbval(MASKS),
+        "FAILED.*03_masks",
+    ),
+    Fault(
+        "pixel",
+        MASKS,
+        cell(planting.shows_a_picture(live=False), planting.paint_over),
+        nbval(MASKS),
+        "FAILED.*03_masks",
+    ),
+    Fault(
+        "stale-picture",
+        MASKS,
+        cell(planting.shows_a_picture(live=True), planting.paint_over),
+        nbval(MASKS),
+        "FAILED.*live-figure",
+    ),
+    Fault(
+        "missing-output",
+        MASKS,
+        cell(planting.prints_a_number, planting.remove_outputs),
+        nbval(MASKS),
+        "FAILED.*03_masks",
+    ),
+    Fault(
+        "cell-not-run",
+        MASKS,
+        cell(planting.prints_a_number, planting.unrun),
+        nbval(MASKS),
+        "FAILED.*03_masks",
+    ),
+    Fault(
+        "trait",
+        MASKS,
+        planting.widget_state(r'"scores": \[\s*\[\s*[\d.]+', '"scores": [ [ 9.0'),
+        nbval(MASKS),
+        "FAILED.*widget-state",
+    ),
+    Fault(
+        "opted-out",
+        MASKS,
+        cell(planting.prints_a_number, planting.add_code("# NBVAL_IGNORE_OUTPUT")),
+        nbval(MASKS),
+        "FAILED.*03_masks",
+    ),
+    Fault(
+        "changed-result",
+        "attnlib/masks.py",
+        planting.replace(r"(return .*)<=(.*)$", r"\1<\2"),
+        nbval(MASKS),
+        "FAILED.*03_masks",
+    ),
+    Fault(
+        "glyph-warning",
+        FIRST,
+        cell(
+            lambda each: each.cell_type == "code" and "plt.show()" in each.source,
+            lambda each: each.update(
+                source=each.source.replace("plt.show()", 'plt.title("\\u1f3b")\nplt.show()', 1)
+            ),
+        ),
+        nbval(FIRST),
+        "FAILED.*01_query_key_value",
+    ),
+    Fault(
+        "file-left-behind",
+        FIRST,
+        cell(
+            lambda each: each.id == "imports",
+            planting.add_code('open("left.txt", "w").close()'),
+        ),
+        RECORDS,
+        "test_nothing_is_left_beside_the_notebook",
+    ),
+    Fault(
+        "wrong-solution",
+        FIRST,
+        cell(*planting.in_source(r"^    return \[sum\(w \* value", "    return [sum(value")),
+        RECORDS,
+        "test_solutions_pass_their_checks_in_their_notebook",
+    ),
+    Fault(
+        "first-cell-differs",
+        FIRST,
+        cell(lambda each: each.id == "bootstrap", planting.add_code("import math")),
+        COMMITTED,
+        "test_the_bootstrap_cell",
+    ),
+    Fault(
+        "no-alternative-text",
+        MASKS,
+        cell(planting.shows_a_picture(live=False), planting.remove_alternative_text),
+        COMMITTED,
+        "test_every_picture_has_an_alternative_text",
+    ),
+    Fault(
+        "english-in-code",
+        MASKS,
+        cell(planting.prints_a_number, planting.add_code('print("these are English words")')),
+        COMMITTED,
+        "test_code_prints_no_prose",
+    ),
+    Fault(
+        "maths",
+        "attnlib/functional.py",
+        planting.replace(r"softmax\(dim=-1\)", "softmax(dim=-2)"),
+        pytest("tests/maths/test_functional.py"),
+        "FAILED",
+    ),
+    Fault(
+        "javascript-number",
+        "attnlib/widgets/static/common.js",
+        planting.replace(r"Math\.exp\(", "1.001 * Math.exp(2 * "),
+        ("node", "--test", "tests/widgets/static/*.test.mjs"),
+        "not ok|✖",
+    ),
+    Fault(
+        "import-points-back",
+        "attnlib/masks.py",
+        planting.append("\n\ndef late():\n    from attnlib import widgets\n"),
+        pytest("tests/house/test_import_graph.py"),
+        "test_imports_point_one_way",
+    ),
+    Fault(
+        "unpinned",
+        "requirements.txt",
+        planting.replace(r"^matplotlib==", "matplotlib>="),
+        pytest("tests/house/test_packages.py"),
+        "test_every_python_package_is_pinned_exactly",
+    ),
+    Fault(
+        "newer-than-colab",
+        "pyproject.toml",
+        planting.replace(r"ipywidgets>=[\d.]+", "ipywidgets>=8"),
+        pytest("tests/colab/test_versions.py"),
+        "test_what_colab_has_is_enough",
+    ),
+    Fault(
+        "type",
+        "attnlib/words/__init__.py",
+        planting.append("\n\nwrong: int = language()\n"),
+        ("mypy",),
+        "Incompatible types",
+    ),
+    Fault(
+        "lint",
+        "attnlib/masks.py",
+        planting.append("\n\nimport os\n"),
+        ("ruff", "check"),
+        "F401|E402",
+    ),
+    Fault(
+        "lost-fact",
+        "attnlib/words/en.toml",
+        planting.replace(r"^passed = .*$", 'passed = "done"'),
+        pytest("tests/checks/test_texts.py"),
+        "test_headlines_name_what_they_are_about",
+    ),
+    Fault(
+        "wrong-diagnosis",
+        "attnlib/checks/chapters/c03_masks.py",
+        planting.replace(r'\(\*ids, "upper_left"\)', '(*ids, "triangle_mirrored")'),
+        CAUSAL,
+        "FAILED.*causal_mask",
+    ),
+    Fault(
+        "check-always-passes",
+        "attnlib/checks/engine/comparing.py",
+        planting.replace(
+            r"^    if outcome\.timed_out:", "    return None\n    if outcome.timed_out:"
+        ),
+        CAUSAL,
+        "FAILED.*test_a_check_can_fail",
+    ),
+    Fault(
+        "stale-script",
+        "attnlib/widgets/static/mask_lab.js",
+        planting.append("\n// changed\n"),
+        nbval(MASKS),
+        "FAILED.*figure-pictures",
+    ),
+    Fault(
+        "stale-style",
+        "attnlib/widgets/static/mask_lab.css",
+        planting.append("\n.attn-mask-changed { color: inherit; }\n"),
+        nbval(MASKS),
+        "FAILED.*figure-pictures",
+    ),
+    Fault(
+        "broken-link",
+        f"{SITE}/**/faq.html",
+        planting.replace(r'href="([\w./]+)\.html#', r'href="\1.html#no-'),
+        some("tests/site/test_links.py", "lead_somewhere", "faq"),
+        "FAILED.*test_links_lead_somewhere",
+    ),
+    Fault(
+        "foreign-request",
+        f"{SITE}/**/faq.html",
+        planting.replace("</body>", '<script src="https://example.org/x.js"></script></body>'),
+        some("tests/site/test_links.py", "nothing_foreign", "faq"),
+        "FAILED.*test_pages_load_nothing_foreign",
+    ),
+    Fault(
+        "no-alt-in-page",
+        f"{SITE}/**/03_masks.html",
+        planting.replace(r'(<img width="\d+" height="\d+" )alt="[^"]+"', r"\1"),
+        some("tests/site/test_pages.py", "says_what_it_shows", "03_masks"),
+        "FAILED.*test_every_picture_says_what_it_shows",
+    ),
+    Fault(
+        "no-description",
+        "book/en/edition.toml",
+        planting.replace(r"^faq = .*\n", ""),
+        some("tests/site/test_link_previews.py", "own_description"),
+        "KeyError: 'faq'",
+    ),
+    Fault(
+        "heading-without-target",
+        "book/en/faq.md",
+        planting.replace(r"^\(faq-masks\)=\n", ""),
+        some("tests/site/test_anchors.py", "shared_one", "faq"),
+        "no target above",
+    ),
+    Fault(
+        "chapter-not-listed",
+        "book/en/intro.md",
+        planting.replace(r"^3\. \[(.|\n)*?\n(?=4\.)", ""),
+        some("tests/notebooks/test_chapters.py", "is_listed"),
+        "FAILED.*introduction",
+    ),
+    Fault(
+        "editions-not-told-at-the-door",
+        "tools/site/front_pages.py",
+        planting.replace('<link rel="alternate" hreflang="{tag}"', '<link rel="alternate"'),
+        some("tests/site/test_front_pages.py", "first_page"),
+        "FAILED.*test_the_first_page_knows_all_editions",
+    ),
+    Fault(
+        "editions-not-told-on-pages",
+        "book/_ext/language_switch.py",
+        planting.replace(r'\("x-default", found\[0\]\)', '("x-default", found[-1])'),
+        SECOND_EDITION,
+        "FAILED.*test_search_engines_are_told_of_both",
+    ),
+    Fault(
+        "hard-wired-word",
+        "book/_templates/language-switch.html",
+        planting.append("<span>Hard wired</span>\n"),
+        SECOND_EDITION,
+        "FAILED.*test_a_page_leaves_nothing_in_english",
+    ),
+    Fault(
+        "overweight-page",
+        f"{SITE}/**/faq.html",
+        planting.append_noise(1000),
+        some("tests/browser/test_every_page.py", "its_weight", "faq"),
+        "FAILED.*test_its_weight",
+    ),
+    Fault(
+        "wrong-number-in-figure",
+        f"{SITE}/**/03_masks.html",
+        planting.replace(r"Math\.exp\(", "Math.exp(1.01 * "),
+        some("tests/browser/test_figure_numbers.py", "opens_in", "mask"),
+        "FAILED.*test_figure_numbers",
+    ),
+)
