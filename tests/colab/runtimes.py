@@ -120,7 +120,9 @@ def colab() -> Runtime:
         runtime.run(*pip, "install", f"pip=={wanted['pip']}")
         # The list is complete, so that nothing has to be resolved; torch's CUDA builds need more.
         listed = [f"{name}=={version}" for name, version in wanted.items() if name != "torch"]
-        runtime.run(*pip, "install", "--no-deps", "--no-compile", *listed)
+        # Colab's Python is newer than this one, and some of its versions say that they need it.
+        newer = "--ignore-requires-python"
+        runtime.run(*pip, "install", "--no-deps", "--no-compile", newer, *listed)
         runtime.run(*pip, "install", "--no-compile", f"torch=={TORCH}")
         runtime.run("-m", "pip", "check")
         (folder / "wheels").mkdir()
