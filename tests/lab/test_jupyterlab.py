@@ -25,9 +25,14 @@ def name_of(path):
     return f"{path.parent.name}-{path.stem}"
 
 
-# JupyterLab's own toolbar of cells measures the rendered part of a Markdown cell, and a cell of
-# jupyterlab-myst has none in the place where it looks. The error is thrown inside JupyterLab 4.6.
-UPSTREAM = "_markdownOverlapsToolbar"
+UPSTREAM = (
+    # JupyterLab's own toolbar of cells measures the rendered part of a Markdown cell, and a cell of
+    # jupyterlab-myst has none in the place where it looks. The error is thrown in JupyterLab 4.6.
+    "_markdownOverlapsToolbar",
+    # anywidget gives a model 2 s to initialise, and says so when a busy machine took longer. That
+    # the figure lives all the same is what each test here sees: it moves it.
+    "[anywidget] Failed to initialize model.",
+)
 
 
 def assert_quiet(window, cells):
@@ -36,7 +41,8 @@ def assert_quiet(window, cells):
             assert output["output_type"] != "error", (cell["id"], output)
             assert output.get("name") != "stderr", (cell["id"], output)
     assert not window.foreign
-    assert [error for error in window.errors if UPSTREAM not in error] == []
+    own = [error for error in window.errors if not any(known in error for known in UPSTREAM)]
+    assert own == []
 
 
 @pytest.mark.parametrize("path", WHOLE, ids=name_of)
