@@ -56,11 +56,11 @@ def cut_icons(site: Path, pages: str) -> None:
 def cut_font(path: Path, codes: set[int]) -> None:
     """Rewrite the font at `path` with the characters `codes` alone."""
     options = subset.Options(flavor="woff2", recalc_timestamp=False, name_IDs=["*"])
-    font = subset.load_font(path, options)
-    subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=codes)
-    subsetter.subset(font)
-    subset.save_font(font, path, options)
+    with subset.load_font(path, options, lazy=False) as font:
+        subsetter = subset.Subsetter(options)
+        subsetter.populate(unicodes=codes)
+        subsetter.subset(font)
+        subset.save_font(font, path, options)
 
 
 def complete_style(source: Path, static: Path) -> None:
