@@ -225,6 +225,13 @@ FAULTS = (
         "FAILED",
     ),
     Fault(
+        "hard-wired-english",
+        "attnlib/checks/engine/result.py",
+        planting.replace(r'say\("label.called"\)', '"called with"'),
+        pytest("tests/editions/test_what_checks_say.py"),
+        "FAILED.*test_of_every_known_mistake",
+    ),
+    Fault(
         "broken-link",
         f"{SITE}/**/faq.html",
         planting.replace(r'(<article.*?|<main.*?)?href="([\w./]+)\.html#', r'\1href="\2.html#no-'),
