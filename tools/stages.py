@@ -57,7 +57,7 @@ STAGES = (
     Stage("book", ("make", "--no-print-directory", "book"), 60),
     folder("site", 30, "book"),
     folder("browser", 400, "book"),
-    folder("editions", 90),
+    folder("editions", 180),
 )
 
 
