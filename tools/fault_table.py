@@ -309,6 +309,13 @@ FAULTS = (
         "FAILED.*test_a_page_leaves_nothing_in_english",
     ),
     Fault(
+        "hard-wired-english",
+        "attnlib/checks/engine/result.py",
+        planting.replace(r'say\("label.called"\)', '"called with"'),
+        pytest("tests/editions/test_what_checks_say.py"),
+        "FAILED.*test_of_every_known_mistake",
+    ),
+    Fault(
         "overweight-page",
         f"{SITE}/**/faq.html",
         planting.append_noise(1000),
