@@ -309,7 +309,7 @@ def _is_plain(x: Tensor) -> bool:
         and type(x) in (Tensor, nn.Parameter)  # no fake tensor
         and torch._C._len_torch_dispatch_stack() == 0  # nor a mode that makes them, or records
         and not torch._C._are_functorch_transforms_active()  # vmap, grad
-        and not torch.jit.is_tracing()
+        and not torch._C._is_tracing()  # torch.jit
     )
 
 
