@@ -107,6 +107,7 @@ class _Forgetting(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
         *tensors, ctx.is_causal, ctx.scale = inputs
         ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -120,6 +121,21 @@ class _Forgetting(torch.autograd.Function):
         scores = torch.addcmul(by_weight, weights, total, value=-1)
         scale = query.shape[-1] ** -0.5 if ctx.scale is None else ctx.scale
         return scores @ (key * scale), scores.mT @ (query * scale), weights.mT @ grad, *[None] * 3
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
+        """Differentiate forwards: `torch.func.hessian` does, on the way back."""
+        query, key, value, mask = ctx.saved_tensors
+        moved = [
+            torch.zeros_like(x) if moves is None else moves
+            for x, moves in zip((query, key, value), tangents[:3], strict=True)
+        ]
+
+        def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            return _attend(query, key, value, mask, ctx.is_causal, ctx.scale)
+
+        tangent: Tensor = torch.func.jvp(attend, (query, key, value), tuple(moved))[1]
+        return tangent
 
 
 def _cut(mask: Tensor | None, start: int, stop: int, visible: int) -> Tensor | None:

@@ -192,6 +192,13 @@ def other_rows(results: Results) -> list[list[str]]:
                 at_most=False,
             )
         )
+        rows.append(
+            single(
+                f"… used again, time over that table's: {case}",
+                times["attnlib, again"] / times["table, again"],
+                None,
+            )
+        )
     times = results["import"]["attnlib"]
     rows.append(
         single(

@@ -362,6 +362,74 @@ def test_a_key_moves_no_output_that_may_not_see_it(
     assert torch.equal(moved, sees_j)
 
 
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    batch=st.lists(st.integers(0, 2), min_size=1, max_size=2),
+    q_len=st.integers(0, 4),
+    k_len=st.integers(0, 4),
+    dtype=st.sampled_from(FLOATS),
+    is_causal=st.booleans(),
+    data=st.data(),
+)
+def test_masks_and_biases_of_any_rank_equal_torchs_function(
+    seed: int,
+    batch: list[int],
+    q_len: int,
+    k_len: int,
+    dtype: torch.dtype,
+    is_causal: bool,
+    data: st.DataObject,
+) -> None:
+    generator = seeded(seed)
+    full = (*batch, q_len, k_len)
+    query, key, value = (
+        torch.randn(*batch, n, 3, generator=generator).to(dtype) for n in (q_len, k_len, k_len)
+    )
+
+    def narrow(name: str) -> tuple[int, ...] | None:
+        """Draw a shape that broadcasts to the scores, with two axes or more; or none at all."""
+        rank = data.draw(st.sampled_from([None, *range(2, len(full) + 1)]), label=f"axes, {name}")
+        if rank is None:
+            return None
+        return tuple(data.draw(st.sampled_from([1, n]), label=name) for n in full[-rank:])
+
+    mask_shape, bias_shape = narrow("mask"), narrow("bias")
+    mask = None if mask_shape is None else torch.rand(mask_shape, generator=generator) < 0.6
+    bias = None
+    if bias_shape is not None:
+        bias = torch.randn(bias_shape, generator=generator).to(dtype)
+        bias = bias.masked_fill(torch.rand(bias_shape, generator=generator) < 0.2, -torch.inf)
+    # To torch's own function all goes as one bias, in float64.
+    total = torch.zeros(full, dtype=torch.float64)
+    if bias is not None:
+        total = total + bias
+    if mask is not None:
+        total = total.masked_fill(~mask, -torch.inf)
+    if is_causal:
+        total = total.masked_fill(~causal_mask(q_len, k_len), -torch.inf)
+    exact = F.scaled_dot_product_attention(
+        query.double(), key.double(), value.double(), attn_mask=total
+    )
+    if k_len == 0:
+        exact = torch.zeros(*batch, q_len, 3, dtype=torch.float64)
+    tolerance = 32 * torch.finfo(dtype).eps
+    for need_weights in (False, True):
+        output, weights = scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            mask,
+            attn_bias=bias,
+            is_causal=is_causal,
+            need_weights=need_weights,
+        )
+        assert output.dtype == dtype
+        torch.testing.assert_close(output.double(), exact, atol=tolerance, rtol=tolerance)
+        if weights is not None:
+            assert weights.shape == full
+            assert (weights[total == -torch.inf] == 0).all()
+
+
 # --- robustness ---------------------------------------------------------------------------------
 
 

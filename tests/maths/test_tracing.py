@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.func import grad, jacrev, jvp, vjp, vmap
+from torch.func import grad, hessian, jacrev, jvp, vjp, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from attnlib import (
@@ -103,6 +103,7 @@ def test_functional_derivatives_of_chunked_attention(masked: bool, is_causal: bo
             "vjp": vjp(attention, query, key, value)[1](mixture),
             "jvp": jvp(attention, (query, key, value), (key[:Q_LEN], key, value))[1],
             "second": jacrev(jacrev(loss))(query, key, value),
+            "hessian": hessian(loss, (0, 1, 2))(query, key, value),
             "of each": vmap(grad(loss), (0, None, None))(
                 torch.stack((query, key[1:6])), key, value
             ),
