@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 import attnlib
-from benchmarks import memory, report
+from benchmarks import history, memory, report
 from benchmarks.clock import compare
 from benchmarks.rivals import (
     Attnlib,
@@ -203,6 +203,11 @@ def measure_all() -> dict[str, object]:
         "with weights, causal",
         per_shape(lambda s: inference(with_weights, s, need_weights=True, is_causal=True)),
     )
+    for before in history.HISTORIES:
+        each(
+            f"with weights, {before} process",
+            per_shape(lambda s, b=before: history.in_a_new_process(b, s)),
+        )
     each("half padding", per_shape(half_padding))
     each(
         "chunked",

@@ -122,6 +122,22 @@ def speed_rows(results: Results) -> list[list[str]]:
         one("… causal, forward + backward", "training, causal", torchs, ours, ones, at_most=False),
         one("… with weights", "with weights", torchs, ours, ones, at_most=False),
         one("… with weights, causal", "with weights, causal", torchs, ours, ones, at_most=False),
+        one(
+            "… with weights, in a new process",
+            "with weights, fresh process",
+            torchs,
+            ours,
+            none,
+            at_most=False,
+        ),
+        one(
+            "… with weights, after much memory was freed",
+            "with weights, used process",
+            torchs,
+            ours,
+            none,
+            at_most=False,
+        ),
         one("… half of the tokens padding", "half padding", torchs, ours, ones, at_most=False),
         one(
             "… with biases: torch's native layer",
