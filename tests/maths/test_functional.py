@@ -674,6 +674,11 @@ def refused(call: Callable[[], object], message: str) -> None:
         (R(5, 3), R(7, 3), R(11, 2), r"value must hold .* value \(11, 2\) and key \(7, 3\)"),
         (R(5, 3), R(7, 3), R(2, 7, 3), r"value must .* value \(2, 7, 3\) and key \(7, 3\)"),
         (R(5, 3), R(7, 3), R(7, 3).double(), r"value and key .*torch.float64 and torch.float32"),
+        # Alike but for one thing: nothing else sends these to be looked at one by one.
+        (R(5, 3), R(5, 3).double(), R(5, 3), r"query and key .*and key torch.float64"),
+        (R(5, 3), R(5, 3), R(5, 3).double(), r"value and key .*torch.float64 and torch.float32"),
+        (R(5, 3), R(5, 3), R(4, 3), r"value must hold .*value \(4, 3\) and key \(5, 3\)"),
+        (R(5, 0), R(5, 0), R(5, 0), r"at least 1; got query \(5, 0\) and key \(5, 0\)"),
     ],
 )
 def test_inputs_that_do_not_fit_are_named(
