@@ -29,7 +29,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from playwright.sync_api import Browser
 
-from tools import atomic_write
+from tools import atomic_write, working_copy
 from tools.find_browser import find_browser
 from tools.proof import records, runner
 
@@ -146,9 +146,7 @@ def content(name):
 
 @functools.cache
 def names_of_ours():
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return sorted(name for name in set(listed.split("\0")) if (ROOT / name).is_file())
+    return working_copy.files()
 
 
 def browser_version():

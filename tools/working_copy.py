@@ -14,6 +14,21 @@ AS_SOMEBODY = ("-c", "user.name=copy", "-c", "user.email=copy", "-c", "core.auto
 LIMIT = 900  # seconds
 
 
+def files() -> list[str]:
+    """Return the names of the files of the working tree, as git lists them."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    listed = set(filter(None, done.stdout.decode().split("\0")))
+    return sorted(name for name in listed if (ROOT / name).is_file())
+
+
+def copy_files(root: Path) -> None:
+    """Copy the files of the working tree into the folder `root`."""
+    for name in files():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, root / name)
+
+
 class WorkingCopy:
     """A copy of the working tree.
 
@@ -27,10 +42,7 @@ class WorkingCopy:
         self, root: Path, built: Sequence[str] = (), linked: Sequence[str] = (".venv",)
     ) -> None:
         self.root = root.resolve()
-        for name in self._listed(ROOT, "--cached", "--others", "--exclude-standard"):
-            if (ROOT / name).is_file():
-                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, self.root / name)
+        copy_files(self.root)
         for name in built:
             if (ROOT / name).is_dir():
                 shutil.copytree(ROOT / name, self.root / name, dirs_exist_ok=True)
@@ -51,12 +63,6 @@ class WorkingCopy:
             encoding="utf-8",
             check=True,
         ).stdout
-
-    @staticmethod
-    def _listed(folder: Path, *options: str) -> list[str]:
-        command = ["git", "ls-files", "-z", *options]
-        done = subprocess.run(command, cwd=folder, capture_output=True, check=True)
-        return sorted(set(filter(None, done.stdout.decode().split("\0"))))
 
     def touched(self) -> dict[str, str]:
         """Return the files that are not as they were: "added", "changed" or "removed"."""

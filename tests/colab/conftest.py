@@ -14,8 +14,8 @@ import nbformat
 import pytest
 
 from tests.colab import runtimes
-from tests.colab.runtimes import HERE, ROOT
-from tools import publish_as
+from tests.colab.runtimes import HERE
+from tools import publish_as, working_copy
 from tools.proof import records, runner
 from tools.proof.records import Record, Unit
 
@@ -41,12 +41,7 @@ def git(*arguments, cwd):
 def published(tmp_path_factory):
     """The working tree as a repository of its own, published at its address or at some address."""
     copy = tmp_path_factory.mktemp("published")
-    listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            target = copy / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes((ROOT / name).read_bytes())
+    working_copy.copy_files(copy)
     address = publish_as.address_of(copy) or ANYWHERE
     publish_as.publish(copy, address)
     git("init", "--quiet", cwd=copy)

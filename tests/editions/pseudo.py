@@ -21,10 +21,9 @@ from book._ext.interface_words import COPY_WORDS, SAID_IN_SCRIPT, SPHINX
 from tests.editions import outputs
 from tests.editions.accents import LANGUAGE, accented, accented_markdown, every_text
 from tools.editions import DEFAULT, ROOT
+from tools.working_copy import copy_files
 
-NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", ".cache", ".*_cache", "_build", "node_modules", "dist", "__pycache__", "mine"
-)
+VENDOR = "book/_static/vendor"  # built, and not among the files of the working tree
 # Catalogues of words with which Sphinx and the theme come, in some language that they know well.
 CATALOGUES = [
     Path(sphinx.__file__).parent / "locale/de/LC_MESSAGES/sphinx.mo",
@@ -138,7 +137,8 @@ def derive(root: Path, runs: bool = True) -> None:
 
 def copy_of_the_book(target: Path) -> None:
     """Copy the working tree, and derive the edition in the copy."""
-    shutil.copytree(ROOT, target, ignore=NOT_COPIED, dirs_exist_ok=True)
+    copy_files(target)
+    shutil.copytree(ROOT / VENDOR, target / VENDOR)
     derive(target)
 
 
