@@ -91,25 +91,14 @@ def shows_a_picture(live: bool) -> Callable[[Cell], bool]:
 def paint_over(each: Cell) -> None:
     """Blacken a spot of five by five pixels."""
     data = next(o.data for o in each.outputs if "image/png" in o.get("data", {}))
-    stored = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    picture = stored.convert("RGB")
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB")
     box = (picture.width // 2, picture.height // 2)
     spot = (*box, box[0] + 4, box[1] + 4)
     inverse = tuple(255 - level for level in picture.getpixel(box))  # type: ignore[union-attr]
     ImageDraw.Draw(picture).rectangle(spot, fill=inverse)
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", pnginfo=_texts(stored))
+    picture.save(buffer, "PNG")
     data["image/png"] = base64.b64encode(buffer.getvalue()).decode()
-
-
-def _texts(picture: Any) -> Any:
-    """Keep what is written into a picture, such as its stamp."""
-    from PIL.PngImagePlugin import PngInfo
-
-    info = PngInfo()
-    for name, text in getattr(picture, "text", {}).items():
-        info.add_text(name, text)
-    return info
 
 
 def remove_outputs(each: Cell) -> None:

@@ -10,18 +10,8 @@ import time
 import urllib.request
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.browser.conftest import FLAGS
-from tools.find_browser import find_browser
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
-        yield browser
-        browser.close()
+from tests.browser.conftest import browser  # noqa: F401
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +68,7 @@ def lab(tmp_path_factory):
 class Lab:
     """A notebook in JupyterLab."""
 
-    def __init__(self, browser, address):
+    def __init__(self, browser, address):  # noqa: F811
         self.page = browser.new_page(viewport={"width": 1280, "height": 1400})
         self.foreign, self.errors = [], []
         self.page.on("request", self._request)
@@ -123,7 +113,7 @@ RUN = """async (wanted) => {
 
 
 @pytest.fixture
-def opened(lab, browser):
+def opened(lab, browser):  # noqa: F811
     """Return a function that opens a notebook."""
     windows = []
 
