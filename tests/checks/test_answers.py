@@ -4,8 +4,8 @@ import pytest
 
 from attnlib import checks, words
 from attnlib.checks.engine import registry, source
-from attnlib.checks.engine.check import each_id, each_variant
 from attnlib.checks.engine.comparing import difference
+from attnlib.checks.engine.mistakes import each_id, each_variant
 from attnlib.checks.engine.predictions import Prediction
 from attnlib.checks.engine.reader_tests import ReaderTest
 from attnlib.checks.engine.running import Outcome

@@ -9,8 +9,8 @@ import torch
 import attnlib
 from attnlib import checks, words
 from attnlib.checks.engine import registry
-from attnlib.checks.engine.check import each_variant
 from attnlib.checks.engine.comparing import equal
+from attnlib.checks.engine.mistakes import each_variant
 from attnlib.checks.engine.predictions import Prediction
 from attnlib.checks.engine.reader_tests import ReaderTest
 

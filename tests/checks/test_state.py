@@ -11,7 +11,7 @@ import torch
 
 from attnlib import checks
 from attnlib.checks.engine import registry
-from attnlib.checks.engine.check import each_id
+from attnlib.checks.engine.mistakes import each_id
 from tests.checks.answers import filed
 
 filed.load()

@@ -7,7 +7,7 @@ import torch
 
 from attnlib import checks, words
 from attnlib.checks.engine import latest, registry
-from attnlib.checks.engine.check import each_variant
+from attnlib.checks.engine.mistakes import each_variant
 from tests.checks.answers import filed
 from tests.editions.accents import LANGUAGE
 from tests.editions.english import CODE, english

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from attnlib.checks.engine.check import WrongAnswers, check
+from attnlib.checks.engine.check import check
 from attnlib.checks.engine.inputs import Arguments, Draw, grid
+from attnlib.checks.engine.mistakes import WrongAnswers
 from attnlib.checks.engine.predictions import prediction
 from attnlib.checks.engine.reader_tests import Calls, in_double, pairs_of_calls, reader_test
 

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attnlib.checks.engine.check import WrongAnswers, check
+from attnlib.checks.engine.check import check
 from attnlib.checks.engine.inputs import Arguments, Draw, grid
+from attnlib.checks.engine.mistakes import WrongAnswers
 from attnlib.checks.engine.predictions import Numbers, prediction
 from attnlib.checks.engine.reader_tests import Calls, in_double, reader_test
 from attnlib.functional import scaled_dot_product_attention

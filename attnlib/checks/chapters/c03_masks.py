@@ -14,8 +14,9 @@ from attnlib.checks.chapters.c02_scaled_dot_product import (
     attend,
     far_tensors,
 )
-from attnlib.checks.engine.check import WrongAnswers, check
+from attnlib.checks.engine.check import check
 from attnlib.checks.engine.inputs import Arguments, Candidate, Draw, grid
+from attnlib.checks.engine.mistakes import WrongAnswers
 from attnlib.checks.engine.reader_tests import Calls, reader_test
 from attnlib.functional import attention_weights, scaled_dot_product_attention
 from attnlib.functional import masked_softmax as right_softmax

@@ -17,8 +17,9 @@ from attnlib.checks.chapters.c02_scaled_dot_product import (
     attend,
     far_tensors,
 )
-from attnlib.checks.engine.check import Ids, WrongAnswers, check
+from attnlib.checks.engine.check import check
 from attnlib.checks.engine.inputs import Arguments, Draw, grid
+from attnlib.checks.engine.mistakes import Ids, WrongAnswers
 from attnlib.checks.engine.predictions import Numbers, prediction
 from attnlib.checks.engine.reader_tests import Calls, reader_test
 

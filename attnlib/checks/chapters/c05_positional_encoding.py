@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from attnlib import positional
-from attnlib.checks.engine.check import Ids, WrongAnswers, check, each_id
+from attnlib.checks.engine.check import check
 from attnlib.checks.engine.inputs import Arguments, grid
+from attnlib.checks.engine.mistakes import Ids, WrongAnswers, each_id
 from attnlib.checks.engine.predictions import Numbers, prediction
 from attnlib.checks.engine.reader_tests import Calls, reader_test
 

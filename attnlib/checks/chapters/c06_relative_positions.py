@@ -19,8 +19,9 @@ from attnlib.checks.chapters.c02_scaled_dot_product import (
     tensors,
 )
 from attnlib.checks.chapters.c05_positional_encoding import BASES, LAYOUTS, sinusoids
-from attnlib.checks.engine.check import WrongAnswers, check
+from attnlib.checks.engine.check import check
 from attnlib.checks.engine.inputs import Arguments, Draw, grid
+from attnlib.checks.engine.mistakes import WrongAnswers
 from attnlib.checks.engine.reader_tests import Calls, in_double, pairs_of_calls, reader_test
 from attnlib.functional import scaled_dot_product_attention
 from attnlib.masks import causal_mask

@@ -15,46 +15,15 @@ from typing import Any
 
 from attnlib.checks.engine import latest, registry, running
 from attnlib.checks.engine.comparing import TOLERANCE, Difference, describe_error, difference
+from attnlib.checks.engine.diagnosing import diagnose
 from attnlib.checks.engine.inputs import Arguments
+from attnlib.checks.engine.mistakes import Answer, Trial, WrongAnswers
 from attnlib.checks.engine.result import Example, Place, Result, show, show_call
 from attnlib.checks.engine.running import Outcome, Runner
 from attnlib.checks.engine.source import accepts, does_nothing, forbidden, raises_as_stub
 from attnlib.checks.engine.texts import say, section
 
-Answer = Callable[..., Any]
-# Some mistakes come in several spellings, such as different fills; then all of them are listed.
-Wrong = Answer | tuple[Answer, ...]
-# By the id of the misconception; a tuple of ids stands for several mistakes at once.
-Ids = str | tuple[str, ...]
-WrongAnswers = dict[Ids, Wrong]
 Inputs = Sequence[Callable[[], list[Arguments]]]
-
-
-def each_id(ids: Ids) -> tuple[str, ...]:
-    """Return the ids one by one, also if it is only one."""
-    return ids if isinstance(ids, tuple) else (ids,)
-
-
-def each_variant(wrong: WrongAnswers) -> list[tuple[tuple[str, ...], Answer]]:
-    """List all known wrong answers with the ids of their mistakes, single mistakes first.
-
-    Two mistakes at once are named only where neither of them explains the answer alone.
-    """
-    variants = [
-        (each_id(ids), variant)
-        for ids, several in wrong.items()
-        for variant in (several if isinstance(several, tuple) else (several,))
-    ]
-    return sorted(variants, key=lambda each: len(each[0]))
-
-
-@dataclass
-class Trial:
-    """One case, what the answer made of it, and how that misses the right value."""
-
-    case: Arguments
-    outcome: Outcome
-    missed: Difference | None = None
 
 
 @dataclass(frozen=True)
@@ -174,9 +143,6 @@ class Check:
 
     def _diagnose(self, run: Runner, tried: list[Trial]) -> Result:
         """Name what is wrong with an answer that fails some of the cases."""
-        # Imported late: it needs the class above.
-        from attnlib.checks.engine.diagnosing import diagnose
-
         return diagnose(self, run, tried)
 
     def example(

@@ -4,16 +4,21 @@ If the answer returns what a known wrong one returns, wherever it returns anythi
 the mistake, however it is written.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from attnlib.checks.engine.check import Answer, Check, Trial, each_variant
 from attnlib.checks.engine.comparing import difference, equal
 from attnlib.checks.engine.inputs import Arguments, simplest
+from attnlib.checks.engine.mistakes import Answer, Trial, each_variant
 from attnlib.checks.engine.result import Result
 from attnlib.checks.engine.running import Outcome, Runner
 from attnlib.checks.engine.texts import say
+
+if TYPE_CHECKING:
+    from attnlib.checks.engine.check import Check
 
 
 def diagnose(check: Check, run: Runner, tried: list[Trial]) -> Result:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attnlib.checks.engine import registry
-from attnlib.checks.engine.check import Check, Trial, each_variant
+from attnlib.checks.engine.check import Check
 from attnlib.checks.engine.comparing import Difference
+from attnlib.checks.engine.mistakes import Trial, each_variant
 from attnlib.checks.engine.result import Result
 from attnlib.checks.engine.running import Runner
 

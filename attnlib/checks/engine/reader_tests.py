@@ -7,9 +7,10 @@ from typing import Any
 from torch import Tensor
 
 from attnlib.checks.engine import registry
-from attnlib.checks.engine.check import Check, Trial
+from attnlib.checks.engine.check import Check
 from attnlib.checks.engine.comparing import Difference, difference
 from attnlib.checks.engine.inputs import Arguments, Candidate
+from attnlib.checks.engine.mistakes import Trial
 from attnlib.checks.engine.result import Result
 from attnlib.checks.engine.running import Outcome, Runner
 from attnlib.checks.engine.texts import say
