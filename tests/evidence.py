@@ -30,6 +30,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tools import atomic_write, working_copy
+from tools.digest import digest
 from tools.find_browser import find_browser
 from tools.proof import records, runner
 
@@ -169,7 +170,7 @@ def counts_for_all(folders):
         files += [path for path in (SITE / "_static").rglob("*") if path.is_file()]
         names += sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*") if path.is_file())
         names.append(browser_version())
-    return records.digest(sys.version, *names, records.digest_of_files(set(files)))
+    return digest(sys.version, *names, records.digest_of_files(set(files)))
 
 
 def pytest_addoption(parser):
@@ -186,7 +187,7 @@ def load(name):
     """Return the evidence of a stage, or none if it was altered."""
     try:
         kept = json.loads((KEPT / f"{name}.json").read_text(encoding="utf-8"))
-        return json.loads(kept["body"]) if records.digest(kept["body"]) == kept["digest"] else {}
+        return json.loads(kept["body"]) if digest(kept["body"]) == kept["digest"] else {}
     except (OSError, ValueError, KeyError):
         return {}
 
@@ -265,7 +266,7 @@ class Evidence:
             return
         KEPT.mkdir(parents=True, exist_ok=True)
         body = json.dumps({"base": self.base, "tests": self.tests})
-        text = json.dumps({"digest": records.digest(body), "body": body})
+        text = json.dumps({"digest": digest(body), "body": body})
         atomic_write.write(KEPT / f"{self.name}.json", text)
 
     def pytest_terminal_summary(self, terminalreporter):

@@ -12,7 +12,6 @@ one that doesn't is stale, and known to be without a browser.
 """
 
 import base64
-import hashlib
 import io
 import json
 import re
@@ -27,6 +26,7 @@ from nbformat import NotebookNode
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from tools.digest import digest
 from tools.figure_page import (
     DESK,
     LOADER,
@@ -50,13 +50,9 @@ FLAGS += ["--font-render-hinting=none", "--hide-scrollbars"]
 STAMP = "live-figure"  # the key in an output's metadata; book/_ext/live_figures.py reads it
 
 
-def digest(*parts: str | bytes) -> str:
-    """Return a short hash of texts and bytes."""
-    whole = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        whole.update(len(data).to_bytes(8, "big") + data)
-    return whole.hexdigest()[:20]
+def short_digest(*parts: str | bytes) -> str:
+    """Return a hash for a stamp, which stands in the notebooks."""
+    return digest(*parts)[:20]
 
 
 def states(notebook: NotebookNode) -> dict[str, Any]:
@@ -106,7 +102,11 @@ def stamp_of(models: dict[str, Any], root: str) -> dict[str, str]:
     text = "\n".join(state)
     for order, name in enumerate(mine):
         text = text.replace(name, f"model-{order}")
-    return {"state": digest(text), "module": digest(*modules), "style": digest(*styles)}
+    return {
+        "state": short_digest(text),
+        "module": short_digest(*modules),
+        "style": short_digest(*styles),
+    }
 
 
 def key(stamp: dict[str, Any]) -> tuple[Any, ...]:
@@ -140,7 +140,7 @@ def faults(notebook: NotebookNode, state: dict[str, Any] | None = None) -> list[
         elif not stamp:
             found.append(f"{cell}: the picture of the live figure has no stamp")
         else:
-            if digest(base64.b64decode(output.data["image/png"])) != stamp.get("picture"):
+            if short_digest(base64.b64decode(output.data["image/png"])) != stamp.get("picture"):
                 found.append(f"{cell}: the picture of the live figure was altered")
             found += [
                 f"{cell}: the picture of the live figure is stale, its {part} has changed"
@@ -197,7 +197,7 @@ class Studio:
         for _, output in views(committed or notebook):
             stamp = output.metadata.get(STAMP, {})
             png = output.data.get("image/png")
-            if png and digest(base64.b64decode(png)) == stamp.get("picture"):
+            if png and short_digest(base64.b64decode(png)) == stamp.get("picture"):
                 known[key(stamp)] = (png, output.metadata["image/png"], stamp)
         models = states(notebook)
         for cell, output in views(notebook):
@@ -229,7 +229,7 @@ class Studio:
             height = show(page, cell, models, root, WIDE)
             png = small(page.locator(".live > *").screenshot(animations="disabled"))
         text = base64.b64encode(png).decode()
-        stamped = {**stamp, "picture": digest(png), "narrow": narrow}
+        stamped = {**stamp, "picture": short_digest(png), "narrow": narrow}
         return text, {"width": WIDE, "height": height}, stamped
 
     @contextmanager

@@ -44,20 +44,20 @@ STAGES = (
     folder("house", 15),
     folder("words", 6),
     folder("plotting", 15),
-    folder("widgets", 30),
-    folder("growth", 90),
-    folder("checks", 90),  # answers that never end are left running
-    folder("tools", 40),
-    Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 70),
-    folder("notebooks", 50, "records"),
-    folder("colab", 200),
-    folder("lab", 90),
+    folder("widgets", 20),
+    folder("growth", 120),
+    folder("checks", 200),  # answers that never end are left running
+    folder("tools", 125),
+    Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 95),
+    folder("notebooks", 170, "records"),
+    folder("colab", 430),
+    folder("lab", 190),
     # pages: what is built
     folder("pages", 10),
     Stage("book", ("make", "--no-print-directory", "book"), 60),
-    folder("site", 30, "book"),
-    folder("browser", 400, "book"),
-    folder("editions", 180),
+    folder("site", 40, "book"),
+    folder("browser", 540, "book"),
+    folder("editions", 260),
 )
 
 

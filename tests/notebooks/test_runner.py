@@ -10,6 +10,7 @@ import pytest
 import tomli_w
 
 from attnlib import words
+from tools.digest import digest
 from tools.editions import editions
 from tools.proof import records, runner
 from tools.proof.records import Unit
@@ -205,7 +206,7 @@ def corrupt_key(kept):
     body = json.loads(kept["body"])
     body["key"] = "0" * 64
     kept["body"] = json.dumps(body)
-    kept["digest"] = records.digest(kept["body"])
+    kept["digest"] = digest(kept["body"])
 
 
 def cut(kept):

@@ -4,7 +4,6 @@ A record whose key is the current one is evidence, and its notebook need not run
 altered on the disk, or whose key has changed, is none.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from typing import Any
 import nbformat
 
 from tools import atomic_write
+from tools.digest import digest
 from tools.editions import DEFAULT, editions
 from tools.proof.solutions import solutions
 
@@ -22,15 +22,6 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".cache" / "records"
 LANGUAGE = re.compile(r'^words\.use\("([\w-]+)"\)', re.MULTILINE)  # in the first cell
 LIBRARY = ROOT / "attnlib"
-
-
-def digest(*parts: str | bytes) -> str:
-    """Hash texts and files' contents, each with its length."""
-    hashed = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        hashed.update(f"{len(data)} ".encode() + data)
-    return hashed.hexdigest()
 
 
 def digest_of_files(paths: Iterable[Path]) -> str:
