@@ -105,18 +105,31 @@ def texts_of_controls(figure):
     return figure.live.locator(".widget-readout").all_inner_texts()
 
 
+# Ends when the page has not been scrolled for twenty frames.
+STANDS_STILL = """async () => {
+  for (let still = 0, before; still < 20; still = scrollY === before ? still + 1 : 0) {
+    before = scrollY;
+    await new Promise(requestAnimationFrame);
+  }
+}"""
+
+
 def test_a_finger_moves_it(figure):
     figure.page.reload()
     figure.window.come_near_all_figures()
-    opening = figure.shown()
+    opening, at_first = figure.shown(), figure.root.get_attribute("data-numbers")
     for selector in figure.facts.tapped:
         figure.page.wait_for_timeout(50)
         figure.changes(figure.live.locator(selector).first.tap)
     session = figure.window.context.new_cdp_session(figure.page)
     for handle in figure.live.locator(".noUi-handle").all():
-        figure.page.wait_for_timeout(500)  # a tap right after a drag only ends its glide
+        figure.page.wait_for_timeout(500)  # a tap right after a drag only ends its glide,
+        figure.page.evaluate(STANDS_STILL)  # which takes longer on a busy machine
         figure.root.locator("button.attn-button").tap()
-        figure.page.wait_for_timeout(100)
+        figure.page.wait_for_function(
+            "([e, numbers]) => e.dataset.numbers === numbers",
+            arg=[figure.root.element_handle(), at_first],
+        )
         assert figure.shown() == opening
         figure.changes(lambda handle=handle: drag(session, handle))
 
