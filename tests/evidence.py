@@ -4,10 +4,11 @@
 
 What a test reads is watched, not declared: files that Python opens, and pages that a browser asks
 for, in the test itself and in the fixtures it uses. A test that starts another program is taken to
-have read the whole repository, unless it is marked `watched`: then the program reads nothing but
-what the test itself has read, or what counts for every test: names of all files, contents of
-attnlib, of tools, of the test's own folder, of all modules loaded, of the site's `_static`, Python,
-the pins and the browser. What a module reads while its tests are collected counts for each of
+have read the whole repository (with `--blind-to-prose`: without the text of the chapters, for
+stages that do not judge it), unless it is marked `watched`: then the program reads nothing but what
+the test itself has read, or what counts for every test: names of all files, contents of attnlib, of
+tools, of the test's own folder, of all modules loaded, of the site's `_static`, Python, the pins
+and the browser. What a module reads while its tests are collected counts for each of
 them, unless it sets `COLLECTS_NAMES = True`: then it only decides which tests there are.
 
 `make test COLD=1`, and CI, repeat everything.
@@ -40,6 +41,9 @@ KEPT = ROOT / ".cache" / "evidence"
 OURS = {".venv", "node_modules", ".cache", ".git", ".pytest_cache", ".hypothesis", ".mypy_cache"}
 BROWSER = re.compile("playwright|chrom", re.IGNORECASE)  # the program, and its driver
 EVERYTHING = "*"  # stands for the whole repository among what a test has read
+ALL_BUT_PROSE = "* but the text of the chapters"
+CHAPTER = re.compile(r"notebooks/[^/]+/[^/]+\.ipynb")
+CODE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)  # solutions are run
 
 _reading: list[set[str]] = []
 
@@ -141,8 +145,21 @@ Browser.new_page = watching(Browser.new_page)
 def content(name):
     if name == EVERYTHING:
         return records.digest_of_files(ROOT / each for each in names_of_ours())
+    if name == ALL_BUT_PROSE:
+        chapters = [each for each in names_of_ours() if CHAPTER.fullmatch(each)]
+        others = [ROOT / each for each in names_of_ours() if each not in chapters]
+        return digest(records.digest_of_files(others), *map(without_prose, chapters))
     path = ROOT / name
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def without_prose(name):
+    """Return a chapter as text, with nothing but code in its Markdown cells."""
+    notebook = json.loads((ROOT / name).read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = CODE.findall("".join(cell["source"]))
+    return json.dumps(notebook)
 
 
 @functools.cache
@@ -175,12 +192,18 @@ def counts_for_all(folders):
 
 def pytest_addoption(parser):
     parser.addoption("--evidence", help="reuse and keep the evidence under this name")
+    parser.addoption(
+        "--blind-to-prose",
+        action="store_true",
+        help="programs that these tests start do not depend on the text of chapters",
+    )
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "watched: the programs it starts read what the test reads")
     if name := config.getoption("--evidence"):
-        config.pluginmanager.register(Evidence(name), "evidence-of-tests")
+        evidence = Evidence(name, config.getoption("--blind-to-prose"))
+        config.pluginmanager.register(evidence, "evidence-of-tests")
 
 
 def load(name):
@@ -195,8 +218,9 @@ def load(name):
 class Evidence:
     """What the tests of one stage have read when they passed."""
 
-    def __init__(self, name):
-        self.name, self.tests, self.base = name, {}, ""
+    def __init__(self, name, blind_to_prose):
+        self.name, self.blind_to_prose = name, blind_to_prose
+        self.tests, self.base = {}, ""
         self.collected, self.fixtures = {}, {}
         self.proved = self.reused = 0
 
@@ -212,7 +236,7 @@ class Evidence:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
         folders = {item.path.parent for item in items}
-        self.base = counts_for_all(sorted(folders))
+        self.base = digest(counts_for_all(sorted(folders)), str(self.blind_to_prose))
         kept = load(self.name)
         if kept.get("base") != self.base or runner.cold():
             return
@@ -246,6 +270,9 @@ class Evidence:
             reads |= self.fixtures.get(fixture, set())
         if item.get_closest_marker("watched"):
             reads -= {EVERYTHING}
+        if self.blind_to_prose and EVERYTHING in reads:  # chapters may have been copied for it
+            reads = {each for each in reads if not CHAPTER.fullmatch(each)} - {EVERYTHING}
+            reads.add(ALL_BUT_PROSE)
         if self.passed:
             self.proved += 1
             self.tests[item.nodeid] = {path: content(path) for path in sorted(reads)}

@@ -26,9 +26,17 @@ class Stage:
     after: tuple[str, ...] = ()
 
 
-def folder(name: str, seconds: int, *after: str) -> Stage:
-    """Return the stage that runs the tests of one folder."""
-    return Stage(name, (*PYTEST, f"--evidence={name}", f"tests/{name}"), seconds, after)
+def folder(name: str, seconds: int, *after: str, prose: bool = True) -> Stage:
+    """Return the stage that runs the tests of one folder.
+
+    Args:
+        name: Its name.
+        seconds: How long that takes.
+        after: Stages that have to end before.
+        prose: Whether programs that its tests start judge the text of chapters.
+    """
+    blind = () if prose else ("--blind-to-prose",)
+    return Stage(name, (*PYTEST, f"--evidence={name}", *blind, f"tests/{name}"), seconds, after)
 
 
 NBVAL = ("--nbval", "-p", "tests.notebooks.strict_nbval", "notebooks", NOT_MINE)
@@ -42,15 +50,15 @@ STAGES = (
     Stage("javascript", ("node", "--test", *SCRIPTS), 5),
     # Nothing is reused there: what is covered, all its tests cover together.
     Stage("maths", (*PYTEST, "--cov=attnlib", "tests/maths"), 45),
-    folder("house", 15),
-    folder("words", 6),
-    folder("plotting", 15),
-    folder("widgets", 20),
-    folder("growth", 120),
-    folder("checks", 200),  # answers that never end are left running
-    folder("tools", 125),
+    folder("house", 15, prose=False),
+    folder("words", 6, prose=False),
+    folder("plotting", 15, prose=False),
+    folder("widgets", 20, prose=False),
+    folder("growth", 120, prose=False),
+    folder("checks", 200, prose=False),  # answers that never end are left running
+    folder("tools", 125, prose=False),
     Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 95),
-    folder("notebooks", 170, "records"),
+    folder("notebooks", 170, "records", prose=False),
     folder("colab", 430),
     folder("lab", 190),
     # pages: what is built

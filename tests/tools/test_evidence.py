@@ -72,9 +72,9 @@ def house(tmp_path):
     return tmp_path
 
 
-def prove(house, **variables):
+def prove(house, *options, **variables):
     """Run the tests; return how many were proven and reused, and what failed."""
-    command = ["-m", "pytest", "-p", "tests.evidence", "--evidence=small", "tests/small"]
+    command = ["-m", "pytest", "-p", "tests.evidence", "--evidence=small", *options, "tests/small"]
     clean = {name: value for name, value in os.environ.items() if name not in ("COLD", "CI")}
     done = subprocess.run(
         [sys.executable, *command, "--import-mode=importlib", "-p", "no:cacheprovider"],
@@ -111,6 +111,25 @@ def test_nothing_is_reused_when_all_depends_on_what_has_changed(house):
     assert prove(house) == (7, 0, [])
     assert prove(house, COLD="1") == (7, 0, [])
     assert prove(house, CI="true") == (7, 0, [])
+
+
+def test_programs_may_be_told_not_to_depend_on_prose(house):
+    def write(text, code="x = 1"):
+        markdown = {"cell_type": "markdown", "source": [text, "```python\n", "y = 2\n", "```"]}
+        cells = [markdown, {"cell_type": "code", "source": [code]}]
+        chapter.write_text(json.dumps({"cells": cells}))
+
+    chapter = house / "notebooks" / "en" / "01_one.ipynb"
+    chapter.parent.mkdir(parents=True)
+    write("One sentence.\n")
+    assert prove(house, "--blind-to-prose") == (7, 0, [])
+    write("Another sentence.\n")
+    assert prove(house, "--blind-to-prose") == (0, 7, [])
+    write("Another sentence.\n", code="x = 2")
+    assert prove(house, "--blind-to-prose") == (1, 6, [])  # the program
+    write("Another sentence.\n```python\nz = 3\n```\n", code="x = 2")
+    assert prove(house, "--blind-to-prose") == (1, 6, [])
+    assert prove(house) == (7, 0, [])  # unless they are told so, they do
 
 
 def test_evidence_that_was_altered_is_none(house):
