@@ -30,6 +30,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from playwright.sync_api import Browser
 
+from tests.editions.built import SITE as DERIVED
 from tools import atomic_write, working_copy
 from tools.digest import digest
 from tools.find_browser import find_browser
@@ -37,6 +38,7 @@ from tools.proof import records, runner
 
 ROOT = records.ROOT
 SITE = ROOT / "book" / "_build" / "html"
+SITES = {"site": SITE, "browser": SITE, "editions": DERIVED}  # what the tests of a folder look at
 KEPT = ROOT / ".cache" / "evidence"
 OURS = {".venv", "node_modules", ".cache", ".git", ".pytest_cache", ".hypothesis", ".mypy_cache"}
 BROWSER = re.compile("playwright|chrom", re.IGNORECASE)  # the program, and its driver
@@ -46,6 +48,7 @@ CHAPTER = re.compile(r"notebooks/[^/]+/[^/]+\.ipynb")
 CODE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)  # solutions are run
 
 _reading: list[set[str]] = []
+_site = SITE
 
 
 @contextmanager
@@ -55,8 +58,8 @@ def reading() -> Iterator[set[str]]:
     _reading.append(found)
     try:
         yield found
-    finally:
-        _reading.pop()
+    finally:  # what serves pages is a thread of its own: another one may have come meanwhile
+        del _reading[next(place for place, each in enumerate(_reading) if each is found)]
         if _reading:
             _reading[-1].update(found)
 
@@ -72,7 +75,7 @@ def note(path):
             return
     if path.startswith(f"{ROOT}{os.sep}"):
         name = path[len(str(ROOT)) + 1 :].replace(os.sep, "/")
-        if name.partition("/")[0] not in OURS:
+        if name.partition("/")[0] not in OURS or path.startswith(f"{DERIVED}{os.sep}"):
             _reading[-1].add(name)
 
 
@@ -124,7 +127,7 @@ def asked_for(request):
     if url.scheme == "file":
         note(unquote(url.path))
     elif url.hostname == "127.0.0.1":
-        note(str(SITE / unquote(url.path).lstrip("/")))
+        note(str(_site / unquote(url.path).lstrip("/")))
 
 
 def watching(opening):
@@ -183,9 +186,9 @@ def counts_for_all(folders):
             files.append(path)
     files += [ROOT / name for name in ("requirements.txt", "package-lock.json", "pyproject.toml")]
     names = [*names_of_ours()]
-    if any(folder.name in ("site", "browser") for folder in folders):
-        files += [path for path in (SITE / "_static").rglob("*") if path.is_file()]
-        names += sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*") if path.is_file())
+    for site in {SITES[folder.name] for folder in folders if folder.name in SITES}:
+        files += [path for path in (site / "_static").rglob("*") if path.is_file()]
+        names += sorted(str(path.relative_to(site)) for path in site.rglob("*") if path.is_file())
         names.append(browser_version())
     return digest(sys.version, *names, records.digest_of_files(set(files)))
 
@@ -235,7 +238,9 @@ class Evidence:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
+        global _site
         folders = {item.path.parent for item in items}
+        _site = next((SITES[each.name] for each in folders if each.name in SITES), SITE)
         self.base = digest(counts_for_all(sorted(folders)), str(self.blind_to_prose))
         kept = load(self.name)
         if kept.get("base") != self.base or runner.cold():

@@ -30,7 +30,12 @@ FIRST, MASKS = "notebooks/en/01_query_key_value.ipynb", "notebooks/en/03_masks.i
 COMMITTED = pytest("tests/notebooks/test_committed.py")
 RECORDS = pytest("tests/notebooks/test_records.py", "-k", "01_query_key_value or 03_masks")
 CAUSAL = some("tests/checks/test_answers.py", "causal_mask")
-SECOND_EDITION = pytest("tests/editions", "-k", "notation and (english or search_engines)")
+SECOND_EDITION = (
+    "sh",
+    "-c",
+    "python -m tests.editions.pseudo && "
+    f"{' '.join(pytest('tests/editions'))} -k 'notation and (english or search_engines)'",
+)
 
 
 @dataclass(frozen=True)

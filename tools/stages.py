@@ -66,7 +66,8 @@ STAGES = (
     Stage("book", ("make", "--no-print-directory", "book"), 60),
     folder("site", 40, "book"),
     folder("browser", 540, "book"),
-    folder("editions", 260),
+    Stage("derived", ("python", "-m", "tests.editions.pseudo"), 60),
+    folder("editions", 120, "derived"),
 )
 
 

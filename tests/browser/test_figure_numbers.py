@@ -30,6 +30,7 @@ def figures_of_the_book():
 
 
 FIGURES = figures_of_the_book()
+COLLECTS_NAMES = True  # for tests/evidence.py: a test of a page depends on that page
 
 
 def test_every_figure_stands_in_the_book():

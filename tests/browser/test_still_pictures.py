@@ -13,6 +13,7 @@ from tests.site.built import BARE, edition_of, pages, soup
 
 PAGES = [page for page in pages() if page not in BARE]
 WITH_FIGURES = [page for page in PAGES if soup(page).select(".live-figure")]
+COLLECTS_NAMES = True  # for tests/evidence.py: a test of a page depends on that page
 
 
 def drawing(models):

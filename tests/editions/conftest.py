@@ -1,4 +1,4 @@
-"""The book with a second edition that a program has derived, built once for all tests."""
+"""The book with a second edition that a program has derived (`python -m tests.editions.pseudo`)."""
 
 import shutil
 
@@ -7,30 +7,20 @@ import pytest
 from attnlib import words
 from attnlib.checks.engine import latest
 from tests.browser.conftest import Visit, browser, serving  # noqa: F401
-from tests.editions import pseudo
+from tests.editions import built, pseudo
 from tests.editions.accents import LANGUAGE
-from tools.build_book import build_site
 from tools.editions import DEFAULT, ROOT, edition
 
 
 @pytest.fixture(scope="session")
-def copy(tmp_path_factory):
-    """Return the root of a copy of the book with both editions, built."""
-    root = tmp_path_factory.mktemp("editions") / "book"
-    pseudo.copy_of_the_book(root)
-    assert build_site(root, jobs=2, quiet=True), "the derived edition cannot be built: see above"
-    return root.resolve()
+def site():
+    return built.built_site()
 
 
 @pytest.fixture(scope="session")
-def site(copy):
-    return copy / "book" / "_build" / "html"
-
-
-@pytest.fixture(scope="session")
-def derived(copy):
+def derived(site):
     """Return what the derived edition says of itself."""
-    return edition(LANGUAGE, copy)
+    return edition(LANGUAGE, built.COPY)
 
 
 @pytest.fixture(scope="session")

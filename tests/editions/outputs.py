@@ -3,8 +3,6 @@
 import asyncio
 import copy
 import json
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -53,24 +51,35 @@ def with_outputs(notebook, shown):
         notebook.metadata["widgets"][WIDGETS]["state"] = shown["widgets"]
 
 
-def run(root: Path, paths: list[Path]) -> None:
-    """Run the notebooks at `paths`, two at a time, with the library of the book at `root`."""
-    runtime = runner.Runtime("derived", sys.executable, "", {"PYTHONPATH": str(root)})
-    slots = asyncio.Semaphore(2)
+def run(root: Path, paths: list[Path], catalogue: Path) -> None:
+    """Bring the notebooks at `paths` to show what they show with the library of the book at `root`.
 
-    async def run_one(path):
-        notebook = nbformat.read(path, as_version=4)
-        if not any(shows_words(each) for c in notebook.cells for each in c.get("outputs", [])):
-            return
-        unit = Unit(path.stem, {LANGUAGE: part_with_words(notebook)})
-        async with slots:
-            record = await runner.run(unit, runtime, key="")
+    Args:
+        root: Root of the book.
+        paths: Its notebooks in the derived language.
+        catalogue: The words of that language.
+    """
+    here = runner.here()
+    contents = f"{here.contents} {catalogue.read_text(encoding='utf-8')}"
+    runtime = runner.Runtime("derived", here.python, contents, {"PYTHONPATH": str(root)})
+    notebooks = {path: nbformat.read(path, as_version=4) for path in paths}
+    units = [
+        Unit(path.stem, {LANGUAGE: part_with_words(notebook)})
+        for path, notebook in notebooks.items()
+        if any(shows_words(each) for c in notebook.cells for each in c.get("outputs", []))
+    ]
+    records = asyncio.run(runner.all_of(units, runtime))
+    for path, notebook in notebooks.items():
+        record = records.get(path.stem)
+        if isinstance(record, Exception):
+            raise record
+        if record is None:
+            continue
         assert not record.failed, record.editions
         with_outputs(notebook, record.editions[LANGUAGE])
         path.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
-    async def run_all():
-        await asyncio.gather(*map(run_one, paths))
 
-    with ThreadPoolExecutor(1) as thread:  # this one may be driving a browser, in a loop of its own
-        thread.submit(lambda: asyncio.run(run_all())).result()
+def counts() -> str:
+    """Say how many records were made and reused, for the summary of tools/prove.py."""
+    return f"records: proved {runner.COUNTS.proved}, reused {runner.COUNTS.reused}"

@@ -1,5 +1,7 @@
 """Derive an edition "xx" from the default one: its words with accents, its code as it is.
 
+    python -m tests.editions.pseudo
+
 It stands in a copy of the working tree; building that copy shows which words do not come from the
 edition's own folders and its catalogue of words.
 """
@@ -8,6 +10,7 @@ import gettext
 import json
 import re
 import shutil
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +23,8 @@ import sphinx_book_theme
 from book._ext.interface_words import COPY_WORDS, SAID_IN_SCRIPT, SPHINX
 from tests.editions import outputs
 from tests.editions.accents import LANGUAGE, accented, accented_markdown, every_text
+from tests.editions.built import COPY, SITE
+from tools.build_book import build_site
 from tools.editions import DEFAULT, ROOT
 from tools.working_copy import copy_files
 
@@ -116,14 +121,15 @@ def catalogue(root: Path) -> dict[str, Any]:
 
 def derive(root: Path, runs: bool = True) -> None:
     """Write the edition into the book at `root`; unless it runs, its outputs are in English."""
-    write_toml(root / "attnlib" / "words" / f"{LANGUAGE}.toml", catalogue(root))
+    said = root / "attnlib" / "words" / f"{LANGUAGE}.toml"
+    write_toml(said, catalogue(root))
     chapters, pages = root / "notebooks" / LANGUAGE, root / "book" / LANGUAGE
     chapters.mkdir()
     for path in (root / "notebooks" / DEFAULT).glob("*.ipynb"):
         text = notebook(path.read_text(encoding="utf-8"))
         (chapters / path.name).write_text(text, encoding="utf-8")
     if runs:
-        outputs.run(root, sorted(chapters.glob("*.ipynb")))
+        outputs.run(root, sorted(chapters.glob("*.ipynb")), said)
     shutil.copytree(root / "book" / DEFAULT, pages)
     for path in pages.glob("*.md"):
         text = accented_markdown(path.read_text(encoding="utf-8"))
@@ -135,14 +141,17 @@ def derive(root: Path, runs: bool = True) -> None:
     (pages / "_toc.yml").write_text(said, encoding="utf-8")
 
 
-def copy_of_the_book(target: Path) -> None:
-    """Copy the working tree, and derive the edition in the copy."""
-    copy_files(target)
-    shutil.copytree(ROOT / VENDOR, target / VENDOR)
-    derive(target)
+def main() -> int:
+    """Copy the working tree, derive the edition in the copy, and build both."""
+    shutil.rmtree(COPY, ignore_errors=True)
+    copy_files(COPY)
+    shutil.copytree(ROOT / VENDOR, COPY / VENDOR)
+    derive(COPY)
+    if not build_site(COPY, quiet=True):
+        return 1
+    print(f"{outputs.counts()}\nboth editions are in {SITE.relative_to(ROOT)}")
+    return 0
 
 
-if __name__ == "__main__":  # to look at it: python -m tests.editions.pseudo FOLDER
-    import sys
-
-    copy_of_the_book(Path(sys.argv[1]))
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,6 +5,7 @@ from bs4 import BeautifulSoup
 
 from tests.browser.axe import violations
 from tests.editions.accents import LANGUAGE
+from tests.editions.built import COPY
 from tools.editions import DEFAULT, editions
 from tools.site.sources import contents
 
@@ -20,9 +21,9 @@ def parsed(path):
 
 @BOTH
 @pytest.mark.parametrize("name", [*PAGES, "search"])
-def test_every_page_has_a_switch_to_its_twin(site, copy, here, there, name):
+def test_every_page_has_a_switch_to_its_twin(site, here, there, name):
     page = parsed(site / here / f"{name}.html")
-    mine, other = editions(copy) if here == DEFAULT else reversed(editions(copy))
+    mine, other = editions(COPY) if here == DEFAULT else reversed(editions(COPY))
     (switch,) = page.select("nav.language-switch")
     assert switch["aria-label"] == mine.site["language"]
     (link,) = switch.select("a")
@@ -106,7 +107,7 @@ def test_axe_has_nothing_against_it(visit, here, there, options):
     assert [each for each in violations(page) if not each.startswith(unknown)] == []
 
 
-def test_a_page_of_one_edition_has_no_switch(copy, site):
+def test_a_page_of_one_edition_has_no_switch():
     """The list of an edition's pages decides; see also tests/site for a book of one edition."""
     from book._ext.language_switch import same_page
 

@@ -61,7 +61,9 @@ def house(tmp_path):
     for folder in ("attnlib", "tools"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pyc*"))
     (tmp_path / "tests" / "small").mkdir(parents=True)
-    shutil.copy(ROOT / "tests" / "evidence.py", tmp_path / "tests")
+    (tmp_path / "tests" / "editions").mkdir()
+    for name in ("evidence.py", "editions/built.py"):
+        shutil.copy(ROOT / "tests" / name, tmp_path / "tests" / name)
     for name in (".gitignore", "requirements.txt", "package-lock.json"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")

@@ -191,7 +191,7 @@ _made_here: set[str] = set()  # keys of records that this process made, also whe
 
 async def record(unit: Unit, runtime: Runtime) -> Record:
     """Return the record of a notebook on a runtime: the one that stands, or a new one."""
-    key = records.key_of(unit, runtime.name, runtime.contents)
+    key = records.key_of(unit, runtime.name, runtime.contents, runtime.solves)
     usable = not cold() or key in _made_here or _made_since_start(runtime, unit, key)
     if usable and (kept := records.load(runtime.name, unit.name, key)):
         COUNTS.reused += 1
