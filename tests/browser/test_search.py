@@ -46,22 +46,24 @@ def found(window, language, words):
     return {path.split("/html/")[-1].lstrip("/") for path in links}
 
 
+@pytest.fixture(scope="module", params=["http", "file"])
+def window(request, lasting_visit):
+    return lasting_visit(request.param)
+
+
 @ALL
 @pytest.mark.parametrize("words", SEARCHED)
-@pytest.mark.parametrize("origin", ["http", "file"])
-def test_search_finds_every_page_that_holds_the_words(visit, origin, words, language):
+def test_search_finds_every_page_that_holds_the_words(window, words, language):
     wanted = holding(language, words)
     assert wanted
-    window = visit(origin)
     assert wanted <= found(window, language, words)
     assert window.problems == []
 
 
 @ALL
 @pytest.mark.parametrize("words", ["上早好", "注意人", "causalx"])
-def test_search_finds_nothing_where_there_is_nothing(visit, words, language):
+def test_search_finds_nothing_where_there_is_nothing(window, words, language):
     assert holding(language, words) == set()
-    window = visit()
     assert found(window, language, words) == set()
 
 
