@@ -56,7 +56,7 @@ pdf: book ## print the whole book as one PDF for each edition
 	@$(MAKE) --no-print-directory --silent $(PDF)
 	@echo "✓ the printed book is $$(ls dist/good-morning-attention-*.pdf | tr '\n' ' ')"
 
-$(PDF): $(HTML)/.complete tools/book_pdf.py book/print.css
+$(PDF): $(HTML)/.complete tools/book_pdf.py tools/paper.py book/print.css
 	@python -m tools.book_pdf && touch $@
 
 test: web ## set everything up and prove all of it (COLD=1: reuse nothing)

@@ -8,7 +8,7 @@ from pypdf import PdfReader
 
 from tests.browser.conftest import Visit
 from tests.site.built import EDITIONS, SITE, address, content, soup
-from tools import book_pdf, offline_book
+from tools import book_pdf, offline_book, paper
 
 CHAPTER = address("01_query_key_value")
 
@@ -103,7 +103,7 @@ def test_the_contents_of_the_pdf_name_the_right_pages(pdf):
     text = "\n".join(pdf.pages[number].extract_text() for number in range(1, 5))
     for page in content(pdf.edition):
         heading = soup(page).select_one("article h1").get_text().rstrip("#")
-        place = pdf.named_destinations[f"/{book_pdf.anchor(page)}"]
+        place = pdf.named_destinations[f"/{paper.anchor(page)}"]
         number = pdf.get_destination_page_number(place) + 1
         assert re.search(rf"{re.escape(heading)}\s*{number}\b", text), (heading, number)
 
