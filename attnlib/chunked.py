@@ -137,7 +137,8 @@ class _Forgetting(torch.autograd.Function):
         moved_scores = (moved_query * scale) @ key.mT + (query * scale) @ moved_key.mT
         by_weight = weights * moved_scores
         moved_weights = by_weight - weights * by_weight.sum(dim=-1, keepdim=True)
-        return moved_weights @ value + weights @ moved_value
+        tangent: Tensor = moved_weights @ value + weights @ moved_value
+        return tangent
 
 
 def _cut(mask: Tensor | None, start: int, stop: int, visible: int) -> Tensor | None:
