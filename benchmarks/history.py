@@ -5,9 +5,9 @@ python -m benchmarks.history used 8 128 256 8      # prints seconds and page fau
 The weights are large tensors, and what they cost depends on where the allocator finds room for
 them: that is a matter of what was freed before, not of the code. A new process gets pages from the
 system for nearly each of them, and gives most of them back; every page costs a fault, about as long
-as writing to it takes, when it is first written to. How many fall to whom depends on whose turn it
-is: alone, attnlib has fewer than torch's layer, in turns more. Once large blocks were freed, glibc
-keeps such memory and no page is new (but tensors of 32 MiB and more always come from the system).
+as writing to it takes, when it is first written to. How many fall to whom changes from process to
+process, and with whose turn it is. Once large blocks were freed, glibc keeps such memory and no
+page is new (but tensors of 32 MiB and more always come from the system).
 
 There is no form that escapes. What two layers allocate for a call is nearly the same, and the
 weights that are returned are such a tensor by themselves. That it is the pages and nothing else,
@@ -33,7 +33,7 @@ KEEP_ALL = {
     "MALLOC_TOP_PAD_": str(2**28),
 }
 HISTORIES: dict[str, dict[str, str]] = {"fresh": {}, "used": {}, "keeping": KEEP_ALL}
-CALLS = 20  # first of two, and last of two: over so many page faults are counted
+ROUNDS = 40  # over which page faults are counted
 
 Figures = dict[str, float]
 
@@ -75,12 +75,12 @@ def faults(contenders: dict[str, Callable[[], object]]) -> dict[str, float]:
     Who frees memory and who needs it next is a matter of turns, too.
     """
     counts = dict.fromkeys(contenders, 0)
-    for turn in range(2 * CALLS):
+    for turn in range(ROUNDS):
         for name in list(contenders) if turn % 2 == 0 else list(reversed(contenders)):
             before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
             contenders[name]()
             counts[name] += resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-    return {name: count / (2 * CALLS) for name, count in counts.items()}
+    return {name: count / ROUNDS for name, count in counts.items()}
 
 
 if __name__ == "__main__":
