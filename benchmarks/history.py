@@ -33,7 +33,7 @@ KEEP_ALL = {
     "MALLOC_TOP_PAD_": str(2**28),
 }
 HISTORIES: dict[str, dict[str, str]] = {"fresh": {}, "used": {}, "keeping": KEEP_ALL}
-ROUNDS = 40  # over which page faults are counted
+ROUNDS = 10  # over which page faults are counted
 
 Figures = dict[str, float]
 
