@@ -233,6 +233,8 @@ def _is_bare_linear(module: nn.Module) -> bool:
         and type(module.weight) is nn.Parameter
         and "forward" not in vars(module)
         and not any(hooks for name, hooks in vars(module).items() if name.endswith("_hooks"))
+        # Nor a hook on modules of all kinds, as profilers put it.
+        and not nn.modules.module._has_any_global_hook()  # type: ignore[no-untyped-call]
     )
 
 
