@@ -10,6 +10,7 @@ import pytest
 
 from tests.browser.axe import violations
 from tests.browser.conftest import packed
+from tests.browser.reach import large_letters, out_of_reach, sized, wide_spacing
 from tests.site.built import BARE, SITE, pages, soup
 
 PAGES = [page for page in pages() if page not in BARE]
@@ -156,6 +157,38 @@ def test_it_never_scrolls_sideways_on_a_desk(desk):
 def test_it_never_scrolls_sideways_on_a_phone(phone):
     phone.window.open_all_boxes()
     assert not scrolls_sideways(phone.page, 360)
+
+
+# Phones; 1280 pixels at 200 %, and at 400 %.
+NARROW = [(360, 780), (430, 900), (640, 400), (320, 256)]
+
+
+def test_every_text_can_be_brought_into_view(phone):
+    phone.window.open_all_boxes()
+    for size in NARROW:
+        with sized(phone.page, *size):
+            assert out_of_reach(phone.page) == [], size
+
+
+def test_every_text_can_be_brought_into_view_in_wide_spacing(phone):
+    phone.window.open_all_boxes()
+    with wide_spacing(phone.page):
+        assert out_of_reach(phone.page) == []
+
+
+def test_every_text_can_be_brought_into_view_in_large_letters(phone):
+    phone.window.open_all_boxes()
+    with large_letters(phone.page):
+        assert out_of_reach(phone.page) == []
+
+
+def test_every_text_can_be_brought_into_view_on_a_desk(desk):
+    desk.window.open_all_boxes()
+    assert out_of_reach(desk.page) == []
+    with wide_spacing(desk.page):
+        assert out_of_reach(desk.page) == []
+    with large_letters(desk.page):
+        assert out_of_reach(desk.page) == []
 
 
 # Colours do not depend on the width, nor the layout on the colours: two windows see it all.
