@@ -1,5 +1,7 @@
 """What opens over a page (contents, menus, search): on a phone, in large letters, by keyboard."""
 
+from contextlib import contextmanager
+
 import pytest
 
 from tests.browser.reach import large_letters, out_of_reach, sized
@@ -10,8 +12,8 @@ PANELS = {  # the button that opens it, and what opens
     ".primary-toggle": "#pst-primary-sidebar-modal",
     ".secondary-toggle": "#pst-secondary-sidebar-modal",
     ".header-article-items__end .search-button": "#pst-search-dialog",
-    ".dropdown-launch-buttons > button": ".dropdown-launch-buttons > .dropdown-menu",
-    ".dropdown-download-buttons > button": ".dropdown-download-buttons > .dropdown-menu",
+    ".dropdown-launch-buttons > button": ".dropdown-launch-buttons > .dropdown-menu.show",
+    ".dropdown-download-buttons > button": ".dropdown-download-buttons > .dropdown-menu.show",
 }
 ONE = pytest.mark.parametrize("button", PANELS)
 
@@ -19,22 +21,30 @@ ONE = pytest.mark.parametrize("button", PANELS)
 @pytest.fixture(scope="module", params=[chapters(each)[0] for each in EDITIONS])
 def page(request, lasting_visit):
     window = lasting_visit(**PHONE)
+    window.page.set_default_timeout(4000)
     yield window.open(request.param)
     assert window.problems == []
+
+
+@contextmanager
+def opened(page, button):
+    page.locator(button).click()
+    page.locator(PANELS[button]).wait_for()
+    try:
+        yield
+    finally:
+        page.keyboard.press("Escape")
+        page.locator(PANELS[button]).wait_for(state="hidden")
 
 
 @ONE
 def test_all_of_it_can_be_brought_into_view(page, button):
     for size in ((360, 780), (320, 256)):
-        with sized(page, *size), large_letters(page):
-            page.locator(button).click()
-            page.locator(PANELS[button]).wait_for()
+        with sized(page, *size), large_letters(page), opened(page, button):
             if button.endswith("search-button"):
                 assert beside_its_icon(page)
             else:
                 assert out_of_reach(page, PANELS[button]) == []
-            page.keyboard.press("Escape")
-            page.locator(PANELS[button]).wait_for(state="hidden")
 
 
 def beside_its_icon(page):
