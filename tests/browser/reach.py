@@ -29,20 +29,25 @@ def sized(page, width, height):
 
 
 @contextmanager
-def wide_spacing(page):
-    """Set letters, words, lines and paragraphs apart, as readers may."""
+def styled(page, css):
+    """Add a stylesheet of the reader's to the page for a while."""
     page.evaluate(
         """(css) => {
-          window.spacing = new CSSStyleSheet();
-          window.spacing.replaceSync(css);
-          document.adoptedStyleSheets.push(window.spacing);
+          window.added = new CSSStyleSheet();
+          window.added.replaceSync(css);
+          document.adoptedStyleSheets.push(window.added);
         }""",
-        SPACING,
+        css,
     )
     yield
     page.evaluate(
-        "document.adoptedStyleSheets = document.adoptedStyleSheets.filter((e) => e !== spacing)"
+        "document.adoptedStyleSheets = document.adoptedStyleSheets.filter((e) => e !== added)"
     )
+
+
+def wide_spacing(page):
+    """Set letters, words, lines and paragraphs apart, as readers may."""
+    return styled(page, SPACING)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pytest
 
 from tests.browser.axe import violations
 from tests.browser.conftest import packed
+from tests.browser.contrast import MARK, forced_colors, hardly_seen, unseen_focus
 from tests.browser.reach import large_letters, out_of_reach, sized, wide_spacing
 from tests.site.built import BARE, SITE, pages, soup
 
@@ -200,6 +201,26 @@ def test_axe_on_a_desk_in_the_light(desk):
 def test_axe_on_a_phone_in_the_dark(phone):
     phone.window.open_all_boxes()
     assert violations(phone.page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_are_seen_in_forced_colours(desk, scheme):
+    for figure in desk.figures():
+        figure.evaluate(MARK)
+    with forced_colors(desk.page, scheme):
+        for figure in desk.figures():
+            told, hardly = hardly_seen(figure)
+            assert told > 0
+            assert hardly == []
+
+
+def test_the_focus_is_seen(desk):
+    for forced in ("none", "active"):
+        desk.page.emulate_media(forced_colors=forced)
+        tried, unseen = unseen_focus(desk.page)
+        assert tried > 10
+        assert unseen == [], forced
+    desk.page.emulate_media(forced_colors="none")
 
 
 def test_print_shows_text_and_still_pictures_only(desk):
