@@ -1,7 +1,8 @@
 """The latest result of each check, in this session of Python.
 
-Nothing is written anywhere, unless a teacher's report listens. The reader's answers are in the notebook, and running it again brings
-the results back; so progress can neither be lost without them nor claim what they no longer show.
+Nothing is written anywhere, unless a teacher's report listens. The reader's answers are in the
+notebook, and running it again brings the results back; so progress can neither be lost without them
+nor claim what they no longer show.
 """
 
 from collections.abc import Callable

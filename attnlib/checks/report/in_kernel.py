@@ -1,7 +1,7 @@
 """Inside the kernel of an answer sheet: what its checks say is written down as they say it.
 
-What counts is what the engine records, not what is printed. A sheet may replace a check, or record a
-result by itself: so the writer holds the code of the checks against what it was before the first
+What counts is what the engine records, not what is printed. A sheet may replace a check, or record
+a result by itself: so the writer holds the code of the checks against what it was before the first
 cell, and takes results from a check's own call only. That finds what a student tries out of
 curiosity. It is no protection against one who sets out to deceive: nothing within a process is.
 """

@@ -22,10 +22,12 @@ from typing import Any
 import psutil
 
 import attnlib
+from attnlib import words
 from attnlib.checks.engine.registry import all_checks
 from attnlib.checks.report.sheets import Sheet
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
+LIMITS_MEMORY = sys.platform == "linux"
 _MEGABYTE = 2**20
 
 # From an own view of network and processes, in which all that a sheet leaves behind ends with it,
@@ -34,7 +36,17 @@ _ROOT = ("unshare", "--map-root-user", "--net")
 _VIEWS = ((*_ROOT, "--pid", "--fork", "--kill-child", "--mount-proc"), _ROOT)
 
 # Other variables may hold secrets, or change how Python and Jupyter behave.
-_KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "TMPDIR")
+_KEPT = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "SYSTEMROOT",
+    "WINDIR",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
+)
 
 
 @dataclass(frozen=True)
@@ -139,7 +151,7 @@ def run(sheet: Sheet, limits: Limits, view: tuple[str, ...], shared: str) -> Run
             _environment(folder, shared),
             limits.seconds,
         )
-        return _read(sheet, list(_lines(log)), list(_lines(verdicts)), in_time)
+        return _read(sheet, list(_lines(log)), _lines(verdicts), in_time)
 
 
 def _environment(folder: Path, shared: str) -> dict[str, str]:
@@ -196,12 +208,26 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                     yield said
 
 
-def _read(sheet: Sheet, log: list[dict[str, Any]], said: list[dict[str, Any]], in_time: bool) -> Run:
+def _read(
+    sheet: Sheet,
+    log: list[dict[str, Any]],
+    said: Iterator[dict[str, Any]],
+    in_time: bool,
+) -> Run:
     """Put together what the supervisor and the kernel have written."""
     events = {each["event"]: each for each in log}
-    ends = [name for name in ("finished", "unreadable", "died", "memory", "broken") if name in events]
+    ends = [
+        name for name in ("finished", "unreadable", "died", "memory", "broken") if name in events
+    ]
     ending = ends[0] if ends else ("killed" if in_time else "out_of_time")
     known = {check.name for check in all_checks()}
+    verdicts: dict[str, Verdict] = {}
+    changed: str | None = None
+    for each in said:
+        if isinstance(each.get("changed"), str):
+            changed = each["changed"]
+        elif (verdict := _verdict(each)) and each.get("check") in known:
+            verdicts[each["check"]] = verdict
     return Run(
         sheet,
         ending,
@@ -209,11 +235,16 @@ def _read(sheet: Sheet, log: list[dict[str, Any]], said: list[dict[str, Any]], i
         events.get("read", {}).get("cells", 0),
         events.get(ending, {}).get("text", ""),
         tuple(name for name in events.get("read", {}).get("calls", ()) if name in known),
-        {
-            each["check"]: Verdict(each["passed"], each["misconception"])
-            for each in said
-            if each["changed"] is None and each["check"] in known
-        },
-        next((each["changed"] for each in said if each["changed"] is not None), None),
+        verdicts,
+        changed,
         tuple((each["number"], each["text"]) for each in log if each["event"] == "error"),
     )
+
+
+def _verdict(said: dict[str, Any]) -> Verdict | None:
+    """Read a verdict, if it is one: a sheet may write into the file as well."""
+    passed, misconception = said.get("passed"), said.get("misconception")
+    named = words.entry("checks.misconception")
+    if not isinstance(passed, bool | None) or not isinstance(misconception, str | None):
+        return None
+    return Verdict(passed, misconception if passed is False and misconception in named else None)

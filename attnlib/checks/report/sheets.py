@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from attnlib.checks.engine.texts import say
+
 _NOT_THEIRS = ("__MACOSX",)  # what packing on a Mac leaves; hidden folders hold old copies
 _BETWEEN = re.compile(r"[\s_.()-]+")
 
@@ -57,7 +59,7 @@ def find(folder: Path, chapters: list[str]) -> HandedIn:
         ValueError: If it is no folder, or holds no notebook.
     """
     if not folder.is_dir():
-        raise ValueError(f"FOLDER must be a folder of notebooks, got {str(folder)!r}")
+        raise ValueError(say("report.no_folder", got=repr(str(folder))))
     sheets = []
     for path in sorted(folder.rglob("*.ipynb")):
         parts = path.relative_to(folder).parts
@@ -66,7 +68,7 @@ def find(folder: Path, chapters: list[str]) -> HandedIn:
             student = parts[0] if len(parts) > 1 else (rest or path.stem)
             sheets.append(Sheet(student, path, "/".join(parts), chapter))
     if not sheets:
-        raise ValueError(f"FOLDER must hold notebooks, got {str(folder)!r} without any")
+        raise ValueError(say("report.no_notebooks", got=repr(str(folder))))
     named = {sheet.student for sheet in sheets}
     folders = [each.name for each in sorted(folder.iterdir()) if each.is_dir()]
     without = [each for each in folders if each not in named and not _is_none_of_theirs(each)]
@@ -83,7 +85,9 @@ def _told_by(stem: str, chapters: list[str]) -> tuple[str | None, str]:
     for chapter in chapters:
         if chapter in stem:
             before, _, after = stem.partition(chapter)
-            after = re.sub(r"^\s*\(\d+\)|^-Copy\d+", "", after)  # second copies, as browsers name them
+            after = re.sub(
+                r"^\s*\(\d+\)|^-Copy\d+", "", after
+            )  # second copies, as browsers name them
             left = [_BETWEEN.sub(" ", part).strip() for part in (before, after)]
             return chapter, " ".join(filter(None, left))
     return None, _BETWEEN.sub(" ", stem).strip()

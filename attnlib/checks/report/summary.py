@@ -82,7 +82,11 @@ class Class:
             Misconception(
                 id_,
                 tuple(sorted({line.student for line in failed if line.misconception == id_})),
-                tuple(dict.fromkeys(l.check.exercise for l in failed if l.misconception == id_)),
+                tuple(
+                    dict.fromkeys(
+                        line.check.exercise for line in failed if line.misconception == id_
+                    )
+                ),
             )
             for id_ in dict.fromkeys(line.misconception for line in failed)
         ]

@@ -1,8 +1,8 @@
 """Run one answer sheet in a kernel; a program of its own, started once for each sheet.
 
-It imports nothing of attnlib, which would load torch a second time. All that a cell shows is counted
-and thrown away; what the checks say comes from inside the kernel (`in_kernel.py`). What happens is
-written down line by line, so that it is there also if this process comes to a sudden end.
+It imports nothing of attnlib, which would load torch a second time. All that a cell shows is
+counted and thrown away; what the checks say comes from inside the kernel (`in_kernel.py`). What
+happens is written down line by line, so that it is there also if this process ends suddenly.
 """
 
 import asyncio
@@ -12,10 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete, DeadKernelError
+from nbformat import read
+from nbformat.v4 import new_code_cell, new_notebook
 
 _CALL = re.compile(r"\bcheck_(\w+)\s*\(")
 _ERROR = 300  # characters that are kept of what an error says
@@ -33,7 +35,7 @@ class Log:
         self._lines.write(json.dumps({"event": event, **facts}) + "\n")
 
 
-class Client(NotebookClient):  # type: ignore[misc, unused-ignore]
+class Client(NotebookClient):
     """Keeps nothing of what cells show, and interrupts one that shows too much."""
 
     most_shown: int  # characters that one cell may show
@@ -53,7 +55,8 @@ class Client(NotebookClient):  # type: ignore[misc, unused-ignore]
         self.shown += len(text) if isinstance(text, str) else len(str(content))
         if self.shown > (self.interruptions + 1) * self.most_shown:
             self.interruptions += 1
-            asyncio.ensure_future(self.km.interrupt_kernel())
+            assert self.km is not None
+            self.interrupting = asyncio.create_task(ensure_async(self.km.interrupt_kernel()))
 
 
 def limit(memory: int, file: int) -> None:
@@ -94,19 +97,21 @@ def manager(folder: Path) -> AsyncKernelManager:
 async def run(given: dict[str, Any], log: Log) -> None:
     """Run the sheet."""
     try:
-        notebook = nbformat.read(given["sheet"], as_version=4)
-        cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+        notebook = read(given["sheet"], as_version=4)
+        cells = [
+            cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()
+        ]
         sources = [str(cell.source) for cell in cells]
     except Exception as error:  # what was handed in may be anything
         log.say("unreadable", text=_first_line(error))
         return
     calls = sorted({name for source in sources for name in _CALL.findall(_plain(source))})
     log.say("read", cells=len(sources), calls=calls)
-    empty = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell()])
+    empty = new_notebook(cells=[new_code_cell()])
     client = Client(
         empty,
         km=manager(Path(given["folder"])),
-        timeout=given["cell_seconds"],
+        timeout=given["seconds"],
         startup_timeout=given["seconds"],
         interrupt_on_timeout=True,
         allow_errors=True,
@@ -120,6 +125,7 @@ async def run(given: dict[str, Any], log: Log) -> None:
         setup = f"__import__({module!r}, fromlist=['watch']).watch({given['verdicts']!r})"
         if said := await execute(client, setup, visible=False):
             raise RuntimeError(f"the kernel cannot be watched: {said}")
+        client.timeout = given["cell_seconds"]
         errors = 0
         for number, source in enumerate(sources, start=1):
             log.say("cell", number=number)
@@ -135,7 +141,7 @@ async def execute(client: Client, source: str, *, visible: bool = True) -> str |
     client.begin()
     replies: list[dict[str, Any]] = []
     client.on_cell_executed = lambda execute_reply, **_: replies.append(execute_reply["content"])
-    await client.async_execute_cell(nbformat.v4.new_code_cell(source), 0, store_history=visible)
+    await client.async_execute_cell(new_code_cell(source), 0, store_history=visible)
     reply = replies[0]
     if reply["status"] == "ok":
         return None

@@ -1,4 +1,4 @@
-"""The report as a table for spreadsheets and other programs: one line for each student and check."""
+"""The report as a table for spreadsheets and other programs: a line for each student and check."""
 
 import csv
 import io
