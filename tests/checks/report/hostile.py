@@ -18,6 +18,7 @@ PASSED = "✓ Exercise 3.3: passed"
 # Each ends, and is over in a moment.
 LIVELY = [
     BEGIN,
+    UPPER_LEFT,
     RIGHT,
     f"print({PASSED!r})\n{INVERTED}",
     STUB,
@@ -36,6 +37,7 @@ LIVELY = [
     "checks.check_masked_attention = lambda answer: print('✓ Exercise 3.8: passed')\n"
     "checks.check_masked_attention(...)",
     "this is no Python",
+    "exit()",
     "from attnlib.checks.engine import latest\nfrom attnlib.checks import Result\n"
     "latest.record(Result('is_causal', '3.5', True, None, ''))\n"
     "checks.check_is_causal(...)",
@@ -49,10 +51,10 @@ PATCHED = [
     "os._exit(0)",
     STUB,
 ]
-QUITS = [BEGIN, RIGHT, UPPER_LEFT, "exit()", "pass", "pass", RIGHT]
 # It ends neither by itself nor by being interrupted.
 STUBBORN = [
-    "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except BaseException:\n        pass"
+    "import time\nwhile True:\n    try:\n        time.sleep(60)\n"
+    "    except BaseException:\n        pass"
 ]
 
 
