@@ -1,6 +1,7 @@
 """Run as a program: `python -m attnlib.checks report FOLDER`."""
 
 import argparse
+import math
 import os
 import sys
 from importlib.util import find_spec
@@ -42,7 +43,8 @@ def _arguments() -> argparse.Namespace:
         parser.add_argument(option, type=type(default), default=default, help=help_)
     given = whole.parse_args()
     for name in ("seconds", "cell_seconds", "memory", "jobs"):
-        if not (got := getattr(given, name)) > 0:
+        got = getattr(given, name)
+        if math.isnan(got) or got <= 0:
             option = "--" + name.replace("_", "-")
             parser.error(_say("not_positive", name=option, got=f"{got:g}"))
     if given.language not in ("", *words.languages()):

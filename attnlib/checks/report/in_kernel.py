@@ -9,11 +9,15 @@ curiosity. It is no protection against one who sets out to deceive: nothing with
 import json
 import math
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
+from ipykernel.iostream import OutStream
+from ipykernel.zmqshell import ZMQDisplayPublisher
+from IPython import get_ipython
 
 import attnlib.checks
 from attnlib.checks.engine import latest
@@ -25,12 +29,18 @@ _JUDGES = ((torch, "allclose"), (torch, "equal"), (math, "isclose"))
 _JUDGING = Check.__call__.__code__
 
 
-def watch(path: str) -> None:
+class TooMuchOutput(BaseException):
+    """A cell has shown more than it may."""
+
+
+def watch(path: str, most_shown: int) -> None:
     """Write each result of a check into a file from now on, a line of JSON for each.
 
     Args:
         path: Name of the file.
+        most_shown: Characters that a cell may show.
     """
+    _limit_output(most_shown)
     before = dict(_code())
     lines = open(path, "a", encoding="utf-8", buffering=1)  # noqa: PTH123, SIM115  (until the end)
 
@@ -43,6 +53,35 @@ def watch(path: str) -> None:
         lines.write(json.dumps({**said, "misconception": result.misconception}) + "\n")
 
     latest.listen(write)
+
+
+def _limit_output(most: int) -> None:
+    """Raise an error in a cell that shows too much, before all that fills the memory."""
+    shown = 0
+
+    def counted(shows: Callable[..., Any]) -> Callable[..., Any]:
+        def show(*arguments: Any, **options: Any) -> Any:
+            nonlocal shown
+            what = arguments[1] if len(arguments) > 1 else options.get("data", "")
+            shown += len(what) if isinstance(what, str) else len(str(what))
+            if shown <= most:
+                return shows(*arguments, **options)
+            if threading.current_thread() is threading.main_thread():
+                raise TooMuchOutput
+            return None  # what other programs print is read by a thread that has to live on
+
+        return show
+
+    def begin(*_: Any) -> None:
+        nonlocal shown
+        shown = 0
+        for stream in (sys.stdout, sys.stderr):
+            # IPython lays its own function over that of the class, to keep what is printed.
+            getattr(stream, "__dict__", {}).pop("write", None)
+
+    for shower, name in ((OutStream, "write"), (ZMQDisplayPublisher, "publish")):
+        setattr(shower, name, counted(getattr(shower, name)))
+    get_ipython().events.register("pre_run_cell", begin)
 
 
 def _code() -> Iterator[tuple[str, Any]]:

@@ -226,7 +226,7 @@ def _read(
     for each in said:
         if isinstance(each.get("changed"), str):
             changed = each["changed"]
-        elif (verdict := _verdict(each)) and each.get("check") in known:
+        elif (verdict := _verdict(each)) and str(each.get("check")) in known:
             verdicts[each["check"]] = verdict
     return Run(
         sheet,

@@ -1,8 +1,8 @@
 """Run one answer sheet in a kernel; a program of its own, started once for each sheet.
 
-It imports nothing of attnlib, which would load torch a second time. All that a cell shows is
-counted and thrown away; what the checks say comes from inside the kernel (`in_kernel.py`). What
-happens is written down line by line, so that it is there also if this process ends suddenly.
+It imports nothing of attnlib, which would load torch a second time. All that cells show is
+thrown away; what the checks say comes from inside the kernel (`in_kernel.py`). What happens is
+written down line by line, so that it is there also if this process ends suddenly.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete, DeadKernelError
 from nbformat import read
@@ -28,35 +27,21 @@ class Log:
     """Events of this run, a line of JSON for each."""
 
     def __init__(self, path: str) -> None:
-        self._lines = open(path, "a", encoding="utf-8", buffering=1)  # noqa: PTH123, SIM115
+        self._path = Path(path)
 
     def say(self, event: str, **facts: Any) -> None:
         """Write down that something happened."""
-        self._lines.write(json.dumps({"event": event, **facts}) + "\n")
+        with self._path.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"event": event, **facts}) + "\n")
 
 
 class Client(NotebookClient):
-    """Keeps nothing of what cells show, and interrupts one that shows too much."""
-
-    most_shown: int  # characters that one cell may show
-
-    def begin(self) -> None:
-        """Begin to count anew."""
-        self.shown, self.interruptions = 0, 0
+    """Keeps nothing of what cells show."""
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> None:
-        """Count a message, and see whether the cell has ended."""
-        content = msg["content"]
-        if msg["msg_type"] == "status":
-            if content["execution_state"] == "idle":
-                raise CellExecutionComplete
-            return
-        text = content.get("text")
-        self.shown += len(text) if isinstance(text, str) else len(str(content))
-        if self.shown > (self.interruptions + 1) * self.most_shown:
-            self.interruptions += 1
-            assert self.km is not None
-            self.interrupting = asyncio.create_task(ensure_async(self.km.interrupt_kernel()))
+        """See whether the cell has ended."""
+        if msg["msg_type"] == "status" and msg["content"]["execution_state"] == "idle":
+            raise CellExecutionComplete
 
 
 def limit(memory: int, file: int) -> None:
@@ -118,11 +103,11 @@ async def run(given: dict[str, Any], log: Log) -> None:
         record_timing=False,
         resources={"metadata": {"path": given["workplace"]}},
     )
-    client.most_shown = given["output"]
     client.owns_km, client.shutdown_kernel = True, "immediate"
     async with client.async_setup_kernel():
         module = "attnlib.checks.report.in_kernel"
-        setup = f"__import__({module!r}, fromlist=['watch']).watch({given['verdicts']!r})"
+        arguments = f"{given['verdicts']!r}, {given['output']}"
+        setup = f"__import__({module!r}, fromlist=['watch']).watch({arguments})"
         if said := await execute(client, setup, visible=False):
             raise RuntimeError(f"the kernel cannot be watched: {said}")
         client.timeout = given["cell_seconds"]
@@ -138,14 +123,13 @@ async def run(given: dict[str, Any], log: Log) -> None:
 
 async def execute(client: Client, source: str, *, visible: bool = True) -> str | None:
     """Run a cell, in the history of the kernel or out of sight; return what its error says."""
-    client.begin()
     replies: list[dict[str, Any]] = []
     client.on_cell_executed = lambda execute_reply, **_: replies.append(execute_reply["content"])
     await client.async_execute_cell(new_code_cell(source), 0, store_history=visible)
     reply = replies[0]
     if reply["status"] == "ok":
         return None
-    if client.interruptions:
+    if reply.get("ename") == "TooMuchOutput":
         return "TooMuchOutput"
     if reply.get("ename") == "KeyboardInterrupt":
         return "OutOfTime"

@@ -1,4 +1,4 @@
-"""Sheets that never end, die, flood, or cheat: nobody loses anything but by what he does himself."""
+"""Sheets that never end, die, flood, or cheat: a student loses nothing by what others do."""
 
 import asyncio
 import json
@@ -68,6 +68,8 @@ def test_cells_that_do_not_end_or_flood_are_interrupted(runs):
     said = errors(runs["lively"])
     assert said["pass"] == "OutOfTime"
     assert said["print('x' * 100_000)"] == "TooMuchOutput"
+    assert said["display('z' * 100_000)"] == "TooMuchOutput"
+    assert said["subprocess.run(['yes'], timeout=0.5)"].startswith("TimeoutExpired")
     assert said["sys.stderr.write('y' * 100_000)"] == "TooMuchOutput"
 
 

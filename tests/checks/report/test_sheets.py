@@ -53,7 +53,7 @@ def test_a_folder_named_like_a_notebook_is_none(tmp_path):
 
 
 def test_there_has_to_be_something(tmp_path):
-    with pytest.raises(ValueError, match="FOLDER must hold notebooks, got .*without any"):
+    with pytest.raises(ValueError, match=r"FOLDER must hold notebooks, got .*without any"):
         find(tmp_path, CHAPTERS)
-    with pytest.raises(ValueError, match="FOLDER must be a folder, got .*nothing"):
+    with pytest.raises(ValueError, match=r"FOLDER must be a folder, got .*nothing"):
         find(tmp_path / "nothing", CHAPTERS)

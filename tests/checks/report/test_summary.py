@@ -120,11 +120,11 @@ def test_endings_are_told(ending, said):
 
 def test_all_that_did_not_run_is_told():
     sheet = Sheet("a", Path(), "a/x.ipynb", "03_masks")
-    failed = [(3, "OutOfTime"), (4, "TooMuchOutput"), (5, "NameError: q"), (6, "E"), (7, "E")]
+    failed = ((3, "OutOfTime"), (4, "TooMuchOutput"), (5, "NameError: q"), (6, "E"), (7, "E"))
     report = summarise(
         ["a", "b", "c", "d"],
         [
-            Run(sheet, "finished", calls=("causal_mask",), changed="attnlib.x", errors=tuple(failed)),
+            Run(sheet, "finished", calls=("causal_mask",), changed="torch.equal", errors=failed),
             run("b", name="b/letter.ipynb", chapter=None),
             run("d", causal_mask=RIGHT, padding_mask=RIGHT, calls=["causal_mask"]),
         ],
@@ -137,9 +137,10 @@ def test_all_that_did_not_run_is_told():
     assert said == [
         [
             "a a/x.ipynb",
-            "It changes attnlib.x, by which checks judge: what they said after that does not count.",
+            "It changes torch.equal, by which checks judge: what they said after that does not "
+            "count.",
             "Code cell 3 took longer than 120 seconds, and was interrupted.",
-            "Code cell 4 showed more than 10 MB, and was interrupted.",
+            "Code cell 4 showed more than 10 MB, and was ended.",
             "Code cell 5 failed (NameError: q).",
             "2 more cells failed.",
             "Not checked in this run: 3.2, 3.3, 3.4, 3.5, 3.7, 3.8.",
