@@ -61,8 +61,8 @@ class Limits:
         sheet: Megabytes that its file may have.
     """
 
-    seconds: float = 600
-    cell_seconds: float = 120
+    seconds: float = 600.0
+    cell_seconds: float = 120.0
     memory: int = 4000
     output: int = 10
     sheet: int = 100
