@@ -15,6 +15,7 @@ import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from hatchling.builders.wheel import WheelBuilder
@@ -76,9 +77,15 @@ class Wheel:
     needed: list[str]
 
 
+def project(root: Path = ROOT) -> dict[str, Any]:
+    """Return what the library says of itself."""
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    return dict(tomllib.loads(text)["project"])
+
+
 def build_wheel(root: Path = ROOT) -> Wheel:
     """Build the wheel of the library in this copy of the book."""
-    about = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    about = project(root)
     extras = about["optional-dependencies"].values()
     needed = [each for part in (about["dependencies"], *extras) for each in part]
     with tempfile.TemporaryDirectory() as folder:
@@ -99,10 +106,9 @@ def carrying(source: str, wheel: Wheel) -> str:
     carried, found = FETCHING.subn(lambda _: cell, source, count=1)
     if not found:
         raise ValueError("the first cell must have a line `from attnlib import words`")
-    if len(carried) > LIMIT:
-        raise ValueError(
-            f"the first cell must stay under {LIMIT / 1000:.0f} kB, it has {len(carried) / 1000:.0f}"
-        )
+    if (length := len(carried.encode())) > LIMIT:
+        most, has = round(LIMIT / 1000), round(length / 1000)
+        raise ValueError(f"the first cell must stay under {most} kB, it has {has}")
     return carried
 
 
