@@ -166,7 +166,7 @@ def counts_for_all(folders):
             files.append(path)
     files += [ROOT / name for name in ("requirements.txt", "package-lock.json", "pyproject.toml")]
     names = [*names_of_ours()]
-    if any(folder.name in ("site", "browser") for folder in folders):
+    if any(folder.name in ("site", "browser", "engines") for folder in folders):
         files += [path for path in (SITE / "_static").rglob("*") if path.is_file()]
         names += sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*") if path.is_file())
         names.append(browser_version())

@@ -58,6 +58,7 @@ STAGES = (
     Stage("book", ("make", "--no-print-directory", "book"), 60),
     folder("site", 40, "book"),
     folder("browser", 540, "book"),
+    folder("engines", 60, "book"),
     folder("editions", 260),
 )
 
