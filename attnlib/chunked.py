@@ -3,10 +3,10 @@
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
 from torch import Tensor
 
 from attnlib._shapes import check_attention, computed_dtype
+from attnlib._typing import Bool, Float
 from attnlib.functional import attention_weights
 
 

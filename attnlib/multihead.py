@@ -1,10 +1,10 @@
 """Several attentions side by side, each in its own slice of the features."""
 
-from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from attnlib._shapes import check_mask
+from attnlib._typing import Bool, Float, Shaped
 from attnlib.functional import scaled_dot_product_attention
 from attnlib.positional import RotaryPositionalEncoding
 

@@ -66,6 +66,7 @@ STAGES = (
     Stage("book", ("make", "--no-print-directory", "book"), 60),
     folder("site", 40, "book"),
     folder("browser", 540, "book"),
+    folder("engines", 60, "book"),
     Stage("derived", ("python", "-m", "tests.editions.pseudo"), 60),
     folder("editions", 120, "derived"),
 )

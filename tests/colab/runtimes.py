@@ -128,9 +128,8 @@ def colab() -> Runtime:
         runtime.run(*pip, "install", "--no-compile", f"torch=={TORCH}")
         runtime.run("-m", "pip", "check")
         (folder / "wheels").mkdir()
-        ours = pins(ROOT / "requirements.txt")
-        fetched = [f"{name}=={ours[name]}" for name in ("jaxtyping", "hatchling")]
-        runtime.run(*pip, "download", "--dest", str(folder / "wheels"), *fetched)
+        builder = f"hatchling=={pins(ROOT / 'requirements.txt')['hatchling']}"
+        runtime.run(*pip, "download", "--dest", str(folder / "wheels"), builder)
 
     return kept("colab", json.dumps(wanted), make)
 

@@ -25,7 +25,10 @@ def wanted(address, edition, name):
     links = (
         {"Binder": address.binder(notebook), "Colab": address.colab(notebook)} if address else {}
     )
-    return links | {edition.site["own_computer"]: "intro.html#three-ways-to-read"}
+    return links | {
+        edition.site["notebook"]: f"_sources/{name}.ipynb",
+        edition.site["own_computer"]: "intro.html#three-ways-to-read",
+    }
 
 
 @pytest.mark.parametrize("page", CHAPTERS)
