@@ -111,8 +111,35 @@ def check_hugging_face() -> None:
         theirs, mine = Conv1D(6, 5), restated.HfConv1D(6, 5)
         mine.load_state_dict(theirs.state_dict())
         close(mine(torch.ones(2, 5)), theirs(torch.ones(2, 5)))
+    check_default_attention(config, tokens, real)
     assert {"q_proj", "k_proj", "v_proj", "o_proj"} <= {name for name, _ in layer.named_children()}
     assert layer.q_proj.bias is None
+
+
+def check_default_attention(config: Any, tokens: Any, real: Any) -> None:
+    """What a Llama model hands to its attention where nobody asks for another one."""
+    from transformers import LlamaModel
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    plain = config.to_dict()
+    plain.pop("_attn_implementation", None)
+    model = LlamaModel(type(config)(**plain)).eval()
+    assert model.config._attn_implementation == "sdpa"
+    original, seen = ALL_ATTENTION_FUNCTIONS["sdpa"], {}
+
+    def watched(module: Any, query: Any, key: Any, value: Any, mask: Any, **rest: Any) -> Any:
+        result = original(module, query, key, value, mask, **rest)
+        seen.update(inputs=(query, key, value, mask, rest["scaling"]), result=result)
+        return result
+
+    ALL_ATTENTION_FUNCTIONS["sdpa"] = watched
+    with torch.no_grad():
+        model(tokens, attention_mask=real, use_cache=False)
+    assert torch.equal(seen["inputs"][3], restated.hf_prepare_sdpa_mask(real, 7))
+    output, weights = restated.hf_sdpa_attention(*seen["inputs"])
+    close(output, seen["result"][0])
+    assert weights is seen["result"][1] is None
+    assert (output[1, :2] == 0).all()  # behind filler: nothing to look at
 
 
 if __name__ == "__main__":

@@ -119,4 +119,6 @@ def _(ours, torch_, d2l, hf):
     same(weights, restated.hf_attention(q, k, v, None, WIDTH**-0.5)[1])
     for cell, words in ((ours, "each head's"), (torch_, "mean of the heads"), (d2l, "each head's")):
         cell.says(words)
-    hf.says("second result: each head's")
+    hf.says("second result: each head's, from only")
+    assert hf.one() == "eager"
+    assert restated.hf_sdpa_attention(q, k, v, None, WIDTH**-0.5)[1] is None

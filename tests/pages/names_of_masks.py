@@ -34,6 +34,13 @@ def _(ours, torch_, d2l, hf):
     torch_.says(
         polarity(lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, **{torch_.one(): m}))
     )
+    words = polarity(
+        lambda q, k, v, m: restated.hf_sdpa_attention(q, k, v, **{hf.one(): m}, scaling=1.0)[0]
+    )
+    assert hf.names() == ["attention_mask", "sdpa"]
+    hf.says(f"prepared for {words}")
+    real = torch.tensor([[0, 1, 1]])
+    assert restated.hf_prepare_sdpa_mask(real, 1)[0, 0].tolist() == [[False, True, True]]
 
 
 @row("boolean mask, layer")
@@ -71,7 +78,8 @@ def _(ours, torch_, d2l, hf):
     )
     values = set(restated.hf_prepare_mask(torch.ones(1, LENGTH), LENGTH).unique().tolist())
     assert values == {0.0, torch.finfo(torch.float32).min}
-    assert hf.endswith("prepared: 0 or the lowest float")
+    assert hf.names() == ["attention_mask", "eager"]
+    hf.says("prepared for 0 or the lowest float")
     torch_.says("of floats")
 
 
@@ -138,4 +146,7 @@ def _(ours, torch_, d2l, hf):
     d2l.says(describe(by_d2l[:, 4], flat[2]))
     lowest = torch.zeros(LENGTH, LENGTH).masked_fill(~mask, torch.finfo(torch.float32).min)
     by_hf = restated.hf_attention(query, key, value, lowest, WIDTH**-0.5)[0].transpose(1, 2)
-    hf.says(describe(by_hf[..., 4, :], value))
+    by_default = restated.hf_sdpa_attention(query, key, value, mask, WIDTH**-0.5)[0]
+    assert hf.names() == ["sdpa", "eager"]
+    got = [describe(each[..., 4, :], value) for each in (by_default.transpose(1, 2), by_hf)]
+    hf.says("{}; {}".format(*got))

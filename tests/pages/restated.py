@@ -68,11 +68,24 @@ def hf_attention(query, key, value, attention_mask, scaling, dropout=0.0, traini
     return (weights @ value).transpose(1, 2), weights
 
 
-def hf_prepare_mask(attention_mask: Tensor, q_len: int) -> Tensor:
-    """What a Llama model makes of (batch, k_len) ones and zeros: 0, or the lowest float, causal."""
+def hf_sdpa_attention(query, key, value, attention_mask, scaling):
+    """Llama's attention by default: PyTorch's function, which has no weights to return."""
+    output = nn.functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=attention_mask, scale=scaling
+    )
+    return output.transpose(1, 2), None
+
+
+def hf_prepare_sdpa_mask(attention_mask: Tensor, q_len: int) -> Tensor:
+    """What a Llama model makes of (batch, k_len) ones and zeros: True = may attend, causal."""
     k_len = attention_mask.shape[1]
     place = torch.arange(k_len - q_len, k_len)[:, None]  # queries come last
-    allowed = (torch.arange(k_len) <= place) & attention_mask[:, None, None, :].bool()
+    return (torch.arange(k_len) <= place) & attention_mask[:, None, None, :].bool()
+
+
+def hf_prepare_mask(attention_mask: Tensor, q_len: int) -> Tensor:
+    """The same for `eager`: 0, or the lowest float."""
+    allowed = hf_prepare_sdpa_mask(attention_mask, q_len)
     return torch.zeros(allowed.shape).masked_fill(~allowed, torch.finfo(torch.float32).min)
 
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 
 from tests.site.built import (
     BARE,
@@ -36,6 +37,17 @@ def test_titles_differ(edition):
     titles = [soup(page).title.get_text() for page in mine]
     assert len(titles) > 10
     assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_a_chapter_says_how_long_it_takes(page):
+    line = soup(page).select_one("article h1 + .reading-time")
+    least, most = map(int, re.findall(r"\d+", line.get_text()))
+    assert line.get_text() == edition_of(page).site["reading_time"].format(least=least, most=most)
+    part = str(soup(page).article).partition('id="exercises"')[0]
+    words = len(BeautifulSoup(part, "html.parser").get_text().split())  # code and labels, too
+    assert 5 <= least < most
+    assert least * 400 > words > most * 60
 
 
 @pytest.mark.parametrize("page", PAGES)
