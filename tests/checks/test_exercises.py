@@ -47,7 +47,7 @@ def test_each_exercise_is_followed_by_a_hint_and_then_its_solution(chapter):
     assert len(exercises) >= 5
     for exercise in exercises:
         folded = re.findall(
-            r"<details><summary>(.+?)</summary>\n\n.*?\n\n</details>", exercise, re.DOTALL
+            r"<details><summary [^>]+>(.+?)</summary>\n\n.*?\n\n</details>", exercise, re.DOTALL
         )
         assert folded == [phrases["hint"], phrases["solution"]], exercise[:200]
         assert exercise.count("<details") == 2, "none of them is open"

@@ -171,6 +171,7 @@ LOOKED_UP = """```python
 def my_look_up(query, key, value):
     return my_weights(query @ key.mT) @ value
 ```"""
+FOLD = '<details><summary style="cursor: pointer">'
 PAPER = "[Attention Is All You Need](https://arxiv.org/abs/1706.03762)"
 
 
@@ -185,14 +186,14 @@ def notebook(phrases, bootstrap):
         return new_code_cell(source, id=name, metadata=metadata)
 
     def box(phrase, said):
-        return f":::{{admonition}} {say(phrase)}\n:class: tip\n{said}\n:::"
+        return f"> **{say(phrase)}.**\n>\n> {said}"
 
     def exercise(number, kind, stub, solution):
         name = f"exercise-7-{number}"
         head = f"### {say('exercise')} 7.{number} ★ {say(kind)}\n\nTry it."
         folds = [(say("hint"), "Look at the largest."), (say("solution"), solution)]
         folded = "\n\n".join(
-            f"<details><summary>{fold}</summary>\n\n{said}\n\n</details>" for fold, said in folds
+            f"{FOLD}{fold}</summary>\n\n{said}\n\n</details>" for fold, said in folds
         )
         cells = [text(f"{name}-task", head)]
         cells += [code(name, stub)] if stub else []

@@ -6,6 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
+from tests.growth.example_chapter import FOLD
 from tests.growth.house import House, assert_passed, assert_touched
 
 CHECK = '''
@@ -92,9 +93,7 @@ def add_to(notebook, phrases):
         "execute_result", {"text/plain": SHOWN, "text/html": HTML}, execution_count=1
     )
     text = f"### {phrases['exercise']} 3.9 ★ {kind}\n\nWrite the causal window."
-    folded = "\n".join(
-        f"<details><summary>{name}</summary>\n\n{body}\n</details>\n" for name, body in folds
-    )
+    folded = "\n".join(f"{FOLD}{name}</summary>\n\n{body}\n</details>\n" for name, body in folds)
     end = [cell.id for cell in notebook.cells].index("recap") - 1  # before the progress
     notebook.cells[end].outputs[0].data = progress_with_one_more(notebook.cells[end].outputs[0])
     notebook.cells[end:end] = [

@@ -9,6 +9,7 @@ import json
 import nbformat
 import pytest
 import torch
+from playwright.sync_api import TimeoutError
 
 import attnlib
 from tests.lab.needed import needed
@@ -26,9 +27,6 @@ def name_of(path):
 
 
 UPSTREAM = (
-    # JupyterLab's own toolbar of cells measures the rendered part of a Markdown cell, and a cell of
-    # jupyterlab-myst has none in the place where it looks. The error is thrown in JupyterLab 4.6.
-    "_markdownOverlapsToolbar",
     # anywidget gives a model 2 s to initialise, and says so when a busy machine took longer. That
     # the figure lives all the same is what each test here sees: it moves it.
     "[anywidget] Failed to initialize model.",
@@ -50,7 +48,7 @@ def test_a_whole_notebook_runs(opened, path):
     window = opened(path)
     cells = window.run()
     assert [cell["count"] for cell in cells] == list(range(1, len(cells) + 1))
-    assert_myst_is_rendered(window.page)
+    assert_text_is_rendered(window.page)
     assert_headings_are_listed(window.page)
     go_to_the_figure(window.page)
     move_the_query(window.page)
@@ -67,36 +65,61 @@ def test_a_live_figure_moves(opened, path):
     cells = window.run([code[order].id for order in wanted])
     assert [cell["id"] for cell in cells] == [code[order].id for order in wanted]
     assert [cell["count"] for cell in cells] == list(range(1, len(wanted) + 1))
-    assert_myst_is_rendered(window.page)
+    assert_text_is_rendered(window.page)
     assert_headings_are_listed(window.page)
     go_to_the_figure(window.page)
     move_a_slider(window.page)
     assert_quiet(window, cells)
 
 
-# For each cell of text: boxes and folded parts, as they are written and as they are shown.
-MYST = """() => {
+# For each cell of text: boxes, folded parts and formulas, as they are written and as they are
+# shown; and what is left of their marks.
+TEXT = """() => {
   const cells = window.jupyterapp.shell.currentWidget.content.widgets
     .filter((cell) => cell.model.type === 'markdown');
   const count = (text, pattern) => (text.match(pattern) ?? []).length;
   return cells.map((cell) => {
-    const source = cell.model.sharedModel.source;
+    const source = cell.model.sharedModel.source.replace(/^```[^]*?^```/gm, '');
+    const shown = cell.node.querySelector('.jp-RenderedMarkdown').cloneNode(true);
+    shown.querySelectorAll('code').forEach((code) => code.remove());
+    const places = ['blockquote', 'details', 'mjx-container'];
+    const written = [/^> \\*\\*/gm, /<details>/g, /\\$\\$[^$]+\\$\\$|\\$[^$]+\\$/g];
     return {
-      written: [count(source, /^:::\\{/gm), count(source, /<details>/g)],
-      shown: ['aside', 'details'].map((tag) => cell.node.querySelectorAll(tag).length),
+      id: cell.model.id,
+      written: written.map((pattern) => count(source, pattern)),
+      shown: places.map((tag) => shown.querySelectorAll(tag).length),
+      left: shown.innerText.includes('$') || shown.innerText.includes('**'),
     };
   });
 }"""
-ALL_SHOWN = f"() => ({MYST})().every((e) => String(e.written) === String(e.shown))"
+ALL_SHOWN = f"() => ({TEXT})().every((e) => !e.left && String(e.written) === String(e.shown))"
+FOLDS = """() => [...document.querySelectorAll('.jp-RenderedMarkdown details')].map((fold) => ({
+  mark: getComputedStyle(fold.firstElementChild).listStyleType,
+  pointer: getComputedStyle(fold.firstElementChild).cursor,
+  paragraphs: fold.querySelectorAll(':scope > :is(p, pre, ul, ol)').length,
+  plain: fold.querySelectorAll('pre code:not(:has(span))').length,
+}))"""
 
 
-def assert_myst_is_rendered(page):
-    """Directives become boxes, hints and solutions are folded parts."""
-    page.wait_for_function(ALL_SHOWN, timeout=60_000)
-    boxes, folded = zip(*(cell["shown"] for cell in page.evaluate(MYST)), strict=True)
-    assert sum(boxes) >= 1
-    hint = page.locator("details").first
-    if sum(folded):
+def assert_text_is_rendered(page):
+    """Quotations are boxes, formulas are set, and hints and solutions are parts that unfold."""
+    try:
+        page.wait_for_function(ALL_SHOWN, timeout=60_000)
+    except TimeoutError:
+        cells = page.evaluate(TEXT)
+        pytest.fail(str([e for e in cells if e["left"] or e["written"] != e["shown"]]))
+    boxes = sum(cell["shown"][0] for cell in page.evaluate(TEXT))
+    assert boxes >= 1
+    folds = page.evaluate(FOLDS)
+    for fold in folds:
+        assert fold == {
+            "mark": "disclosure-closed",
+            "pointer": "pointer",
+            "paragraphs": max(1, fold["paragraphs"]),
+            "plain": 0,
+        }
+    if folds:
+        hint = page.locator("details").first
         assert not hint.evaluate("e => e.open")
         hint.locator("summary").click()
         assert hint.evaluate("e => e.open")

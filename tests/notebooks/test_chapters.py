@@ -98,10 +98,11 @@ def test_a_chapter_opens_with_its_question_and_what_it_teaches(chapter, phrases)
 
 
 def test_a_prediction_stands_right_before_the_cell_that_answers_it(chapter, phrases):
-    predict, found = f":::{{admonition}} {phrases['predict']}", 0
+    box = re.compile(rf"^> \*\*{re.escape(phrases['predict'])}\W?\*\*", re.MULTILINE)
+    found = 0
     for cell, following in zip(chapter.cells, chapter.cells[1:], strict=False):
-        if cell.cell_type == "markdown" and predict in cell.source:
-            found += cell.source.count(predict)
+        if cell.cell_type == "markdown" and box.search(cell.source):
+            found += len(box.findall(cell.source))
             assert following.cell_type == "code", cell.id
     assert found >= 3
 
@@ -113,7 +114,8 @@ def test_a_chapter_has_one_live_figure_and_says_what_to_try(chapter, phrases):
         if any(WIDGET_VIEW in output.get("data", {}) for output in cell.get("outputs", []))
     ]
     assert len(live) == 1
-    assert f":::{{admonition}} {phrases['try']}\n" in chapter.cells[live[0] - 1].source
+    box = rf"(?m)^> \*\*{re.escape(phrases['try'])}\W?\*\*$"
+    assert re.search(box, chapter.cells[live[0] - 1].source)
     assert any(cell.id.startswith("live-answers") for cell in chapter.cells)
 
 
@@ -140,10 +142,10 @@ def test_exercises(chapter, number, phrases):
     assert set(kinds) == {phrases[kind] for kind in KINDS}
     assert kinds.count(phrases["kind_code"]) >= 2
     ends = [*(m.start() for m in found[1:]), len(text)]
-    solution = f"<summary>{phrases['solution']}</summary>"
+    solution = f">{phrases['solution']}</summary>"
     for exercise, end in zip(found, ends, strict=True):
         assert solution in text[exercise.end() : end], exercise[0]
-    assert text.count("<details>") == text.count("</details>") == text.count("<summary>")
+    assert text.count("<details>") == text.count("</details>") == text.count("<summary ")
 
 
 def test_the_recap_has_other_names_the_paper_and_the_next_chapter(chapter, number, place):

@@ -41,7 +41,7 @@ def solutions(notebook: nbformat.NotebookNode) -> list[Solution]:
         if not texts:
             raise ValueError(f"{cell.id} checks an answer, and no cell after it has a solution")
         # The fold of the solution is the last one of its cell, in whatever language it is called.
-        blocks = tuple(BLOCK.findall(texts[0].source.rpartition("<summary>")[2]))
+        blocks = tuple(BLOCK.findall(texts[0].source.rpartition("<summary")[2]))
         defined = set().union(*(names_defined(block) for block in blocks))
         stubs = names_defined(cell.source, ast.FunctionDef)
         judged = tuple((call[0], call["answer"] in defined) for call in calls)
