@@ -1,6 +1,7 @@
-"""A paragraph that opens with a bold "Figure 1.2" is the caption of the figure above it.
+"""A paragraph that opens with a bold "Figure 1.2." is the caption of the figure above it.
 
-How an edition says "Figure" is among its phrases.
+Figures that nothing refers to need no number: "Figure." will do. How an edition says "Figure" is
+among its phrases.
 """
 
 import re
@@ -18,7 +19,8 @@ class FigureCaptions(SphinxTransform):
 
     def apply(self, **kwargs: object) -> None:
         """Run over one document."""
-        number = re.compile(rf"{re.escape(self.config.edition['phrases']['figure'])} ?\d+\.\d+")
+        figure = re.escape(self.config.edition["phrases"]["figure"])
+        number = re.compile(rf"{figure}( ?\d+\.\d+|\W$)")
         for paragraph in self.document.findall(nodes.paragraph):
             # The parser puts an empty text in front of bold words.
             first = next((child for child in paragraph if child.astext()), None)
