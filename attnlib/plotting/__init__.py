@@ -1,6 +1,7 @@
 """Figures: arrays and an optional `ax` in, `Axes` out. No maths, no model, no `plt.show()`.
 
 `matrices`, `grids` and `shapes` draw, `look` is what all figures look like; each lists its own
+`matrices`, `steps` and `vectors` draw, `look` is what all figures look like; each lists its own
 public names.
 """
 
@@ -8,3 +9,5 @@ from attnlib.plotting.grids import *  # noqa: F403
 from attnlib.plotting.look import *  # noqa: F403
 from attnlib.plotting.matrices import *  # noqa: F403
 from attnlib.plotting.shapes import *  # noqa: F403
+from attnlib.plotting.steps import *  # noqa: F403
+from attnlib.plotting.vectors import *  # noqa: F403
