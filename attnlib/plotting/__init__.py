@@ -1,8 +1,6 @@
 """Figures: arrays and an optional `ax` in, `Axes` out. No maths, no model, no `plt.show()`.
 
-`matrices`, `grids` and `shapes` draw, `look` is what all figures look like; each lists its own
-`matrices`, `steps` and `vectors` draw, `look` is what all figures look like; each lists its own
-public names.
+`look` is what all figures look like, the other rooms draw; each lists its own public names.
 """
 
 from attnlib.plotting.grids import *  # noqa: F403
