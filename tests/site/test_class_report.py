@@ -1,4 +1,4 @@
-"""The example of a report on a class leads into the book, and each misconception finds its place."""
+"""The example of a report leads into the book, and each misconception finds its place there."""
 
 import pytest
 from bs4 import BeautifulSoup
