@@ -47,7 +47,7 @@ STAGES = (
     folder("plotting", 15),
     folder("widgets", 20),
     folder("growth", 120),
-    folder("checks", 200),  # answers that never end are left running
+    folder("checks", 240),  # answers that never end are left running
     folder("tools", 125),
     Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 95),
     folder("notebooks", 170, "records"),
