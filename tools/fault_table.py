@@ -321,6 +321,13 @@ FAULTS = (
         "FAILED.*test_of_every_known_mistake",
     ),
     Fault(
+        "forged-result-believed",
+        "attnlib/checks/report/in_kernel.py",
+        planting.replace(r"is not _JUDGING", "is None"),
+        pytest("tests/checks/report/test_running.py", "-k", "no_check_gave"),
+        "FAILED.*test_a_result_that_no_check_gave",
+    ),
+    Fault(
         "overweight-page",
         f"{SITE}/**/faq.html",
         planting.append_noise(1000),

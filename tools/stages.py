@@ -55,7 +55,7 @@ STAGES = (
     folder("plotting", 15, prose=False),
     folder("widgets", 20, prose=False),
     folder("growth", 120, prose=False),
-    folder("checks", 200, prose=False),  # answers that never end are left running
+    folder("checks", 240, prose=False),  # answers that never end are left running
     folder("tools", 125, prose=False),
     Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 95),
     folder("notebooks", 170, "records", prose=False),

@@ -145,10 +145,12 @@ def _picture(html: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_browser())
         window = browser.new_page(
-            viewport={"width": 760, "height": 1180}, device_scale_factor=1.5, color_scheme="light"
+            viewport={"width": 600, "height": 900}, device_scale_factor=2, color_scheme="light"
         )
         window.goto(html.as_uri())
-        window.screenshot(path=path)
+        bar = window.locator(".bars li").nth(2).bounding_box()  # the first that is left out
+        clip = {"x": 0, "y": 0, "width": 600, "height": bar["y"] - 8}
+        window.screenshot(path=path, clip=clip, full_page=True)
         browser.close()
     said = PngInfo()
     said.add_text("report", stamp(html.read_bytes()))
