@@ -174,20 +174,18 @@ class BookFigure(Figure):
         wide = Image.open(io.BytesIO(picture))
         density = wide.width / size["width"]
         edges = [0, *(round(x * density) for x in cuts), wide.width]
-        places, x, y = [], 0, 0  # in lines, as words are
+        lines: list[list[tuple[int, int]]] = [[]]  # set as words are, along the right edge
         for left, right in pairwise(edges):
-            if x and x + right - left > _NARROW * density:
-                x, y = 0, y + wide.height
-            places.append((x, y))
-            x += right - left
-        width = max(
-            x + right - left for (x, _), (left, right) in zip(places, pairwise(edges), strict=True)
-        )
+            if lines[-1] and right - lines[-1][0][0] > _NARROW * density:
+                lines.append([])
+            lines[-1].append((left, right))
+        width = max(line[-1][1] - line[0][0] for line in lines)
         ground: Any = wide.getpixel((0, 0))
-        column = Image.new("P", (width, y + wide.height), ground)
+        column = Image.new("P", (width, len(lines) * wide.height), ground)
         column.putpalette(wide.getpalette() or [])
-        for place, (left, right) in zip(places, pairwise(edges), strict=True):
-            column.paste(wide.crop((left, 0, right, wide.height)), place)
+        for i, line in enumerate(lines):
+            part = wide.crop((line[0][0], 0, line[-1][1], wide.height))
+            column.paste(part, (width - part.width, i * wide.height))
         drawn = io.BytesIO()
         column.save(drawn, format="png", optimize=True)
         shown = {"width": round(width / density), "height": round(column.height / density)}
