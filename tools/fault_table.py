@@ -251,6 +251,36 @@ FAULTS = (
         "FAILED.*figure-pictures",
     ),
     Fault(
+        "formula-cut-off",
+        f"{SITE}/_static/book.css",
+        planting.append("\n.bd-article div.math { overflow: hidden !important; }\n"),
+        some("tests/browser/test_every_page.py", "every_text", "large_letters", "02_"),
+        "FAILED.*brought_into_view",
+    ),
+    Fault(
+        "focus-unseen",
+        f"{SITE}/_static/book.css",
+        planting.append(
+            "\nhtml body .btn.btn:focus-visible:focus-visible { outline: none !important; }\n"
+        ),
+        some("tests/browser/test_every_page.py", "focus_is_seen", "faq"),
+        "FAILED.*test_the_focus_is_seen",
+    ),
+    Fault(
+        "forced-colours-lost",
+        f"{SITE}/**/01_query_key_value.html",
+        planting.replace(r"forced-color-adjust: none", "forced-color-adjust: auto"),
+        some("tests/browser/test_every_page.py", "forced_colours", "01_"),
+        "FAILED.*seen_in_forced_colours",
+    ),
+    Fault(
+        "figure-without-anchor",
+        f"{SITE}/**/03_masks.html",
+        planting.replace('id="figure-3-1"', ""),
+        some("tests/site/test_anchors.py", "each_figure", "03_masks"),
+        "FAILED.*test_each_figure_has_an_anchor",
+    ),
+    Fault(
         "broken-link",
         f"{SITE}/**/faq.html",
         planting.replace(r'href="([\w./]+)\.html#', r'href="\1.html#no-'),

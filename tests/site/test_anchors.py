@@ -76,3 +76,17 @@ def test_editions_have_the_same_anchors():
             for twin in twins
         }
         assert all(each == found[page] for each in found.values()), found
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_each_figure_has_an_anchor_and_a_link_to_it(page):
+    parsed = soup(page)
+    captions = parsed.select(".figure-caption")
+    assert captions
+    for caption in captions:
+        number = re.search(r"(\d+)\.(\d+)", caption.strong.get_text())
+        anchor = f"figure-{number[1]}-{number[2]}"
+        assert caption.select_one("a.headerlink")["href"] == f"#{anchor}"
+        figure = parsed.find(id=anchor)
+        assert figure.find("img"), anchor
+        assert figure.find_next(class_="figure-caption") is caption

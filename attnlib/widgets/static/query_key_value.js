@@ -87,13 +87,12 @@ function drawKeys(parent, { keys, tokens, reach, step }, words, { named, here, m
   const { root, at, from } = panel(parent, title, words.keys_note, (place) =>
     plane(place, { role: 'group', 'aria-label': title }, [-edge, -edge, 2 * edge]));
   const [origin, ends] = [at([0, 0]), keys.map(at)];
-  const places = labelPlaces(ends, origin);
+  const places = labelPlaces(ends, origin, 44); // a query that lies on a key leaves its score free
   const ray = svg('line', { class: 'attn-ray' }, root);
   const shaft = svg('line', { class: 'attn-query', x1: origin[0], y1: origin[1] }, root);
   const drops = keys.map(() => svg('line', { class: 'attn-drop' }, root));
   const feet = keys.map(() => svg('circle', { class: 'attn-foot', r: 3.5 }, root));
   for (const end of ends) arrow(root, 'attn-key')(origin, end);
-  const names = tokens.map((name) => label(root, 'attn-key', name));
   const queryName = svg('text', { class: 'attn-label attn-query-name' }, root);
   const handle = svg('g', {
     class: 'attn-handle', tabindex: 0, role: 'slider', 'aria-roledescription': words.handle_role, 'aria-label': words.handle,
@@ -102,6 +101,7 @@ function drawKeys(parent, { keys, tokens, reach, step }, words, { named, here, m
   svg('circle', { class: 'attn-hit', r: 28 }, handle);
   svg('circle', { class: 'attn-focus', r: 18 }, handle);
   svg('circle', { class: 'attn-ring', r: 12 }, handle);
+  const names = tokens.map((name) => label(root, 'attn-key', name)); // over the ring, wherever it goes
 
   let grabbed = null; // from the pointer to the tip, so that the tip does not jump when it is grabbed
   handle.addEventListener('pointerdown', (event) => {
