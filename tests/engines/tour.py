@@ -99,12 +99,13 @@ def moves(window, facts):
         steps = ["ArrowRight", "ArrowLeft"] if now == low else ["ArrowLeft", "ArrowRight"]
         for key in (*steps, "End" if now < high else "Home"):
             yield f"slider {nth}: {key}", pressing((".noUi-handle", nth), key)
+    yield "reset", pressing(RESET, "Enter")
     for selector, keys in facts.pressed:
         place = place_of(selector)
         choosing = functools.partial(window.ask, CHOOSE_NEXT, *place)
         act = choosing if "select" in selector else pressing(place, *keys)
         yield f"{selector}: {', '.join(keys)}", act
-    yield "reset", pressing(RESET, "Enter")
+    yield "reset again", pressing(RESET, "Enter")
 
 
 def through(window, facts):
