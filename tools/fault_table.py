@@ -200,6 +200,13 @@ FAULTS = (
         "test_what_colab_has_is_enough",
     ),
     Fault(
+        "other-library-inside",
+        "attnlib/masks.py",
+        planting.append("\n# newer than what the pages offer to download\n"),
+        pytest("tests/site/test_downloads.py"),
+        "test_it_is_the_chapter_cell_for_cell_and_carries_the_library",
+    ),
+    Fault(
         "type",
         "attnlib/words/__init__.py",
         planting.append("\n\nwrong: int = language()\n"),

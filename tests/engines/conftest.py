@@ -54,7 +54,7 @@ def expected(server):
 ENGINES = {"firefox": firefox, "webkit": webkit}
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="session", params=ENGINES)  # so that none starts twice
 def window(request, tmp_path_factory):
     """A window of each engine, one engine after the other."""
     with ENGINES[request.param](tmp_path_factory.mktemp(request.param)) as opened:

@@ -32,8 +32,8 @@ class Firefox(Window):
         self._socket = websocket.create_connection(address, PATIENCE, suppress_origin=True)
         self._number = 0
         self._send("session.new", capabilities={})
-        (tab,) = self._send("browsingContext.getTree")["contexts"]
-        self._tab = tab["context"]
+        # Of its own, since that of the start never takes the focus: keys would press no button.
+        self._tab = self._send("browsingContext.create", type="tab")["context"]
         size = {"width": WIDTH, "height": HEIGHT}
         self._send("browsingContext.setViewport", context=self._tab, viewport=size)
 

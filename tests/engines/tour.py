@@ -1,5 +1,6 @@
 """A tour through a page: which things there are, what is done to them, what they then show."""
 
+import functools
 import json
 
 # Runs before all other scripts of a page and remembers what goes wrong in it.
@@ -20,6 +21,7 @@ window.complaints = [];
 }
 """
 
+COMPLAINTS = "() => window.complaints"
 STATES = """() => [...document.querySelectorAll('.live-figure')].map((e) => e.dataset.state)"""
 # Scrolls to the next figure that is not settled; true when all of them are.
 SETTLED = """() => {
@@ -40,7 +42,7 @@ FOCUS = """(selector, nth) => {
   return document.activeElement === found;
 }"""
 SLIDERS = """() => {
-  const handles = [...document.querySelector('.live').querySelectorAll('.noUi-handle')];
+  const handles = [...document.querySelectorAll('.live .noUi-handle')];
   const value = (handle, name) => Number(handle.getAttribute(`aria-value${name}`));
   return handles.map((handle) => ['min', 'max', 'now'].map((name) => value(handle, name)));
 }"""
@@ -76,10 +78,6 @@ def arrive(window, url):
     return window.ask(STATES)
 
 
-def complaints(window):
-    return window.ask("() => window.complaints")
-
-
 def place_of(selector):
     """Read a selector as Playwright has it, "td >> nth=1"."""
     css, _, nth = selector.partition(" >> nth=")
@@ -89,10 +87,11 @@ def place_of(selector):
 def moves(window, facts):
     """Yield what can be done to the first figure of a page: a name, and a function that does it."""
 
-    def pressing(place, key):
+    def pressing(place, *keys):
         def act():
             assert window.ask(FOCUS, *place), f"{place} takes no focus"
-            window.press(key)
+            for key in keys:
+                window.press(key)
 
         return act
 
@@ -100,13 +99,13 @@ def moves(window, facts):
         steps = ["ArrowRight", "ArrowLeft"] if now == low else ["ArrowLeft", "ArrowRight"]
         for key in (*steps, "End" if now < high else "Home"):
             yield f"slider {nth}: {key}", pressing((".noUi-handle", nth), key)
+    yield "reset", pressing(RESET, "Enter")
     for selector, keys in facts.pressed:
         place = place_of(selector)
-        for key in keys:
-            listed = "select" in selector
-            act = (lambda p=place: window.ask(CHOOSE_NEXT, *p)) if listed else pressing(place, key)
-            yield f"{selector}: {key}", act
-    yield "reset", pressing(RESET, "Enter")
+        choosing = functools.partial(window.ask, CHOOSE_NEXT, *place)
+        act = choosing if "select" in selector else pressing(place, *keys)
+        yield f"{selector}: {', '.join(keys)}", act
+    yield "reset again", pressing(RESET, "Enter")
 
 
 def through(window, facts):

@@ -8,7 +8,7 @@ import json
 import time
 
 WIDTH, HEIGHT = 1300, 900
-PATIENCE = 20  # seconds, after which what was waited for does not come
+PATIENCE = 30  # seconds, after which what was waited for does not come
 KEYS = {  # names that Playwright knows -> what the protocols send
     "ArrowLeft": "\ue012",
     "ArrowUp": "\ue013",
@@ -16,7 +16,7 @@ KEYS = {  # names that Playwright knows -> what the protocols send
     "ArrowDown": "\ue015",
     "End": "\ue010",
     "Home": "\ue011",
-    "Enter": "\ue007",
+    "Enter": "\ue006",
     "Space": " ",
 }
 
