@@ -4,13 +4,15 @@ import re
 import zipfile
 
 import pytest
+from bs4 import BeautifulSoup
 from pypdf import PdfReader
 
 from tests.browser.conftest import Visit
-from tests.site.built import EDITIONS, SITE, address, content, soup
+from tests.site.built import EDITIONS, SITE, address, chapters, content, soup
 from tools import book_pdf, offline_book, paper
 
 CHAPTER = address("01_query_key_value")
+MM = 72 / 25.4  # in the points of a PDF
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +150,98 @@ def test_links_of_the_pdf_lead_inside_it_or_to_the_web(pdf):
                 inside += 1
     assert inside > 300
     assert outside > 50
+
+
+def filled(page):
+    """Return how much of a printed page is used, from its top, and where its pictures are."""
+    heights, pictures = [], []
+    top, bottom = (297 - 22) * MM, 20 * MM
+
+    def text(said, matrix, text_matrix, font, size):
+        y = matrix[1] * text_matrix[4] + matrix[3] * text_matrix[5] + matrix[5]
+        if said.strip() and bottom - 2 < y < top:
+            heights.append(y)
+
+    def operand(name, operands, matrix, text_matrix):
+        kinds = page["/Resources"].get("/XObject", {})
+        if name == b"Do" and kinds[operands[0]].get_object()["/Subtype"] == "/Image":
+            ends = sorted((matrix[5], matrix[5] + matrix[3]))
+            pictures.append(ends)
+            heights.append(max(ends[0], bottom))
+
+    page.extract_text(visitor_text=text, visitor_operand_before=operand)
+    return (top - min(heights, default=top)) / (top - bottom), pictures
+
+
+def test_no_page_of_the_pdf_is_nearly_empty_and_no_picture_torn(pdf):
+    torn, empty, pictures = [], [], 0
+    for number, page in enumerate(pdf.pages, 1):
+        share, there = filled(page)
+        pictures += len(there)
+        torn += [number for ends in there if ends[0] < 20 * MM - 2 or ends[1] > 275 * MM + 2]
+        empty += [number] if share < 0.12 else []
+    assert pictures > 15
+    assert torn == []
+    assert empty == []
+
+
+def test_hints_and_solutions_are_at_the_end_of_the_pdf(pdf):
+    numbers = {
+        name: pdf.get_destination_page_number(place) + 1
+        for name, place in pdf.named_destinations.items()
+    }
+    last = max(numbers[f"/{paper.anchor(page)}"] for page in content(pdf.edition))
+    places = [name for name in numbers if name.startswith("/hint--")]
+    assert len(places) > 30
+    for hint in places:
+        exercise = hint.removeprefix("/hint--")
+        solution = f"/solution--{exercise}"
+        assert last < numbers[hint] < numbers[solution]
+        said = [
+            pdf.edition.site["on_page"].format(what=pdf.edition.phrases[kind], page=numbers[place])
+            for kind, place in (("hint", hint), ("solution", solution))
+        ]
+        # Where the exercise stands, its line may be on the next page.
+        page = numbers[f"/{exercise}"]
+        text = "".join(pdf.pages[n - 1].extract_text() for n in (page, page + 1))
+        assert all(each in text for each in said), exercise
+
+
+def bare(element):
+    """Return the letters of a fold, or of a hint or solution on paper without its heading."""
+    parsed = BeautifulSoup(str(element), "html.parser")
+    for each in parsed.select(".katex-mathml, button, h3"):
+        each.decompose()
+    return re.sub(r"\W", "", parsed.get_text())
+
+
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
+def test_what_has_no_place_on_paper_is_not_there(edition, browser):
+    html = book_pdf.assemble(edition, {})
+    book = BeautifulSoup(html, "html.parser")
+    assert not book.select(".attnlib-check, details, summary, button, script")
+    for page in chapters(edition):
+        folds = soup(page).select("details")
+        on_screen = soup(page).select_one("#exercises p").get_text()
+        section = book.find(id=paper.anchor(page, "exercises"))
+        assert section.p.get_text() == edition.site["exercises_printed"] != on_screen
+        assert len(section.select(".folded")) == len(folds) / 2
+        for number, kind in enumerate(paper.KINDS):
+            texts = book.select(f"#{kind}s--{paper.anchor(page)} > section")
+            for fold, text in zip(folds[number::2], texts, strict=True):
+                assert bare(fold).removeprefix(edition.phrases[kind]) == bare(text)
+    window = browser.new_page(viewport={"width": 643, "height": 900})  # as wide as the text
+    window.emulate_media(media="print")
+    window.set_content(html)
+    narrow = window.evaluate(
+        """() => [...document.querySelectorAll('tbody tr:has(> :nth-child(5)) > :first-child')]
+          .filter((cell) => {
+            const words = cell.textContent.trim().split(/\\s+/);
+            const range = document.createRange();
+            range.selectNodeContents(cell);
+            const lines = new Set([...range.getClientRects()].map((r) => Math.round(r.bottom)));
+            return words.length > 2 && lines.size >= words.length && !cell.querySelector('.math');
+          }).map((cell) => cell.textContent)"""
+    )
+    window.close()
+    assert narrow == []
