@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from functools import cached_property
 
 import pytest
 from bs4 import BeautifulSoup
@@ -77,6 +78,11 @@ class Printed(PdfReader):
         super().__init__(path)
         self.edition = edition
 
+    @cached_property
+    def sheets(self):
+        """What each page says, how much of it is used, and where its pictures are."""
+        return [filled(page) for page in self.pages]
+
 
 @pytest.fixture(scope="module", params=EDITIONS, ids=lambda each: each.language)
 def pdf(request, browser, tmp_path_factory):
@@ -111,7 +117,7 @@ def test_the_contents_of_the_pdf_name_the_right_pages(pdf):
 
 
 def test_chinese_in_the_pdf_is_text_in_an_embedded_font(pdf):
-    text = "".join(page.extract_text() for page in pdf.pages)
+    text = "".join(text for text, _, _ in pdf.sheets)
     for words in ("早上好", "爱好", "注意力", "缩放点积注意力"):
         assert words in text
     assert "\ufffd" not in text
@@ -153,7 +159,7 @@ def test_links_of_the_pdf_lead_inside_it_or_to_the_web(pdf):
 
 
 def filled(page):
-    """Return how much of a printed page is used, from its top, and where its pictures are."""
+    """Return a printed page's text, how much of it is used from its top, and its pictures' ends."""
     heights, pictures = [], []
     top, bottom = (297 - 22) * MM, 20 * MM
 
@@ -169,14 +175,13 @@ def filled(page):
             pictures.append(ends)
             heights.append(max(ends[0], bottom))
 
-    page.extract_text(visitor_text=text, visitor_operand_before=operand)
-    return (top - min(heights, default=top)) / (top - bottom), pictures
+    said = page.extract_text(visitor_text=text, visitor_operand_before=operand)
+    return said, (top - min(heights, default=top)) / (top - bottom), pictures
 
 
 def test_no_page_of_the_pdf_is_nearly_empty_and_no_picture_torn(pdf):
     torn, empty, pictures = [], [], 0
-    for number, page in enumerate(pdf.pages, 1):
-        share, there = filled(page)
+    for number, (_, share, there) in enumerate(pdf.sheets, 1):
         pictures += len(there)
         torn += [number for ends in there if ends[0] < 20 * MM - 2 or ends[1] > 275 * MM + 2]
         empty += [number] if share < 0.12 else []
@@ -203,7 +208,7 @@ def test_hints_and_solutions_are_at_the_end_of_the_pdf(pdf):
         ]
         # Where the exercise stands, its line may be on the next page.
         page = numbers[f"/{exercise}"]
-        text = "".join(pdf.pages[n - 1].extract_text() for n in (page, page + 1))
+        text = "".join(text for text, _, _ in pdf.sheets[page - 1 : page + 1])
         assert all(each in text for each in said), exercise
 
 
