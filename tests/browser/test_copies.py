@@ -221,7 +221,7 @@ def bare(element):
 
 
 @pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
-def test_what_has_no_place_on_paper_is_not_there(edition, browser):
+def test_what_has_no_place_on_paper_is_not_there(edition, browser, tmp_path):
     html = book_pdf.assemble(edition, {})
     book = BeautifulSoup(html, "html.parser")
     assert not book.select(".attnlib-check, details, summary, button, script")
@@ -237,7 +237,8 @@ def test_what_has_no_place_on_paper_is_not_there(edition, browser):
                 assert bare(fold).removeprefix(edition.phrases[kind]) == bare(text)
     window = browser.new_page(viewport={"width": 643, "height": 900})  # as wide as the text
     window.emulate_media(media="print")
-    window.set_content(html)
+    (tmp_path / "book.html").write_text(html, encoding="utf-8")
+    window.goto((tmp_path / "book.html").as_uri())
     narrow = window.evaluate(
         """() => [...document.querySelectorAll('tbody tr:has(> :nth-child(5)) > :first-child')]
           .filter((cell) => {
