@@ -111,7 +111,8 @@ class Folded:
                 assert fold.summary is not None
                 fold.summary.decompose()
                 place = f"{kind}--{exercise['id']}"
-                text = f'<section id="{place}"><h3>{heading}</h3>{fold.decode_contents()}</section>'
+                back = f'<h3><a href="#{exercise["id"]}">{heading}</a></h3>'
+                text = f'<section id="{place}">{back}{fold.decode_contents()}</section>'
                 self.texts[kind].setdefault(title, []).append(text)
                 said = edition.site["on_page"].format(
                     what=edition.phrases[kind], page=numbers.get(place, 888)

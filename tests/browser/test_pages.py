@@ -221,3 +221,14 @@ def test_text_is_shown_although_the_fonts_fail(visit):
     window.page.add_init_script("document.fonts.load = () => new Promise(() => {})")
     page = window.open(address("intro"))
     page.locator("h1").wait_for(timeout=3000)  # visible, that is
+
+
+def test_who_prints_a_page_gets_hints_and_solutions(visit):
+    window = visit().open(FIGURES)
+    texts = "article details > :not(summary)"
+    hidden = f"[...document.querySelectorAll('{texts}')].filter((e) => !e.checkVisibility())"
+    assert window.evaluate(f"{hidden}.length") > 10
+    window.emulate_media(media="print")
+    assert window.evaluate(f"{hidden}.length") == 0
+    heights = f"[...document.querySelectorAll('{texts}')].map((e) => e.offsetHeight)"
+    assert min(window.evaluate(heights)) > 10

@@ -5,17 +5,16 @@ import re
 
 import pytest
 
-from tests.site.built import CHAPTERS, CONTENT, EDITIONS, edition_of, soup
+from tests.site.built import CONTENT, EDITIONS, edition_of, soup
 
-PAGES = [page for page in CONTENT if page not in CHAPTERS]
 FENCE = re.compile(r"^(`{3,}|~{3,}).*?^\1", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#{1,6} .+$", re.MULTILINE)
 
 
 def source_of(page):
     edition, name = edition_of(page), page.split("/")[1].removesuffix(".html")
-    folder = edition.chapters_folder if page in CHAPTERS else edition.pages_folder
-    return folder / f"{name}{'.ipynb' if page in CHAPTERS else '.md'}"
+    notebook = edition.chapters_folder / f"{name}.ipynb"
+    return notebook if notebook.is_file() else edition.pages_folder / f"{name}.md"
 
 
 def anchors_of_cells(path):
@@ -43,7 +42,7 @@ def anchors_of_targets(path):
 @pytest.mark.parametrize("page", CONTENT)
 def test_the_first_anchor_of_each_heading_is_the_shared_one(page):
     path = source_of(page)
-    wanted = anchors_of_cells(path) if page in CHAPTERS else anchors_of_targets(path)
+    wanted = anchors_of_cells(path) if path.suffix == ".ipynb" else anchors_of_targets(path)
     sections = [heading.parent for heading in soup(page).select("section > :is(h1, h2, h3, h4)")]
     assert [section["id"] for section in sections] == wanted
     assert wanted
