@@ -11,7 +11,7 @@ from attnlib.widgets.arguments import numbers, whole
 from attnlib.widgets.controls import slider
 from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style, texts
 
-LIMITS = {"length": 41, "heads": 4, "slope": 1}  # tokens, the last of which looks back
+LIMITS = {"length": 41, "heads": 4, "slope": 0.5}  # tokens, the last of which looks back
 
 
 class AlibiDrawing(Drawing):
@@ -35,7 +35,7 @@ class AlibiExplorer(LiveFigure):
 
     Args:
         num_heads: Heads whose slopes are drawn for comparison, from 1 to 4.
-        slope: The slope to begin with, from 0 to 1.
+        slope: The slope to begin with, from 0 to 0.5.
 
     Raises:
         ValueError: If a number is out of range.

@@ -30,11 +30,11 @@ FACTS = Facts(
     tapped=[],
     pressed=[],
     bad=[
-        ({"slope": 2}, "slope must be from 0 to 1, got 2"),
+        ({"slope": 2}, "slope must be from 0 to 0.5, got 2"),
         ({"slopes": []}, "slopes must be 1 to 4 numbers above 0 and at most 1, got []"),
     ],
     marked=lambda _: AlibiExplorer(),  # nothing in it has a name of the reader's
-    special=lambda: [AlibiExplorer(1, slope=0), AlibiExplorer(3, slope=1)],
+    special=lambda: [AlibiExplorer(1, slope=0), AlibiExplorer(3, slope=0.5)],
     largest=AlibiExplorer,
 )
 
@@ -44,7 +44,7 @@ def test_it_opens_with_the_slopes_of_four_heads():
     assert repr(figure) == "AlibiExplorer(4, slope=0.1)"
     assert figure.drawing.slopes == alibi_slopes(4).tolist()
     (slope,) = figure.controls
-    assert (slope.value, slope.min, slope.max, slope.step) == (0.1, 0, 1, 0.01)
+    assert (slope.value, slope.min, slope.max, slope.step) == (0.1, 0, 0.5, 0.01)
     assert figure.drawing.start == {"slope": 0.1}
 
 
@@ -52,7 +52,7 @@ def test_it_opens_with_the_slopes_of_four_heads():
     ("arguments", "message"),
     [
         ({"num_heads": 5}, "num_heads must be a whole number from 1 to 4, got 5"),
-        ({"slope": 1.5}, r"slope must be from 0 to 1, got 1\.5"),
+        ({"slope": 1.5}, r"slope must be from 0 to 0\.5, got 1\.5"),
         ({"slope": "steep"}, "slope must be a number, got 'steep'"),
     ],
 )
@@ -63,6 +63,6 @@ def test_bad_arguments(arguments, message):
 
 def test_a_bad_trait_is_refused():
     drawing = AlibiExplorer().drawing
-    with pytest.raises(ValueError, match=r"slope must be from 0 to 1, got -0\.5"):
+    with pytest.raises(ValueError, match=r"slope must be from 0 to 0\.5, got -0\.5"):
         drawing.slope = -0.5
     assert drawing.slope == 0.1

@@ -36,7 +36,7 @@ function draw(root, { slopes, limits }, { words }) {
   const curve = (kind) => svg('path', { class: `attn-alibi-curve ${kind}` }, plot);
   const heads = slopes.map((slope, h) => ({ weights: weightsOf(slope, length), path: curve(`attn-alibi-${h}`), name: `m = 1/${fixed(1 / slope, 0)}` }));
   const own = curve('attn-alibi-own');
-  range([0, length - 1], [-0.03, 0.72]);
+  range([0, length - 1], [-0.06, 0.45]);
   const points = (weights) => through(weights.map((weight, distance) => at([distance, weight])));
   heads.forEach(({ path, weights }) => set(path, { d: points(weights) }));
 
