@@ -4,9 +4,9 @@ import { set, svg, write } from './common.js';
 import { SIDE } from './plane.js';
 import { frame } from './chart.js';
 
-const [HEIGHT, RADIUS] = [150, 62];
+const [HEIGHT, RADIUS] = [132, 54];
 const FACES = [['m', SIDE / 4], ['n', (3 * SIDE) / 4]];
-const MIDDLE = HEIGHT / 2 + 8;
+const MIDDLE = HEIGHT / 2 + 5;
 
 /** Where a hand points: up at sine 0 and cosine 1, and clockwise from there. */
 export const tip = (x, sine, cosine) => [x + RADIUS * sine, MIDDLE - RADIUS * cosine];
@@ -20,7 +20,7 @@ export function drawFaces(parent, most, words) {
     svg('circle', { class: 'attn-pe-face', cx: x, cy: MIDDLE, r: RADIUS + 3 }, root);
     return {
       x,
-      text: svg('text', { class: 'attn-label', x: x - 72, y: 15, 'text-anchor': 'start' }, root, name),
+      text: svg('text', { class: 'attn-label', x: x - 74, y: 15, 'text-anchor': 'start' }, root, name),
       others: svg('path', { class: 'attn-pe-hands' }, root),
       chosen: Array.from({ length: most }, (_, i) => svg('path', { class: `attn-pe-curve attn-pe-color-${i}` }, root)),
     };

@@ -7,7 +7,7 @@ import { drawFaces } from './clock_faces.js';
 import { drawMap, MAP_HEIGHT } from './encoding_map.js';
 
 const CURVES_HEIGHT = MAP_HEIGHT;
-const PRODUCTS_HEIGHT = 240;
+const PRODUCTS_HEIGHT = 222;
 
 /** The angle by which hand number `i` turns in a step. */
 export const speed = (i, dim, base) => base ** ((-2 * i) / dim);
