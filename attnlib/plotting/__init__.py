@@ -1,10 +1,11 @@
 """Figures: arrays and an optional `ax` in, `Axes` out. No maths, no model, no `plt.show()`.
 
-`matrices`, `grids` and `shapes` draw, `look` is what all figures look like; each lists its own
-public names.
+`matrices`, `grids`, `shares` and `shapes` draw, `look` is what all figures look like; each lists
+its own public names.
 """
 
 from attnlib.plotting.grids import *  # noqa: F403
 from attnlib.plotting.look import *  # noqa: F403
 from attnlib.plotting.matrices import *  # noqa: F403
 from attnlib.plotting.shapes import *  # noqa: F403
+from attnlib.plotting.shares import *  # noqa: F403
