@@ -1,4 +1,4 @@
-"""Masks as grids, tokens that are poked, and the shapes inside a layer: what is drawn."""
+"""Masks as grids, poked tokens, rows as bars, the shapes inside a layer: what is drawn."""
 
 from collections import Counter
 
@@ -98,9 +98,43 @@ def test_the_shapes_inside_a_layer():
     assert size["width"] <= 400
 
 
+def test_shares_fill_a_bar_and_what_is_missing_is_hatched():
+    rows = {"whole": torch.tensor([0.5, 0.25, 0.25]), "after": [0.6, 0.05, 0.0]}
+    ax = plotting.plot_shares(rows, labels="早上好", title="t")
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["whole", "after"]
+    widths = [(round(p.get_x(), 2), round(p.get_width(), 2)) for p in ax.patches]
+    assert widths == [
+        (0, 0.5),
+        (0.5, 0.25),
+        (0.75, 0.25),
+        (0, 0.6),
+        (0.6, 0.05),
+        (0.65, 0),
+        (0.65, 0.35),
+    ]
+    assert [bool(p.get_hatch()) for p in ax.patches] == [False] * 6 + [True]
+    assert [t.get_text() for t in ax.texts] == ["早\n0.50", "上\n0.25", "好\n0.25", "早\n0.60"]
+    assert ax.yaxis_inverted()
+    named = plotting.plot_shares(rows, labels="早上好", show_numbers=False)
+    assert [t.get_text() for t in named.texts] == ["早", "上", "好", "早"]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: plotting.plot_shares({}, labels=""), "shares must have a bar, got none"),
+        (
+            lambda: plotting.plot_shares({"w": [0.5, -0.1]}, labels="ab"),
+            "w must be a row of weights",
+        ),
+        (
+            lambda: plotting.plot_shares({"w": [0.5, 0.6]}, labels="ab"),
+            "w must be at most 1 .* 1.100",
+        ),
+        (
+            lambda: plotting.plot_shares({"w": [0.5]}, labels="ab"),
+            "labels must have 1 entries, got 2",
+        ),
         (lambda: plotting.plot_mask(np.ones((2, 2))), "mask must be boolean, got float64"),
         (lambda: plotting.plot_mask(np.ones(2, bool)), r"not empty, got shape \(2,\)"),
         (lambda: plotting.plot_mask(np.ones((0, 2), bool)), r"not empty, got shape \(0, 2\)"),
