@@ -1,7 +1,6 @@
-"""A paragraph that opens with a bold "Figure 1.2." is the caption of the figure above it.
+"""A paragraph that opens with a bold "Figure 1.2" is the caption of the figure above it.
 
-Figures that nothing refers to need no number: "Figure." will do. How an edition says "Figure" is
-among its phrases.
+How an edition says "Figure" is among its phrases.
 """
 
 import re
@@ -19,8 +18,7 @@ class FigureCaptions(SphinxTransform):
 
     def apply(self, **kwargs: object) -> None:
         """Run over one document."""
-        figure = re.escape(self.config.edition["phrases"]["figure"])
-        number = re.compile(rf"{figure}( ?\d+\.\d+|\W$)")
+        number = re.compile(rf"{re.escape(self.config.edition['phrases']['figure'])} ?\d+\.\d+")
         for paragraph in self.document.findall(nodes.paragraph):
             # The parser puts an empty text in front of bold words.
             first = next((child for child in paragraph if child.astext()), None)
