@@ -207,7 +207,7 @@ def test_inputs_are_not_changed():
 
 
 def test_chinese_is_drawn_without_a_glyph_warning():
-    text = "早上好,注意力!「爱好」hǎo → ×√∞ ² 0.67"
+    text = "早上好，注意力!「爱好」hǎo → ×√∞ ² 0.67"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ax = plotting.plot_attention(WEIGHTS, query_labels="早上好", title=text)
