@@ -1,8 +1,7 @@
-"""A paragraph that opens with a bold "Figure 1.2." is the caption of the figure above it.
+"""A paragraph that opens with a bold "Figure 1.2" is the caption of the figure above it.
 
 How an edition says "Figure" is among its phrases. The number makes the figure's own anchor,
-``#figure-1-2``, the same in every edition; a link to it ends the caption. Figures that nothing
-refers to need no number: "Figure." will do.
+``#figure-1-2``, the same in every edition; a link to it ends the caption.
 """
 
 import re
@@ -37,14 +36,13 @@ class FigureCaptions(SphinxTransform):
     def apply(self, **kwargs: object) -> None:
         """Run over one document."""
         word = re.escape(self.config.edition["phrases"]["figure"])
-        number = re.compile(rf"{word}(?: ?(\d+)\.(\d+)|\W$)")
+        number = re.compile(rf"{word} ?(\d+)\.(\d+)")
         for paragraph in list(self.document.findall(nodes.paragraph)):
             # The parser puts an empty text in front of bold words.
             first = next((child for child in paragraph if child.astext()), None)
             if isinstance(first, nodes.strong) and (named := number.match(first.astext())):
                 paragraph["classes"].append("figure-caption")
-                if named[1]:
-                    self.anchor(paragraph, f"figure-{named[1]}-{named[2]}")
+                self.anchor(paragraph, f"figure-{named[1]}-{named[2]}")
 
     def anchor(self, caption: nodes.paragraph, name: str) -> None:
         """Give the figure above a caption its anchor."""
