@@ -48,10 +48,10 @@ STAGES = (
     folder("widgets", 20),
     folder("growth", 120),
     folder("checks", 200),  # answers that never end are left running
-    folder("tools", 125),
+    folder("tools", 135),
     Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 95),
     folder("notebooks", 170, "records"),
-    folder("colab", 430),
+    folder("colab", 360),
     folder("lab", 190),
     # pages: what is built
     folder("pages", 10),
