@@ -56,10 +56,10 @@ STAGES = (
     folder("widgets", 20, prose=False),
     folder("growth", 120, prose=False),
     folder("checks", 240, prose=False),  # answers that never end are left running
-    folder("tools", 125, prose=False),
+    folder("tools", 135, prose=False),
     Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 95),
     folder("notebooks", 170, "records", prose=False),
-    folder("colab", 430),
+    folder("colab", 360),
     folder("lab", 190),
     # pages: what is built
     folder("pages", 10),
