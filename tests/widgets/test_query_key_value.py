@@ -38,7 +38,8 @@ def special():
 
 
 def marked(text):
-    return QueryKeyValueExplorer([text, "<b>上</b>", "&amp;"], query_token=text)
+    names = [text, "<b>上</b>", "&amp;", "好"]
+    return QueryKeyValueExplorer(names, query_token=text, phrases=[names[:3], [text, "好"]])
 
 
 FACTS = Facts(
