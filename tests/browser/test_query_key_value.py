@@ -175,6 +175,22 @@ def test_a_finger_can_drag_the_query(visit):
     assert page.evaluate("scrollY") == scrolled, "the page scrolled under the finger"
 
 
+def test_another_phrase_meets_the_same_query(figure):
+    buttons = figure.page.locator(".live .widget-toggle-button")
+    buttons.filter(has_text="爱好").click()
+    figure.page.wait_for_timeout(50)
+    shown = json.loads(figure.root.get_attribute("data-numbers"))
+    assert figure.query() == [1, 1]
+    assert (shown["phrase"], shown["scores"]) == (1, [1, 0])  # of 爱, whose key is (−1, 2), and 好
+    assert [round(number, 3) for number in shown["output"]] == [1.193, 0.269]
+    assert figure.root.locator(".attn-table tbody tr").count() == 2
+    assert figure.handle.count() == 1, "the other phrase is gone"
+    figure.root.locator("button.attn-button").click()
+    figure.page.wait_for_timeout(50)
+    figure.check_numbers()
+    assert figure.root.locator(".attn-table tbody tr").count() == 3
+
+
 def test_reset_brings_it_back(figure):
     figure.sliders.first.focus()
     figure.moves(lambda: figure.page.keyboard.press("End"))

@@ -34,11 +34,13 @@ def special():
     for vectors in ([[0, 0]], [[1, 1], [1, 1]], two_by(12)):
         tokens = [f"token-number-{i}" for i in range(len(vectors))]
         yield QueryKeyValueExplorer(tokens, vectors, vectors, (0, 0))
-    yield QueryKeyValueExplorer("ab", [[1, 0], [0, 1]], [[1, 0], [0, 1]], phrases=["a", "b", "ba"])
+    unit = [[1, 0], [0, 1]]
+    yield QueryKeyValueExplorer("早上", unit, unit, phrases=["早", "上", "上早"])
 
 
 def marked(text):
-    return QueryKeyValueExplorer([text, "<b>上</b>", "&amp;"], query_token=text)
+    names = [text, "<b>上</b>", "&amp;", "好"]
+    return QueryKeyValueExplorer(names, query_token=text, phrases=[names[:3], [text, "好"]])
 
 
 FACTS = Facts(
