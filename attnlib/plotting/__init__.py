@@ -1,7 +1,6 @@
 """Figures: arrays and an optional `ax` in, `Axes` out. No maths, no model, no `plt.show()`.
 
-`matrices`, `grids`, `shares` and `shapes` draw, `look` is what all figures look like; each lists
-its own public names.
+`look` is what all figures look like, the other rooms draw; each lists its own public names.
 """
 
 from attnlib.plotting.grids import *  # noqa: F403
@@ -9,3 +8,5 @@ from attnlib.plotting.look import *  # noqa: F403
 from attnlib.plotting.matrices import *  # noqa: F403
 from attnlib.plotting.shapes import *  # noqa: F403
 from attnlib.plotting.shares import *  # noqa: F403
+from attnlib.plotting.steps import *  # noqa: F403
+from attnlib.plotting.vectors import *  # noqa: F403

@@ -1,5 +1,6 @@
 """Live figures: they move in JupyterLab, in Colab and in a page without a kernel."""
 
+from attnlib.widgets.alibi import AlibiExplorer
 from attnlib.widgets.live_figure import LiveFigure
 from attnlib.widgets.mask_lab import MaskLab
 from attnlib.widgets.multi_head import MultiHeadView
@@ -9,6 +10,7 @@ from attnlib.widgets.rotary import RotaryExplorer
 from attnlib.widgets.scaling import ScalingExplorer
 
 __all__ = [
+    "AlibiExplorer",
     "LiveFigure",
     "MaskLab",
     "MultiHeadView",

@@ -42,7 +42,7 @@ class RotaryDrawing(Drawing):
 
 
 class RotaryExplorer(LiveFigure):
-    """A query and a key to move: they turn, and their score sees the distance only.
+    """A query and a key to move: they turn, and their score sees the offset only.
 
         score = Σᵢ turned(query, n θⁱ) · turned(key, m θⁱ)
 

@@ -1,12 +1,13 @@
-// PositionalEncodingExplorer: the sinusoidal encoding as a map of cells, as curves, and the dot product of
-// two of its rows; see positional_encoding.py.
+// PositionalEncodingExplorer: the sinusoidal encoding as a map of cells, as curves, as hands of clocks, and the
+// dot product of two of its rows; see positional_encoding.py.
 
 import { dot, fixed, html, liveFigure, panel, readWhole, Refused, set, shown, svg, write } from './common.js';
 import { chart, marker, through } from './chart.js';
+import { drawFaces } from './clock_faces.js';
 import { drawMap, MAP_HEIGHT } from './encoding_map.js';
 
 const CURVES_HEIGHT = MAP_HEIGHT;
-const PRODUCTS_HEIGHT = 170;
+const PRODUCTS_HEIGHT = 222;
 
 /** The angle by which hand number `i` turns in a step. */
 export const speed = (i, dim, base) => base ** ((-2 * i) / dim);
@@ -157,6 +158,7 @@ function drawProducts(parent, length, words) {
 function drawTable(parent, most, words) {
   const place = html('div', { class: 'attn-panel' }, parent);
   html('p', { class: 'attn-title' }, place, words.values);
+  const turn = drawFaces(place, most, words);
   const table = html('table', { class: 'attn-table attn-pe-table' }, place);
   html('caption', { class: 'attn-hidden' }, table, words.table);
   const head = html('tr', {}, html('thead', {}, table));
@@ -178,6 +180,7 @@ function drawTable(parent, most, words) {
   const result = html('strong', {}, line);
   const distance = html('span', { class: 'attn-note' }, line);
   return ({ dim, base, m, n, columns, P, product }) => {
+    turn({ dim, m, n, columns, P });
     write(rows[1].name, `m = ${m}`);
     write(rows[2].name, `n = ${n}`);
     heads.forEach((cell, i) => {

@@ -1,4 +1,4 @@
-// RotaryExplorer: a query and a key turn with their positions, their score follows the distance; see
+// RotaryExplorer: a query and a key turn with their positions, their score follows the offset; see
 // rotary.py.
 
 import {
@@ -107,7 +107,7 @@ function drawDial(parent, left, top, side, vectors) {
   };
 }
 
-/** The score over distance, as far as two positions can be apart without a shift. */
+/** The score over the offset, as far as two positions can be apart without a shift. */
 function drawScores(parent, last, words) {
   const { root, range, at } = panel(parent, words.scores, words.scores_note, (place) =>
     chart(place, HEIGHT, 'n − m', { role: 'img', 'aria-label': words.scores }));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { dot } from '../../../attnlib/widgets/static/common.js';
+import { tip } from '../../../attnlib/widgets/static/clock_faces.js';
 import figure, {
   choose, encoding, entry, productAt, speed, visible, wave,
 } from '../../../attnlib/widgets/static/positional_encoding.js';
@@ -56,4 +57,12 @@ test('wavelengths have about three digits', () => {
 
 test('the module offers what anywidget asks for', () => {
   assert.equal(typeof figure.render, 'function');
+});
+
+test('a hand points up at angle 0 and turns clockwise', () => {
+  const [x, up] = tip(80, 0, 1);
+  assert.equal(x, 80);
+  const [right, middle] = tip(80, 1, 0);
+  near(right - 80, middle - up);
+  assert.ok(right > 80 && up < middle);
 });
