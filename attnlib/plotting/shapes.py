@@ -64,7 +64,7 @@ def plot_multi_head(length: int = 3, head_dim: int = 2) -> Axes:
                 arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": QUIET}
                 ax.annotate("", (CENTRE, top - 0.21), (CENTRE, top - 0.47), arrowprops=arrow)
                 ax.text(CENTRE + 0.12, top - 0.34, name, color=QUIET, **beside)
-            gap = 0.1 if len(tables) > 3 else 0.3
+            gap = {6: 0.1, 3: 0.3}.get(len(tables), 0.5)
             left = CENTRE - sum(len(owners) for _, owners in tables) * CELL / 2
             left -= gap * (len(tables) - 1) / 2
             for label, owners in tables:
