@@ -14,7 +14,9 @@ JOBS ?= 1
 HTML := book/_build/html
 OFFLINE := dist/good-morning-attention.zip
 PDF := dist/.printed
-BOOK_INPUTS := $(shell find book notebooks attnlib _config.yml tools/build_book.py tools/editions.py tools/site -type f \
+DIST := dist
+BOOK_INPUTS := $(shell find book notebooks attnlib _config.yml pyproject.toml \
+	tools/build_book.py tools/self_contained.py tools/editions.py tools/site -type f \
 	-not -path 'book/_build/*' -not -name '*.pyc' -not -path '*/.ipynb_checkpoints/*' -not -path '*/mine/*')
 
 # Same numbers and the same figures on every machine: one thread, no user configuration.
@@ -27,7 +29,7 @@ export REPO REF TAG CHAPTER
 # Many systems set a LANGUAGE of their own, which is none of ours: only the command line counts.
 export EDITION := $(if $(filter command,$(origin LANGUAGE)),$(LANGUAGE))
 
-.PHONY: help book serve offline pdf test test-colab speed faults lab reset notebooks lint bench audit fonts lock colab-pins \
+.PHONY: help book serve offline pdf colab test test-colab speed faults lab reset notebooks lint bench audit fonts lock colab-pins \
 	publish-as release-check wheel clean environment web python
 
 help: ## list the targets
@@ -56,8 +58,12 @@ pdf: book ## print the whole book as one PDF for each edition
 	@$(MAKE) --no-print-directory --silent $(PDF)
 	@echo "✓ the printed book is $$(ls dist/good-morning-attention-*.pdf | tr '\n' ' ')"
 
-$(PDF): $(HTML)/.complete tools/book_pdf.py book/print.css
+$(PDF): $(HTML)/.complete tools/book_pdf.py tools/paper.py book/print.css
 	@python -m tools.book_pdf && touch $@
+
+colab: environment ## write notebooks that carry attnlib: one file runs in Colab, Kaggle, any Jupyter
+	@python -m tools.self_contained
+	@echo "✓ the notebooks are in dist/colab: upload one of them"
 
 test: web ## set everything up and prove all of it (COLD=1: reuse nothing)
 	@COLD="$(COLD)" python -m tools.prove
@@ -108,8 +114,8 @@ release-check: environment
 	@python -m tools.publish_as --check "$$TAG"
 
 wheel: environment ## build the wheel of attnlib into dist
-	@python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
-	@echo "✓ dist/$$(cd dist && ls -t attnlib-*.whl | head -1)"
+	@python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(DIST) .
+	@echo "✓ $(DIST)/$$(cd $(DIST) && ls -t attnlib-*.whl | head -1)"
 
 clean: ## remove what was built, but not what was installed
 	@rm -rf book/_build book/_static/vendor .cache .mypy_cache .pytest_cache .ruff_cache

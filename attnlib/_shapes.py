@@ -6,8 +6,9 @@ Each error names its argument and the shapes or values.
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Int
 from torch import Tensor
+
+from attnlib._typing import Int
 
 
 def aligned_positions(

@@ -3,10 +3,10 @@
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
 from torch import Tensor
 
 from attnlib._shapes import check_attention, computed_dtype
+from attnlib._typing import Bool, Float
 from attnlib.functional import attention_weights
 
 
@@ -27,6 +27,8 @@ def chunked_attention(
     Each row of the weights depends on its own query only. So the (q_len, k_len) weights are never
     needed all at once: a block of their rows is made, used and forgotten, and made again in the
     backward pass. Memory grows with chunk_size · k_len instead of q_len · k_len.
+
+    torch's compiler unrolls the blocks: a program exported with it holds for one `q_len` only.
 
     Args:
         query: Queries of shape (..., q_len, head_dim).
@@ -126,15 +128,16 @@ class _Forgetting(torch.autograd.Function):
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
         """Differentiate forwards: `torch.func.hessian` does, on the way back."""
         query, key, value, mask = ctx.saved_tensors
-        moved = [
+        moved_query, moved_key, moved_value = (
             torch.zeros_like(x) if moves is None else moves
             for x, moves in zip((query, key, value), tangents[:3], strict=True)
-        ]
-
-        def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-            return _attend(query, key, value, mask, ctx.is_causal, ctx.scale)
-
-        tangent: Tensor = torch.func.jvp(attend, (query, key, value), tuple(moved))[1]
+        )
+        weights = attention_weights(query, key, mask, is_causal=ctx.is_causal, scale=ctx.scale)
+        scale = query.shape[-1] ** -0.5 if ctx.scale is None else ctx.scale
+        moved_scores = (moved_query * scale) @ key.mT + (query * scale) @ moved_key.mT
+        by_weight = weights * moved_scores
+        moved_weights = by_weight - weights * by_weight.sum(dim=-1, keepdim=True)
+        tangent: Tensor = moved_weights @ value + weights @ moved_value
         return tangent
 
 

@@ -5,11 +5,11 @@ Axes are (..., length, features), with any number of leading axes: none, (batch,
 """
 
 import torch
-from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from attnlib._shapes import check_attention, check_mask
+from attnlib._typing import Bool, Float
 from attnlib.masks import causal_mask
 
 

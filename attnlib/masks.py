@@ -6,10 +6,10 @@ query `i` stands at key position `i + k_len - q_len`, as the newest tokens do be
 """
 
 import torch
-from jaxtyping import Bool, Integer
 from torch import Tensor
 
 from attnlib._shapes import aligned_positions
+from attnlib._typing import Bool, Integer
 
 SIGNED = (torch.int8, torch.int16, torch.int32, torch.int64)
 UNSIGNED = (torch.uint8, torch.uint16, torch.uint32, torch.uint64)

@@ -1,10 +1,10 @@
 """Several attentions side by side, each in its own slice of the features."""
 
-from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from attnlib._shapes import check_mask
+from attnlib._typing import Bool, Float, Shaped
 from attnlib.functional import scaled_dot_product_attention
 from attnlib.positional import RotaryPositionalEncoding
 
@@ -233,6 +233,8 @@ def _is_bare_linear(module: nn.Module) -> bool:
         and type(module.weight) is nn.Parameter
         and "forward" not in vars(module)
         and not any(hooks for name, hooks in vars(module).items() if name.endswith("_hooks"))
+        # Nor a hook on modules of all kinds, as profilers put it.
+        and not nn.modules.module._has_any_global_hook()  # type: ignore[no-untyped-call]
     )
 
 

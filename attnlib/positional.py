@@ -7,10 +7,10 @@ rotation turns queries and keys, the bias is added to the scores. Positions coun
 from functools import lru_cache
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from attnlib._shapes import aligned_positions
+from attnlib._typing import Float
 
 # Sinusoids that were made once are kept, for all layers together: so many tables, of so many
 # entries each at most. In float32 that is 64 MiB if all are as large as can be.

@@ -20,6 +20,12 @@ COLOURS = {  # with a hatch or marker each, so that colour is not the only cue
     "chunked": ("#86338A", "", "v"),
 }
 
+HISTORIES = {  # of benchmarks/history.py
+    "fresh": "in a new process",
+    "used": "after much memory was freed",
+    "keeping": "in a new process that keeps all memory",
+}
+
 
 def name_of(shape: tuple[int, ...]) -> str:
     return ",".join(map(str, shape))
@@ -122,21 +128,26 @@ def speed_rows(results: Results) -> list[list[str]]:
         one("… causal, forward + backward", "training, causal", torchs, ours, ones, at_most=False),
         one("… with weights", "with weights", torchs, ours, ones, at_most=False),
         one("… with weights, causal", "with weights, causal", torchs, ours, ones, at_most=False),
-        one(
-            "… with weights, in a new process",
-            "with weights, fresh process",
-            torchs,
-            ours,
-            none,
-            at_most=False,
-        ),
-        one(
-            "… with weights, after much memory was freed",
-            "with weights, used process",
-            torchs,
-            ours,
-            none,
-            at_most=False,
+        *(
+            line
+            for before, words in HISTORIES.items()
+            for line in (
+                one(
+                    f"… with weights, {words}",
+                    f"with weights, {before} process",
+                    torchs,
+                    ours,
+                    none,
+                    at_most=False,
+                ),
+                [
+                    "… and page faults of a call: torch's layer, attnlib",
+                    *(
+                        f"{times[f'faults of {torchs}']:.0f}, {times[f'faults of {ours}']:.0f}"
+                        for times in results[f"with weights, {before} process"].values()
+                    ),
+                ],
+            )
         ),
         one("… half of the tokens padding", "half padding", torchs, ours, ones, at_most=False),
         one(

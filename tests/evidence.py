@@ -38,7 +38,8 @@ from tools.proof import records, runner
 
 ROOT = records.ROOT
 SITE = ROOT / "book" / "_build" / "html"
-SITES = {"site": SITE, "browser": SITE, "editions": DERIVED}  # what the tests of a folder look at
+# What the tests of a folder look at.
+SITES = {"site": SITE, "browser": SITE, "engines": SITE, "editions": DERIVED}
 KEPT = ROOT / ".cache" / "evidence"
 OURS = {".venv", "node_modules", ".cache", ".git", ".pytest_cache", ".hypothesis", ".mypy_cache"}
 BROWSER = re.compile("playwright|chrom", re.IGNORECASE)  # the program, and its driver

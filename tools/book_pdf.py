@@ -1,36 +1,33 @@
 """Print each edition of the built book as one PDF: `make pdf`.
 
 It has an outline, page numbers and living links. All pages are put into one long page in the order
-of the table of contents, where links between them become links inside it; a headless Chromium
-prints that twice: the second time with the page numbers that the first one has shown.
+of the table of contents, as they are on paper (paper.py), where links between them become links
+inside it; a headless Chromium prints that twice: the second time with the page numbers that the
+first one has shown.
 
     python -m tools.book_pdf
 """
 
 import logging
-import posixpath
 import sys
 import tempfile
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
 from pypdf import PdfReader, PdfWriter
 
 from tools.editions import ROOT, Edition, editions
 from tools.find_browser import NoBrowserError, find_browser
+from tools.paper import Folded, article
 from tools.site.sources import contents as pages_of
 
 SITE = ROOT / "book" / "_build" / "html"
 TARGETS = ROOT / "dist"
 STYLE = ROOT / "book" / "print.css"
-NOT_ON_PAPER = (
-    "script, style, noscript, button, .headerlink, .live > *, .live-figure-note, .katex-mathml, "
-    ".toctree-wrapper, .prev-next-area, template"
-)
 PAGE = """<!DOCTYPE html>
 <html lang="{edition.tag}" data-theme="light" data-mode="light">
 <head><meta charset="utf-8"><title>{edition.title}: {edition.subtitle}</title>
@@ -51,45 +48,6 @@ PAGE = """<!DOCTYPE html>
 def order(edition: Edition) -> list[str]:
     """Return the pages below the site as the edition's table of contents has them."""
     return [f"{edition.language}/{name}.html" for name in pages_of(edition)]
-
-
-def anchor(page: str, fragment: str = "") -> str:
-    """Return the id that stands for a page, or for a place on it, in the one long page."""
-    stem = page.removesuffix(".html").replace("/", "-")
-    return f"{stem}--{fragment}" if fragment else stem
-
-
-def article(page: str, pages: list[str]) -> Tag:
-    """Return the text of a page, with ids and links as the one long page needs them."""
-    parsed = BeautifulSoup((SITE / page).read_text(encoding="utf-8"), "html.parser")
-    found = parsed.select_one("article.bd-article")
-    assert found is not None, page
-    for element in found.select(NOT_ON_PAPER):
-        element.decompose()
-    for element in found.select("details"):
-        element["open"] = ""
-    for element in found.select("[id]"):
-        element["id"] = anchor(page, str(element["id"]))
-    for element in found.select("[aria-labelledby], [aria-describedby]"):
-        del element["aria-labelledby"], element["aria-describedby"]
-    for image in found.select("img[src]"):
-        del image["loading"]  # what waits until it is scrolled to would never be printed
-        image["src"] = (SITE / page).parent.joinpath(unquote(str(image["src"]))).resolve().as_uri()
-    for link in found.select("a[href]"):
-        parts = urlsplit(str(link["href"]))
-        if parts.scheme or parts.netloc:
-            continue
-        target = page
-        if parts.path:
-            target = posixpath.normpath(posixpath.join(posixpath.dirname(page), parts.path))
-        if target in pages:
-            link["href"] = "#" + anchor(target, unquote(parts.fragment))
-        else:
-            link.unwrap()  # a file beside the pages: there is none beside a PDF
-    found.name = "section"
-    found["id"] = anchor(page)
-    found["style"] = f"page: {anchor(page)}"
-    return found
 
 
 def headings(sections: list[Tag]) -> Iterator[tuple[int, str, str]]:
@@ -124,7 +82,11 @@ def running_heads(sections: list[Tag]) -> str:
 def assemble(edition: Edition, numbers: dict[str, int]) -> str:
     """Return an edition as one page of HTML."""
     pages = order(edition)
-    sections = [article(page, pages) for page in pages]
+    sections = [article(SITE, page, pages) for page in pages]
+    folded = Folded()
+    for section in sections:
+        folded.take(section, edition, numbers)
+    sections += folded.parts(edition)
     first = BeautifulSoup((SITE / pages[0]).read_text(encoding="utf-8"), "html.parser")
     sheets = [
         (SITE / pages[0]).parent.joinpath(urlsplit(str(link["href"])).path).resolve()

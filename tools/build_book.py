@@ -4,9 +4,9 @@
     python -m tools.build_book --jobs 2       # two at a time
 
 Each edition is laid out flat (`tools/site/sources.py`), built by Jupyter Book with warnings as
-errors, and added to the site (`merge.py`). What concerns the whole site comes last: fonts and icons
-are cut to what the pages show (`lean_assets.py`), then come the pages that lead to the editions
-(`front_pages.py`).
+errors, and added to the site (`merge.py`). Notebooks to download carry the library
+(`self_contained.py`). What concerns the whole site comes last: fonts and icons are cut to what the
+pages show (`lean_assets.py`), then come the pages that lead to the editions (`front_pages.py`).
 """
 
 import argparse
@@ -16,6 +16,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tools import self_contained
 from tools.editions import ROOT, Edition, editions
 from tools.site import front_pages, lean_assets, merge, sources
 
@@ -86,6 +87,9 @@ def build_site(root: Path, jobs: int = 1, quiet: bool = False) -> bool:
     except merge.MergeError as error:
         print(f"✗ {error}", file=sys.stderr)
         return False
+    wheel = self_contained.build_wheel(root)
+    for edition in all_editions:
+        self_contained.write_downloads(edition, wheel, site / edition.language)
     lean_assets.cut(site, root / "book" / "_static" / "book.css")
     front_pages.write(site, all_editions)
     (site / STAMP).touch()

@@ -51,7 +51,8 @@ CHINESE = re.compile(
     "[\u2e80-\u2fdf\u2ff0-\u312f\u31a0-\u31ef\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\ufe30-\ufe4f\uff01-\uffee\U00020000-\U0003ffff]"
 )
-PUNCTUATION = "、。〈〉《》「」『』【】〔〕\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f\uff5e"  # the last ones: full-width
+FULL_WIDTH = "\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f\uff5e"
+PUNCTUATION = f"、。〈〉《》「」『』【】〔〕{FULL_WIDTH}"
 # What a reader or a coming chapter is likely to put on a label.
 COMMON = "早上好爱好你我他今天气很注意力晚安中文字词的是不了"
 # Signs that Chinese fonts make a full square wide (· ’ × → ≤ …) are left to matplotlib's own font.

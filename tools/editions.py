@@ -67,7 +67,7 @@ class Edition:
 
     @property
     def notebooks(self) -> list[Path]:
-        """All of its notebooks, the start page for JupyterLab (`00_…`) first."""
+        """All of its notebooks, the one with which readers start (`00_…`) first."""
         return sorted(self.chapters_folder.glob("[0-9][0-9]_*.ipynb"))
 
     @property

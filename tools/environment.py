@@ -18,6 +18,7 @@ if sys.version_info < (3, 11):
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -30,6 +31,11 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+# Of nbconvert's, in JupyterLab as well: "Save and Export Notebook As".
+JUPYTER = {
+    "TemplateExporter": {"extra_template_basedirs": [str(ROOT / "tools" / "nbconvert")]},
+    "HTMLExporter": {"template_name": "stills"},
+}
 VENDOR = ROOT / "book" / "_static" / "vendor"
 DISK_NEEDED = 3_000_000_000  # bytes; the CPU build of torch and its neighbours take about 2 GB
 
@@ -180,6 +186,13 @@ def set_up_python() -> None:
     say(f"Python packages ready ({time.monotonic() - started:.0f} s)")
 
 
+def set_up_jupyter() -> None:
+    """Let pages that Jupyter makes of notebooks show the picture of each live figure."""
+    target = VENV / "etc" / "jupyter" / "jupyter_config.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(JUPYTER, indent=2) + "\n")
+
+
 def set_up_web() -> None:
     """Fetch the locked npm packages, and build from them what the pages load."""
     node_stamp = ROOT / "node_modules" / ".ready"
@@ -207,6 +220,7 @@ if __name__ == "__main__":
     leave_the_environment()
     try:
         set_up_python()
+        set_up_jupyter()
         if arguments.web:
             set_up_web()
     except KeyboardInterrupt:

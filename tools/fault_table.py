@@ -200,6 +200,13 @@ FAULTS = (
         "test_what_colab_has_is_enough",
     ),
     Fault(
+        "other-library-inside",
+        "attnlib/masks.py",
+        planting.append("\n# newer than what the pages offer to download\n"),
+        pytest("tests/site/test_downloads.py"),
+        "test_it_is_the_chapter_cell_for_cell_and_carries_the_library",
+    ),
+    Fault(
         "type",
         "attnlib/words/__init__.py",
         planting.append("\n\nwrong: int = language()\n"),
@@ -249,6 +256,36 @@ FAULTS = (
         planting.append("\n.attn-mask-changed { color: inherit; }\n"),
         nbval(MASKS),
         "FAILED.*figure-pictures",
+    ),
+    Fault(
+        "formula-cut-off",
+        f"{SITE}/_static/book.css",
+        planting.append("\n.bd-article div.math { overflow: hidden !important; }\n"),
+        some("tests/browser/test_every_page.py", "every_text", "large_letters", "02_"),
+        "FAILED.*brought_into_view",
+    ),
+    Fault(
+        "focus-unseen",
+        f"{SITE}/_static/book.css",
+        planting.append(
+            "\nhtml body .btn.btn:focus-visible:focus-visible { outline: none !important; }\n"
+        ),
+        some("tests/browser/test_every_page.py", "focus_is_seen", "faq"),
+        "FAILED.*test_the_focus_is_seen",
+    ),
+    Fault(
+        "forced-colours-lost",
+        f"{SITE}/**/01_query_key_value.html",
+        planting.replace(r"forced-color-adjust: none", "forced-color-adjust: auto"),
+        some("tests/browser/test_every_page.py", "forced_colours", "01_"),
+        "FAILED.*seen_in_forced_colours",
+    ),
+    Fault(
+        "figure-without-anchor",
+        f"{SITE}/**/03_masks.html",
+        planting.replace('id="figure-3-1"', ""),
+        some("tests/site/test_anchors.py", "each_figure", "03_masks"),
+        "FAILED.*test_each_figure_has_an_anchor",
     ),
     Fault(
         "broken-link",
@@ -319,6 +356,13 @@ FAULTS = (
         planting.replace(r'say\("label.called"\)', '"called with"'),
         pytest("tests/editions/test_what_checks_say.py"),
         "FAILED.*test_of_every_known_mistake",
+    ),
+    Fault(
+        "forged-result-believed",
+        "attnlib/checks/report/in_kernel.py",
+        planting.replace(r"is not _JUDGING", "is None"),
+        pytest("tests/checks/report/test_running.py", "-k", "no_check_gave"),
+        "FAILED.*test_a_result_that_no_check_gave",
     ),
     Fault(
         "overweight-page",

@@ -1,16 +1,19 @@
-"""Find a Chromium for the browser tests, and fetch one where none is installed.
+"""Find the browsers of the tests, and fetch those that are not installed.
 
-In this order: the path in CHROMIUM; a browser on the PATH; Playwright's own, if it has been
-downloaded before; Playwright's, downloaded now; Debian's package, if this user may install it.
+Chromium, in this order: the path in CHROMIUM; a browser on the PATH; Playwright's own, if it has
+been downloaded before; Playwright's, downloaded now; Debian's package, if this user may install it.
+Firefox and WebKit: a browser on the PATH; Debian's packages, if this user may install them.
 
-    python tools/find_browser.py      # prints the path
+    python tools/find_browser.py      # prints the path of Chromium
 """
 
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -61,6 +64,62 @@ def may_install() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Wait for other stages that are installing something: Debian's tools give up at once."""
+    import fcntl  # not on Windows, which has none of Debian's packages
+
+    with (Path(tempfile.gettempdir()) / "good-morning-attention-apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def install(*packages: str) -> None:
+    """Install packages of Debian."""
+    with alone():
+        if attempt("apt-get", "update", "--quiet"):
+            options = ("--yes", "--quiet", "--no-install-recommends")
+            attempt("apt-get", "install", *options, *packages)
+
+
+def of_debian(names: Sequence[str], packages: Sequence[str], beside: Sequence[str] = ()) -> str:
+    """Return the path of a program that Debian has a package of; install that where it is missing.
+
+    Args:
+        names: What the program may be called.
+        packages: Debian's packages of it.
+        beside: Programs that have to be there, too.
+
+    Raises:
+        NoBrowserError: If it is not there and cannot be installed.
+    """
+
+    def found() -> str | None:
+        complete = all(map(shutil.which, beside))
+        return next(filter(None, map(shutil.which, names)), None) if complete else None
+
+    path = found()
+    if path is None and may_install():
+        install(*packages)
+        path = found()
+    if path is None:
+        raise NoBrowserError(
+            f"{', '.join((names[0], *beside))} not found: install what the tests of other browsers "
+            f"need (Debian, Ubuntu: `sudo apt-get install {' '.join(packages)}`)"
+        )
+    return path
+
+
+def find_firefox() -> str:
+    """Return the path of Firefox; a NoBrowserError names the command that installs it."""
+    return of_debian(("firefox-esr", "firefox"), ("firefox-esr",))
+
+
+def find_webkit() -> str:
+    """Return the path of the driver of WebKitGTK, which needs an X server; see `find_firefox`."""
+    return of_debian(("WebKitWebDriver",), ("webkit2gtk-driver", "xvfb"), beside=("Xvfb",))
+
+
 def candidates() -> Iterator[str]:
     """Yield paths to try, the cheap ones first; fetching happens between them."""
     yield from filter(None, map(shutil.which, NAMES))
@@ -69,8 +128,8 @@ def candidates() -> Iterator[str]:
     if not Path(own).exists():
         attempt(sys.executable, "-m", "playwright", "install", "chromium")
     yield own
-    if may_install() and attempt("apt-get", "update", "--quiet"):
-        attempt("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium")
+    if may_install():
+        install("chromium")
         yield from filter(None, [shutil.which("chromium")])
 
 

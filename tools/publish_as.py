@@ -151,9 +151,9 @@ def readme_text(text: str, address: Address | None, all_editions: list[Edition])
     """Return the README with the links that this address allows."""
     if address is None:
         links = (
-            "This copy has no public address yet: nothing to read online, nothing that Colab or "
-            "Binder could fetch.\n`make publish-as REPO=owner/name` writes one into the notebooks, "
-            "the pages and here.\n"
+            "This copy has no public address yet: nothing to read online, nothing that Binder "
+            "could fetch (`make colab` needs none).\n`make publish-as REPO=owner/name` writes one "
+            "into the notebooks, the pages and here.\n"
         )
     else:
         start = all_editions[0].chapters_folder / "00_start.ipynb"

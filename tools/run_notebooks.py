@@ -29,6 +29,14 @@ from tools.proof.pictures import image_difference
 from tools.proof.records import Record, Unit
 
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+# What a kernel says of its language, without the version: that differs from reader to reader.
+LANGUAGE_INFO = {
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+}
 
 
 def keep_pictures(outputs: list[nbformat.NotebookNode], committed: nbformat.NotebookNode) -> None:
@@ -61,7 +69,7 @@ def written(
         "language": "python",
         "name": "python3",
     }
-    notebook.metadata["language_info"] = {"name": "python"}
+    notebook.metadata["language_info"] = dict(LANGUAGE_INFO)
     nbformat.validate(notebook)
     text: str = nbformat.writes(nbformat.from_dict(notebook))
     return text + "\n"

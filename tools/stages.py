@@ -55,17 +55,18 @@ STAGES = (
     folder("plotting", 15, prose=False),
     folder("widgets", 20, prose=False),
     folder("growth", 120, prose=False),
-    folder("checks", 200, prose=False),  # answers that never end are left running
-    folder("tools", 125, prose=False),
+    folder("checks", 240, prose=False),  # answers that never end are left running
+    folder("tools", 135, prose=False),
     Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 95),
     folder("notebooks", 170, "records", prose=False),
-    folder("colab", 430),
+    folder("colab", 360),
     folder("lab", 190),
     # pages: what is built
     folder("pages", 10),
     Stage("book", ("make", "--no-print-directory", "book"), 60),
     folder("site", 40, "book"),
     folder("browser", 540, "book"),
+    folder("engines", 60, "book"),
     Stage("derived", ("python", "-m", "tests.editions.pseudo"), 60),
     folder("editions", 120, "derived"),
 )

@@ -11,6 +11,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ FONT = ["Noto Sans SC attnlib", "DejaVu Sans"]
 
 DENSITY = 2  # PNG pixels per CSS pixel
 _CSS_PIXELS_PER_INCH = 100
+_NARROW = 328  # CSS pixels of the column on a phone
 
 STYLE: dict[Any, Any] = {
     "font.family": FONT,
@@ -153,14 +155,68 @@ class BookFigure(Figure):
         width, height = (round(inch * _CSS_PIXELS_PER_INCH) for inch in self.get_size_inches())
         return small.getvalue(), {"width": width, "height": height}
 
+    def narrow(self) -> tuple[bytes, dict[str, int]] | None:
+        """Return PNG and size for a narrow page, letters as large; None if the figure is narrow.
+
+        Its columns of axes stand below each other there; a single plot is drawn anew, less wide.
+        """
+        picture, size = self.png()
+        if size["width"] <= _NARROW:
+            return None
+        cuts = self._cuts()
+        if not cuts:
+            width, height = self.get_size_inches()
+            self.set_size_inches(_NARROW / _CSS_PIXELS_PER_INCH, height)
+            try:
+                return self.png()
+            finally:
+                self.set_size_inches(width, height)
+        wide = Image.open(io.BytesIO(picture))
+        density = wide.width / size["width"]
+        edges = [0, *(round(x * density) for x in cuts), wide.width]
+        lines: list[list[tuple[int, int]]] = [[]]  # set as words are, along the right edge
+        for left, right in pairwise(edges):
+            if lines[-1] and right - lines[-1][0][0] > _NARROW * density:
+                lines.append([])
+            lines[-1].append((left, right))
+        width = max(line[-1][1] - line[0][0] for line in lines)
+        ground: Any = wide.getpixel((0, 0))
+        column = Image.new("P", (width, len(lines) * wide.height), ground)
+        column.putpalette(wide.getpalette() or [])
+        for i, line in enumerate(lines):
+            part = wide.crop((line[0][0], 0, line[-1][1], wide.height))
+            column.paste(part, (width - part.width, i * wide.height))
+        drawn = io.BytesIO()
+        column.save(drawn, format="png", optimize=True)
+        shown = {"width": round(width / density), "height": round(column.height / density)}
+        return drawn.getvalue(), shown
+
+    def _cuts(self) -> list[int]:
+        """Return where columns of axes end, in CSS pixels; nowhere if something belongs to all."""
+        if self.legends or self.texts:
+            return []
+        with style():
+            self.draw_without_rendering()
+            drawn = [(ax, box) for ax in self.axes if (box := ax.get_tightbbox()) is not None]
+        cuts, end = [], 0.0
+        for ax, box in sorted(drawn, key=lambda each: each[1].x0):
+            # A colour bar stays with what it explains.
+            if 0 < end < box.x0 and ax.get_label() != "<colorbar>":
+                cuts.append(round((end + box.x0) / 2 / self.dpi * _CSS_PIXELS_PER_INCH))
+            end = max(end, box.x1)
+        return cuts
+
     def __repr__(self) -> str:
         width, height = (round(inch * _CSS_PIXELS_PER_INCH) for inch in self.get_size_inches())
         return f"<Figure {width}×{height} with {len(self.axes)} axes>"
 
-    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
         png, size = self.png()
         data = {"text/plain": repr(self), "image/png": base64.b64encode(png).decode()}
-        return data, {"image/png": size}
+        metadata: dict[str, Any] = {"image/png": size}
+        if narrow := self.narrow():
+            metadata["narrow"] = {"png": base64.b64encode(narrow[0]).decode(), **narrow[1]}
+        return data, metadata
 
     def _ipython_display_(self) -> None:
         # Notebooks register a PNG printer for all figures, which crops them and draws them at one

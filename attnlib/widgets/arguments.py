@@ -28,7 +28,7 @@ def numbers(name: str, values: Any, shape: tuple[int, ...]) -> Any:
     return array.tolist()
 
 
-def whole(name: str, value: Any, least: int, most: int) -> int:
+def whole(name: str, value: Any, least: int, most: float) -> int:
     """Return a whole number of a range.
 
     Raises:

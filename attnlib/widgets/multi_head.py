@@ -30,7 +30,7 @@ def example() -> tuple[torch.Tensor, list[str]]:
     A token is known by its position (features 0 to 6) and its character (7 to 10). Heads 0 and 1
     ask for the position before and after, head 2 for the character, head 3 for position 0.
     """
-    tokens = [*"我爱你,你爱我"]
+    tokens = [*"我爱你，你爱我"]
     kinds = sorted(set(tokens))
     character = F.one_hot(torch.tensor([kinds.index(token) for token in tokens])).float()
     x = F.pad(torch.cat([torch.eye(7), character], dim=1), (0, 21))
@@ -82,7 +82,7 @@ class MultiHeadView(LiveFigure):
     Args:
         weights: Shape `(num_heads, q_len, k_len)`, at most 12 heads and 64 tokens; a tensor, an
             array or lists. A batch axis of length 1 in front may stay. If left out: four heads,
-            built by hand, on 我爱你,你爱我.
+            built by hand, on 我爱你，你爱我.
         query_tokens: `q_len` names; their numbers if left out.
         key_tokens: `k_len` names; the query tokens if these fit, else numbers.
         mask: Boolean, broadcasts to `(q_len, k_len)`, True = may attend; the other cells are

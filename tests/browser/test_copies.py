@@ -2,15 +2,18 @@
 
 import re
 import zipfile
+from functools import cached_property
 
 import pytest
+from bs4 import BeautifulSoup
 from pypdf import PdfReader
 
 from tests.browser.conftest import Visit
-from tests.site.built import EDITIONS, SITE, address, content, soup
-from tools import book_pdf, offline_book
+from tests.site.built import EDITIONS, SITE, address, chapters, content, soup
+from tools import book_pdf, offline_book, paper
 
 CHAPTER = address("01_query_key_value")
+MM = 72 / 25.4  # in the points of a PDF
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +78,11 @@ class Printed(PdfReader):
         super().__init__(path)
         self.edition = edition
 
+    @cached_property
+    def sheets(self):
+        """What each page says, how much of it is used, and where its pictures are."""
+        return [filled(page) for page in self.pages]
+
 
 @pytest.fixture(scope="module", params=EDITIONS, ids=lambda each: each.language)
 def pdf(request, browser, tmp_path_factory):
@@ -103,13 +111,13 @@ def test_the_contents_of_the_pdf_name_the_right_pages(pdf):
     text = "\n".join(pdf.pages[number].extract_text() for number in range(1, 5))
     for page in content(pdf.edition):
         heading = soup(page).select_one("article h1").get_text().rstrip("#")
-        place = pdf.named_destinations[f"/{book_pdf.anchor(page)}"]
+        place = pdf.named_destinations[f"/{paper.anchor(page)}"]
         number = pdf.get_destination_page_number(place) + 1
         assert re.search(rf"{re.escape(heading)}\s*{number}\b", text), (heading, number)
 
 
 def test_chinese_in_the_pdf_is_text_in_an_embedded_font(pdf):
-    text = "".join(page.extract_text() for page in pdf.pages)
+    text = "".join(text for text, _, _ in pdf.sheets)
     for words in ("早上好", "爱好", "注意力", "缩放点积注意力"):
         assert words in text
     assert "\ufffd" not in text
@@ -148,3 +156,99 @@ def test_links_of_the_pdf_lead_inside_it_or_to_the_web(pdf):
                 inside += 1
     assert inside > 300
     assert outside > 50
+
+
+def filled(page):
+    """Return a printed page's text, how much of it is used from its top, and its pictures' ends."""
+    heights, pictures = [], []
+    top, bottom = (297 - 22) * MM, 20 * MM
+
+    def text(said, matrix, text_matrix, font, size):
+        y = matrix[1] * text_matrix[4] + matrix[3] * text_matrix[5] + matrix[5]
+        if said.strip() and bottom - 2 < y < top:
+            heights.append(y)
+
+    def operand(name, operands, matrix, text_matrix):
+        kinds = page["/Resources"].get("/XObject", {})
+        if name == b"Do" and kinds[operands[0]].get_object()["/Subtype"] == "/Image":
+            ends = sorted((matrix[5], matrix[5] + matrix[3]))
+            pictures.append(ends)
+            heights.append(max(ends[0], bottom))
+
+    said = page.extract_text(visitor_text=text, visitor_operand_before=operand)
+    return said, (top - min(heights, default=top)) / (top - bottom), pictures
+
+
+def test_no_page_of_the_pdf_is_nearly_empty_and_no_picture_torn(pdf):
+    torn, empty, pictures = [], [], 0
+    for number, (_, share, there) in enumerate(pdf.sheets, 1):
+        pictures += len(there)
+        torn += [number for ends in there if ends[0] < 20 * MM - 2 or ends[1] > 275 * MM + 2]
+        empty += [number] if share < 0.12 else []
+    assert pictures > 15
+    assert torn == []
+    assert empty == []
+
+
+def test_hints_and_solutions_are_at_the_end_of_the_pdf(pdf):
+    numbers = {
+        name: pdf.get_destination_page_number(place) + 1
+        for name, place in pdf.named_destinations.items()
+    }
+    last = max(numbers[f"/{paper.anchor(page)}"] for page in content(pdf.edition))
+    places = [name for name in numbers if name.startswith("/hint--")]
+    assert len(places) > 30
+    for hint in places:
+        exercise = hint.removeprefix("/hint--")
+        solution = f"/solution--{exercise}"
+        assert last < numbers[hint] < numbers[solution]
+        said = [
+            pdf.edition.site["on_page"].format(what=pdf.edition.phrases[kind], page=numbers[place])
+            for kind, place in (("hint", hint), ("solution", solution))
+        ]
+        # Where the exercise stands, its line may be on the next page.
+        page = numbers[f"/{exercise}"]
+        text = "".join(text for text, _, _ in pdf.sheets[page - 1 : page + 1])
+        assert all(each in text for each in said), exercise
+
+
+def bare(element):
+    """Return the letters of a fold, or of a hint or solution on paper without its heading."""
+    parsed = BeautifulSoup(str(element), "html.parser")
+    for each in parsed.select(".katex-mathml, button, h3"):
+        each.decompose()
+    return re.sub(r"\W", "", parsed.get_text())
+
+
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
+def test_what_has_no_place_on_paper_is_not_there(edition, browser, tmp_path):
+    html = book_pdf.assemble(edition, {})
+    book = BeautifulSoup(html, "html.parser")
+    assert not book.select(".attnlib-check, details, summary, button, script")
+    for page in chapters(edition):
+        folds = soup(page).select("details")
+        on_screen = soup(page).select_one("#exercises p").get_text()
+        section = book.find(id=paper.anchor(page, "exercises"))
+        assert section.p.get_text() == edition.site["exercises_printed"] != on_screen
+        assert len(section.select(".folded")) == len(folds) / 2
+        for number, kind in enumerate(paper.KINDS):
+            texts = book.select(f"#{kind}s--{paper.anchor(page)} > section")
+            for fold, text in zip(folds[number::2], texts, strict=True):
+                assert bare(fold).removeprefix(edition.phrases[kind]) == bare(text)
+    window = browser.new_page(viewport={"width": 643, "height": 900})  # as wide as the text
+    window.emulate_media(media="print")
+    (tmp_path / "book.html").write_text(html, encoding="utf-8")
+    window.goto((tmp_path / "book.html").as_uri())
+    narrow = window.evaluate(
+        """() => [...document.querySelectorAll('tbody tr:has(> :nth-child(5)) > :first-child')]
+          .filter((cell) => {
+            const words = cell.textContent.trim().split(/\\s+/);
+            const range = document.createRange();
+            range.selectNodeContents(cell);
+            const ends = [...range.getClientRects()].map((r) => r.bottom).sort((a, b) => a - b);
+            const lines = ends.filter((end, i) => i === 0 || end - ends[i - 1] > 6);
+            return words.length > 2 && lines.length >= words.length && !cell.querySelector('.math');
+          }).map((cell) => cell.textContent)"""
+    )
+    window.close()
+    assert narrow == []

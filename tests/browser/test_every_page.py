@@ -10,6 +10,8 @@ import pytest
 
 from tests.browser.axe import violations
 from tests.browser.conftest import packed
+from tests.browser.contrast import MARK, forced_colors, hardly_seen, unseen_focus
+from tests.browser.reach import large_letters, out_of_reach, sized, wide_spacing
 from tests.site.built import BARE, SITE, pages, soup
 
 PAGES = [page for page in pages() if page not in BARE]
@@ -158,6 +160,38 @@ def test_it_never_scrolls_sideways_on_a_phone(phone):
     assert not scrolls_sideways(phone.page, 360)
 
 
+# Phones; 1280 pixels at 200 %, and at 400 %.
+NARROW = [(360, 780), (430, 900), (640, 400), (320, 256)]
+
+
+def test_every_text_can_be_brought_into_view(phone):
+    phone.window.open_all_boxes()
+    for size in NARROW:
+        with sized(phone.page, *size):
+            assert out_of_reach(phone.page) == [], size
+
+
+def test_every_text_can_be_brought_into_view_in_wide_spacing(phone):
+    phone.window.open_all_boxes()
+    with wide_spacing(phone.page):
+        assert out_of_reach(phone.page) == []
+
+
+def test_every_text_can_be_brought_into_view_in_large_letters(phone):
+    phone.window.open_all_boxes()
+    with large_letters(phone.page):
+        assert out_of_reach(phone.page) == []
+
+
+def test_every_text_can_be_brought_into_view_on_a_desk(desk):
+    desk.window.open_all_boxes()
+    assert out_of_reach(desk.page) == []
+    with wide_spacing(desk.page):
+        assert out_of_reach(desk.page) == []
+    with large_letters(desk.page):
+        assert out_of_reach(desk.page) == []
+
+
 # Colours do not depend on the width, nor the layout on the colours: two windows see it all.
 def test_axe_on_a_desk_in_the_light(desk):
     desk.window.open_all_boxes()
@@ -167,6 +201,26 @@ def test_axe_on_a_desk_in_the_light(desk):
 def test_axe_on_a_phone_in_the_dark(phone):
     phone.window.open_all_boxes()
     assert violations(phone.page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_are_seen_in_forced_colours(desk, scheme):
+    for figure in desk.figures():
+        figure.evaluate(MARK)
+    with forced_colors(desk.page, scheme):
+        for figure in desk.figures():
+            told, hardly = hardly_seen(figure)
+            assert told > 0
+            assert hardly == []
+
+
+def test_the_focus_is_seen(desk):
+    for forced in ("none", "active"):
+        desk.page.emulate_media(forced_colors=forced)
+        tried, unseen = unseen_focus(desk.page)
+        assert tried > 10
+        assert unseen == [], forced
+    desk.page.emulate_media(forced_colors="none")
 
 
 def test_print_shows_text_and_still_pictures_only(desk):

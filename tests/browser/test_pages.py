@@ -78,6 +78,22 @@ def test_nothing_jumps_at_a_figure_that_is_in_view_at_once(visit):
     assert page.evaluate("window.shift") < 0.05
 
 
+@ALL
+def test_a_copied_example_can_be_run(visit, edition):
+    """No prompt, no output; what has no prompt is copied whole."""
+    window = visit(permissions=["clipboard-read", "clipboard-write"])
+    page = window.open(address("api", edition.language))
+    examples = page.locator("div.highlight:has(.gp)")
+    assert examples.count() > 10
+    for example in examples.all()[:12]:
+        shown = example.locator("pre").inner_text().splitlines()
+        example.hover()
+        example.locator("button.copybtn").click()
+        copied = page.evaluate("navigator.clipboard.readText()").splitlines()
+        assert copied == [line[4:] for line in shown if line.startswith((">>> ", "... "))]
+    assert window.problems == []
+
+
 def background(page):
     """Return how bright the page's ground is, from 0 to 255."""
     color = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -205,3 +221,14 @@ def test_text_is_shown_although_the_fonts_fail(visit):
     window.page.add_init_script("document.fonts.load = () => new Promise(() => {})")
     page = window.open(address("intro"))
     page.locator("h1").wait_for(timeout=3000)  # visible, that is
+
+
+def test_who_prints_a_page_gets_hints_and_solutions(visit):
+    window = visit().open(FIGURES)
+    texts = "article details > :not(summary)"
+    hidden = f"[...document.querySelectorAll('{texts}')].filter((e) => !e.checkVisibility())"
+    assert window.evaluate(f"{hidden}.length") > 10
+    window.emulate_media(media="print")
+    assert window.evaluate(f"{hidden}.length") == 0
+    heights = f"[...document.querySelectorAll('{texts}')].map((e) => e.offsetHeight)"
+    assert min(window.evaluate(heights)) > 10

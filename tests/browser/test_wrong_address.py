@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.browser.conftest import Visit
+from tests.browser.policy import policy
 from tests.site.built import EDITIONS, SITE, content, soup
 
-PREFIX = urlsplit(soup("404.html").base["href"]).path.removesuffix("404.html")
+PREFIX = soup("404.html").main["data-book"]
 
 
 class LikePages(SimpleHTTPRequestHandler):
@@ -26,6 +27,7 @@ class LikePages(SimpleHTTPRequestHandler):
         body = (SITE / "404.html").read_bytes()
         self.send_response(404)
         self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Security-Policy", policy(body.decode()))
         self.end_headers()
         self.wfile.write(body)
 

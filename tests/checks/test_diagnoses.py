@@ -127,6 +127,8 @@ def test_a_rounded_prediction_is_not_called_a_mistake_of_the_exponent():
 def test_the_nearest_of_two_mistakes_is_named():
     assert checks.check_doubled_query([0.86, 0.24, 0.09]).misconception is None
     assert checks.check_doubled_query([0.76, 0.19, 0.05]).misconception == "scale_not_asked"
+    # Near enough to two: to the fifth number 0, which is listed first, and to 0.0001.
+    assert checks.check_first_places([0, 1, 0, 1, 0.0002, 1]).misconception == "exponent_whole"
 
 
 def test_what_is_said_of_a_right_answer_fits_its_kind():

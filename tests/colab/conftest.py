@@ -1,23 +1,22 @@
-"""A published copy of the book, and its notebooks run on each runtime.
+"""The notebooks that `make colab` writes, each run whole on each runtime; and the published book.
 
-The first cell installs `attnlib` word for word on an untouched runtime, once; the notebooks then
-share that runtime. What a run has shown stands in its record (tools/proof).
+What a run has shown stands in its record (tools/proof). No kernel reaches a network: a connection
+that leaves this machine is an error of the cell that asks for it.
 """
 
 import asyncio
 import os
-import shutil
 import subprocess
-from dataclasses import dataclass
 
 import nbformat
 import pytest
 
 from tests.colab import runtimes
 from tests.colab.runtimes import HERE
-from tools import publish_as, working_copy
+from tools import publish_as, self_contained, working_copy
+from tools.editions import editions
 from tools.proof import records, runner
-from tools.proof.records import Record, Unit
+from tools.proof.records import ROOT, Unit
 
 ANYWHERE = publish_as.Address.parse("example/good-morning-attention", "v0.0.0")
 UNITS = [unit.name for unit in records.units()]
@@ -29,6 +28,7 @@ import importlib.util
 {BEFORE}
 assert importlib.util.find_spec("attnlib") is None
 """
+CUT = f"{UNTOUCHED}\nexec({(HERE / 'cut_network.py').read_text('utf-8')!r}, {{}})\n"
 
 
 def git(*arguments, cwd):
@@ -52,16 +52,10 @@ def published(tmp_path_factory):
     return copy, address
 
 
-@pytest.fixture(scope="session")
-def kernel_environment(published):
-    """Variables of a kernel: the book's address leads to its copy, no other leads anywhere."""
-    copy, address = published
+def without_an_index():
+    """Return variables of a kernel: pip finds nothing but a few wheels of ours."""
     base = runtimes.colab()
     return {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.{copy.as_uri()}.insteadOf",
-        "GIT_CONFIG_VALUE_0": address.url,
-        "GIT_ALLOW_PROTOCOL": "file",
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": str(base.folder / "wheels"),
@@ -70,68 +64,98 @@ def kernel_environment(published):
     }
 
 
+@pytest.fixture(scope="session")
+def kernel_environment(published):
+    """The same, and the book's address leads to its copy, no other leads anywhere."""
+    copy, address = published
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{copy.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": address.url,
+        "GIT_ALLOW_PROTOCOL": "file",
+        **without_an_index(),
+    }
+
+
 def first_cell(notebook):
     return next(cell for cell in notebook.cells if cell.cell_type == "code")
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A runtime on which the first cell has installed attnlib, and the record of that."""
-
-    installation: Record
-    runtime: runner.Runtime
-    units: dict[str, Unit]
+BASES = {"colab": runtimes.colab, "lowest": runtimes.lowest_allowed}
 
 
-def prepare(name, published, environment):
-    """Run the first cell alone on an untouched runtime, unless the outcome of that still stands."""
-    base = {"colab": runtimes.colab, "lowest": runtimes.lowest_allowed}[name]()
-    units = {unit.name: unit for unit in records.units(published[0])}
-    notebook = next(iter(units[UNITS[0]].texts.values()))
+def contents(*makers):
+    """Return what a runtime is made of, for the key of a record."""
+    mine = [HERE / "conftest.py", HERE / "runtimes.py", *records.files_below(HERE / "stand_in")]
+    return runtimes.contents() + records.digest_of_files([*mine, *makers])
+
+
+def installed_from(copy, environment, folder, runtime):
+    """Run the first cell of a published notebook alone; return the record of that."""
+    notebook = nbformat.read(editions(copy)[0].notebooks[0], as_version=4)
     alone = Unit("bootstrap", {"en": nbformat.v4.new_notebook(cells=[first_cell(notebook)])})
-    makers = [HERE / "conftest.py", HERE / "runtimes.py", *records.files_below(HERE / "stand_in")]
-    contents = runtimes.contents() + records.digest_of_files(makers)
-    folder = base.folder.with_name(f"{base.folder.name}-with-attnlib")
-    python = str(folder / "bin" / "python")
-    untouched = runner.Runtime(name, python, contents, environment, UNTOUCHED)
-    stamp = folder / ".installed"
-    key = records.key_of(alone, name, contents)
-    stands = stamp.is_file() and stamp.read_text() == key and not runner.cold()
-    installation = records.load(name, alone.name, key) if stands else None
-    if installation is None:
-        shutil.rmtree(folder, ignore_errors=True)
-        base.layer(folder)
-        installation = asyncio.run(runner.run(alone, untouched, key))
-        if not installation.failed:
-            records.save(installation)
-            stamp.write_text(key)
-    # One language on the lowest versions: so the two-language runs are held against another kind.
-    shared = runner.Runtime(name, python, contents, environment, BEFORE, languages=name != "lowest")
-    return Prepared(installation, shared, units)
+    python = BASES[runtime]().layer(folder).python
+    untouched = runner.Runtime(runtime, python, contents(), environment, UNTOUCHED)
+    return asyncio.run(runner.record(alone, untouched))
 
 
 @pytest.fixture(scope="session")
-def everything(request, published, kernel_environment):
-    """The runtimes that tests ask for, and the record of each notebook on them."""
-    tests = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    wanted = sorted({(p["runtime"], p["name"]) for p in tests if "name" in p and "runtime" in p})
-    names = sorted({p["runtime"] for p in tests if "runtime" in p})
-    prepared = {name: prepare(name, published, kernel_environment) for name in names}
+def installations(published, kernel_environment, tmp_path_factory):
+    """Return a function that installs attnlib as a published notebook does, once on a runtime."""
     made = {}
-    for name in names:
-        units = [prepared[name].units[unit] for runtime, unit in wanted if runtime == name]
-        made[name] = asyncio.run(runner.all_of(units, prepared[name].runtime))
-    return prepared, made
+
+    def installed(runtime):
+        if runtime not in made:
+            folder = tmp_path_factory.mktemp("layer") / runtime
+            made[runtime] = installed_from(published[0], kernel_environment, folder, runtime)
+        return made[runtime]
+
+    return installed
 
 
 @pytest.fixture
-def prepared(everything, runtime):
-    return everything[0][runtime]
+def installation(installations, runtime):
+    return installations(runtime)
+
+
+@pytest.fixture(scope="session")
+def carrying(tmp_path_factory):
+    """The notebooks of `make colab`, by their names."""
+    folder = tmp_path_factory.mktemp("colab")
+    self_contained.write_all(ROOT, folder)
+    return {name: unit_below(folder, name) for name in UNITS}
+
+
+def unit_below(folder, name):
+    paths = {each.language: folder / each.language / f"{name}.ipynb" for each in editions()}
+    there = {language: path for language, path in paths.items() if path.is_file()}
+    return Unit(name, {language: nbformat.read(path, 4) for language, path in there.items()})
+
+
+@pytest.fixture(scope="session")
+def everything(request, carrying):
+    """The record of each notebook on each runtime that tests ask for."""
+    tests = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    wanted = sorted({(p["runtime"], p["name"]) for p in tests if "name" in p and "runtime" in p})
+    made = {}
+    for name in sorted({runtime for runtime, _ in wanted}):
+        # One language on the lowest versions: so runs of several are held against another kind.
+        runtime = runner.Runtime(
+            name,
+            BASES[name]().python,
+            contents(HERE / "cut_network.py"),
+            without_an_index() | {"PYTHONPATH": str(runtimes.STAND_IN)},
+            CUT,
+            languages=name != "lowest",
+        )
+        units = [carrying[unit] for on, unit in wanted if on == name]
+        made[name] = asyncio.run(runner.all_of(units, runtime))
+    return made
 
 
 @pytest.fixture
 def record(everything, runtime, name):
-    made = everything[1][runtime][name]
+    made = everything[runtime][name]
     if isinstance(made, Exception):
         raise made
     return made

@@ -47,13 +47,15 @@ def pins(path: Path) -> dict[str, str]:
 COLAB = pins(HERE / "runtime.txt")
 TORCH = (COLAB if os.environ.get("COLAB_PYTHON") else pins(ROOT / "requirements.txt"))["torch"]
 # The lowest versions are older than Python 3.13: there are no builds of them for it.
+READERS = ("plots", "widgets")  # extras that a notebook needs; a report is for a teacher's machine
 NAMES = ["colab"] if VERSION.startswith("3.13") else ["colab", "lowest"]
 
 
 def lowest() -> dict[str, str]:
     """Return the lowest versions that pyproject.toml admits, of everything but torch."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *chain(*(extras[each] for each in READERS))]
     floors = dict(each.split(">=") for each in wanted if not each.startswith("attnlib["))
     assert floors.pop("torch")
     return {canonicalize_name(name): floor for name, floor in floors.items()}
@@ -126,9 +128,8 @@ def colab() -> Runtime:
         runtime.run(*pip, "install", "--no-compile", f"torch=={TORCH}")
         runtime.run("-m", "pip", "check")
         (folder / "wheels").mkdir()
-        ours = pins(ROOT / "requirements.txt")
-        fetched = [f"{name}=={ours[name]}" for name in ("jaxtyping", "hatchling")]
-        runtime.run(*pip, "download", "--dest", str(folder / "wheels"), *fetched)
+        builder = f"hatchling=={pins(ROOT / 'requirements.txt')['hatchling']}"
+        runtime.run(*pip, "download", "--dest", str(folder / "wheels"), builder)
 
     return kept("colab", json.dumps(wanted), make)
 

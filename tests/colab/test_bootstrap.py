@@ -34,6 +34,7 @@ def test_without_an_address_the_first_cell_says_what_to_set(kernel_environment, 
     layer = runtimes.colab().layer(tmp_path / "layer")
     (output,), before, after = outputs_of(source, layer.python, kernel_environment, tmp_path)
     assert output["ename"] == "ModuleNotFoundError"
+    assert "take the notebook that carries attnlib" in output["evalue"]
     assert "set BOOK in this cell" in output["evalue"]
     assert after == before
 

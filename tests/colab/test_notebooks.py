@@ -1,9 +1,15 @@
-"""Each notebook alone on Colab's runtime, and on the lowest versions that pyproject.toml admits."""
+"""Each notebook that `make colab` writes, alone on Colab's runtime and on the lowest versions.
+
+The file lies in an empty folder, attnlib is not installed, and the network is cut.
+"""
+
+from pathlib import Path
 
 import pytest
 
 from tests.colab import runtimes
-from tests.colab.conftest import UNITS, first_cell
+from tests.colab.conftest import UNITS
+from tools.self_contained import project
 
 pytestmark = [
     pytest.mark.parametrize("runtime", runtimes.NAMES),
@@ -35,15 +41,13 @@ def test_nothing_warns(record):
         assert "Glyph" not in output.get("text", ""), cell
 
 
-def test_the_reader_sees_what_was_committed(record, prepared, name):
+def test_the_reader_sees_what_was_committed(record, carrying, name):
     """The same numbers, the same kinds of output; pictures may differ from version to version."""
     for language, edition in record.editions.items():
-        committed = prepared.units[name].texts[language]
-        code = [cell for cell in committed.cells if cell.cell_type == "code"]
+        code = [cell for cell in carrying[name].texts[language].cells if cell.cell_type == "code"]
         assert [cell.id for cell in code] == list(edition["cells"])
         for cell in code:
-            if cell.id != first_cell(committed).id:
-                assert shown(edition["cells"][cell.id]["outputs"]) == shown(cell.outputs), cell.id
+            assert shown(edition["cells"][cell.id]["outputs"]) == shown(cell.outputs), cell.id
 
 
 def shown(outputs):
@@ -58,10 +62,15 @@ def shown(outputs):
     return kinds, printed
 
 
-def test_it_changes_no_package_and_runs_what_was_installed(record, prepared):
-    assert record.before["packages"] == prepared.installation.after["packages"]
-    assert record.after["packages"] == record.before["packages"]
-    assert "site-packages" in record.after["loaded"]["attnlib"][0]
+def test_the_library_is_the_one_that_it_carries_and_no_package_changes(record):
+    after = dict(record.after["packages"])
+    assert "attnlib" not in record.before["packages"]
+    assert after.pop("attnlib") == project()["version"]
+    assert after == record.before["packages"]
+    place = Path(record.after["loaded"]["attnlib"][0])
+    assert place.parts[-3].startswith("attnlib-")
+    assert not place.exists(), "it went with the kernel"
+    assert record.after["loaded"]["numpy"] == record.before["loaded"]["numpy"]
 
 
 def test_live_figures_name_the_manager_that_colab_needs(record):

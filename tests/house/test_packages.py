@@ -55,6 +55,21 @@ def test_binder_takes_the_pins_of_the_book():
     assert (ROOT / "binder/runtime.txt").read_text(encoding="utf-8") == "python-3.11\n"
 
 
+def test_a_container_takes_the_pins_of_the_book():
+    """In Codespaces and VS Code: what `make` sets up, on the Python that Binder has."""
+    about = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8"))
+    python = (ROOT / "binder/runtime.txt").read_text(encoding="utf-8").strip().replace("-", ":")
+    assert about["image"].rpartition("/")[2].startswith(f"{python}-")
+    assert about["onCreateCommand"] == "make environment"
+    assert not {"features", "postCreateCommand", "build", "dockerFile"} & set(about)
+    (index,) = about["containerEnv"].values()
+    assert f"--extra-index-url {index}" in lines("binder/requirements.txt")
+    chosen = about["customizations"]["vscode"]["settings"]["python.defaultInterpreterPath"]
+    assert chosen == "${containerWorkspaceFolder}/.venv/bin/python"
+    for name in about["customizations"]["codespaces"]["openFiles"]:
+        assert (ROOT / name).is_file(), name
+
+
 def archive(content):
     """Return a package as npm packs it, with one file of this content."""
     buffer = io.BytesIO()

@@ -1,6 +1,7 @@
 """What engineers put on a projection, or in its place, acts in every attention of the layer."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -33,7 +34,7 @@ class Doubled(nn.Module):
         return 2 * weight
 
 
-def shifting_hook(module: nn.Module, args: tuple[Tensor], output: Tensor) -> Tensor:
+def shifting_hook(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
     return output + torch.linspace(-1, 1, 3 * EMBED_DIM)
 
 
@@ -67,6 +68,26 @@ def with_parametrization(layer: MultiHeadAttention) -> None:
     parametrize.register_parametrization(layer.in_proj, "weight", Doubled())
 
 
+class TwiceInProducts(Tensor):
+    """A weight that knows how to be multiplied, as quantised ones do, and is lost in pieces."""
+
+    @classmethod
+    def __torch_function__(
+        cls, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if function not in (nn.functional.linear, Tensor.chunk):
+            return super().__torch_function__(function, types, args, kwargs or {})
+        with torch._C.DisableTorchFunctionSubclass():
+            output = function(*args, **kwargs or {})
+        return output if function is Tensor.chunk else 2 * output
+
+
+def with_a_weight_of_its_own_kind(layer: MultiHeadAttention) -> None:
+    weight = layer.in_proj.weight.detach().as_subclass(TwiceInProducts)
+    layer.in_proj.weight = nn.Parameter(weight)
+    assert type(layer.in_proj.weight) is TwiceInProducts
+
+
 def with_weight_norm(layer: MultiHeadAttention) -> None:
     parametrizations.weight_norm(layer.in_proj)
     with torch.no_grad():
@@ -95,6 +116,7 @@ CHANGES: list[Callable[[MultiHeadAttention], None]] = [
     with_another_forward,
     with_a_subclass,
     with_parametrization,
+    with_a_weight_of_its_own_kind,
     with_weight_norm,
     with_old_weight_norm,
     with_pruning,
@@ -115,6 +137,33 @@ def test_every_path_sees_it(change: Callable[[MultiHeadAttention], None], bias: 
     # The same numbers in other tensors: no longer self-attention, as the layer tells.
     for key, value in [(x.clone(), None), (x, x.clone()), (x.clone(), x.clone())]:
         torch.testing.assert_close(layer(x, key, value)[0], changed)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_every_path_sees_hooks_on_all_modules(before: bool) -> None:
+    """Profilers and counters put hooks on modules of every kind, not on one."""
+    layer = MultiHeadAttention(EMBED_DIM, HEADS)
+    x = torch.randn(BATCH, LENGTH, EMBED_DIM)
+    plain, _ = layer(x)
+
+    def shift_in(module: nn.Module, args: tuple[Any, ...]) -> Any:
+        return (args[0] + 1,) if module is layer.in_proj else None
+
+    def shift_out(module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+        return shifting_hook(module, args, output) if module is layer.in_proj else None
+
+    hook = (
+        nn.modules.module.register_module_forward_pre_hook(shift_in)
+        if before
+        else nn.modules.module.register_module_forward_hook(shift_out)
+    )
+    try:
+        changed, _ = layer(x)
+        assert not torch.allclose(changed, plain)
+        torch.testing.assert_close(layer(x, x.clone())[0], changed)
+    finally:
+        hook.remove()
+    torch.testing.assert_close(layer(x, x.clone())[0], plain)
 
 
 @pytest.mark.filterwarnings("ignore")  # torch deprecates it, and people use it

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd import forward_ad
 from torch.func import grad, hessian, jacrev, jvp, vjp, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -110,6 +111,24 @@ def test_functional_derivatives_of_chunked_attention(masked: bool, is_causal: bo
         }
 
     torch.testing.assert_close(derivatives(chunked), derivatives(whole))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+@pytest.mark.parametrize("masked", [False, True])
+def test_forward_mode_without_functions_of_it(masked: bool) -> None:
+    """Tangents beside tensors that also want a gradient, as `torch.autograd.forward_ad` has it."""
+    query, key, value, mask, _ = inputs(None)
+    leaves = [x.requires_grad_() for x in (query, key, value)]
+    mask = mask if masked else None
+
+    def tangent(attention: Callable[..., Tensor]) -> Tensor:
+        with forward_ad.dual_level():
+            moving = [forward_ad.make_dual(x, x.detach().cos()) for x in leaves[:2]]
+            return forward_ad.unpack_dual(attention(*moving, value, mask)).tangent
+
+    expected = tangent(lambda *qkvm: attention_weights(*qkvm[:2], qkvm[3]) @ qkvm[2])
+    came_out = tangent(lambda *qkvm: chunked_attention(*qkvm, chunk_size=2))
+    torch.testing.assert_close(came_out, expected)
 
 
 def test_second_derivatives_of_chunked_attention() -> None:

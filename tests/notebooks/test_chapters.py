@@ -90,7 +90,7 @@ def test_where_readers_begin_every_chapter_is_listed(edition, page):
 
 
 def test_a_chapter_opens_with_its_question_and_what_it_teaches(chapter, phrases):
-    opening = chapter.cells[0].source
+    opening = text_of(chapter).partition("\n## ")[0]
     assert re.search(r"\*\*[^*]+[?？]\*\*", opening), "the question, in bold"
     _, _, able = opening.partition(f"{phrases['able']}\n")
     assert len(re.findall(r"^- ", able, re.MULTILINE)) >= 3

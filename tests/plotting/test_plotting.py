@@ -287,6 +287,62 @@ def test_a_notebook_gets_a_sharp_picture_with_its_size_and_a_constant_text():
     assert data["text/plain"] == f"<Figure {size['width']}×{size['height']} with 1 axes>"
 
 
+def narrow(figure):
+    """Return the picture that a figure has for narrow pages, and its width and height there."""
+    found = figure._repr_mimebundle_()[1]["narrow"]
+    picture = Image.open(io.BytesIO(base64.b64decode(found["png"])))
+    assert picture.size == pytest.approx((2 * found["width"], 2 * found["height"]), abs=1)
+    return np.asarray(picture.convert("L")), found["width"], found["height"]
+
+
+def test_on_a_narrow_page_columns_of_axes_stand_below_each_other():
+    figure, axes = plotting.subplots(1, 3, height=2)
+    for i, ax in enumerate(axes):
+        ax.plot([0, 1], [0, i])
+        ax.set_title("ABC"[i])
+    picture, width, height = narrow(figure)
+    assert width <= 328
+    assert height == 600
+    # Nothing is cut through, nothing is lost: the ink of the wide picture is all there.
+    wide = np.asarray(Image.open(io.BytesIO(figure.png()[0])).convert("L"))
+    assert (picture < 128).sum() == pytest.approx((wide < 128).sum(), rel=1e-3)
+    assert (picture[:, 0] > 200).all()
+
+
+def test_columns_that_fit_stay_beside_each_other():
+    figure, _ = plotting.subplots(1, 4, height=2)
+    assert narrow(figure)[2] == 400
+
+
+def test_a_colour_bar_stays_with_its_axes():
+    figure, axes = plotting.subplots(1, 2, height=2)
+    image = axes[0].imshow([[0, 1]])
+    figure.colorbar(image, ax=axes[0])
+    assert narrow(figure)[2] == 400
+
+
+def test_a_single_plot_is_drawn_anew_for_a_narrow_page_with_letters_as_large():
+    figure, ax = plotting.subplots(height=2)
+    ax.set_title("Gg", loc="left")
+    picture, width, height = narrow(figure)
+    assert (width, height) == (328, 200)
+    assert figure.get_size_inches().tolist() == [6.4, 2]
+    wide = np.asarray(Image.open(io.BytesIO(figure.png()[0])).convert("L"))
+    letters = [np.flatnonzero((each[:60, :200] < 90).any(axis=1)) for each in (picture, wide)]
+    assert len(letters[0]) == len(letters[1]) > 10
+
+
+def test_a_narrow_figure_needs_no_other_form():
+    figure, _ = plotting.subplots(width=3, height=2)
+    assert "narrow" not in figure._repr_mimebundle_()[1]
+
+
+def test_what_belongs_to_all_axes_is_not_cut():
+    figure, _ = plotting.subplots(1, 2, height=2)
+    figure.suptitle("of both")
+    assert narrow(figure)[1:] == (328, 200)
+
+
 def test_the_picture_of_a_notebook_is_the_sharp_one(monkeypatch):
     published = []
     monkeypatch.setattr(

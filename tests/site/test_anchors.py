@@ -5,17 +5,16 @@ import re
 
 import pytest
 
-from tests.site.built import CHAPTERS, CONTENT, EDITIONS, edition_of, soup
+from tests.site.built import CONTENT, EDITIONS, edition_of, soup
 
-PAGES = [page for page in CONTENT if page not in CHAPTERS]
 FENCE = re.compile(r"^(`{3,}|~{3,}).*?^\1", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#{1,6} .+$", re.MULTILINE)
 
 
 def source_of(page):
     edition, name = edition_of(page), page.split("/")[1].removesuffix(".html")
-    folder = edition.chapters_folder if page in CHAPTERS else edition.pages_folder
-    return folder / f"{name}{'.ipynb' if page in CHAPTERS else '.md'}"
+    notebook = edition.chapters_folder / f"{name}.ipynb"
+    return notebook if notebook.is_file() else edition.pages_folder / f"{name}.md"
 
 
 def anchors_of_cells(path):
@@ -43,7 +42,7 @@ def anchors_of_targets(path):
 @pytest.mark.parametrize("page", CONTENT)
 def test_the_first_anchor_of_each_heading_is_the_shared_one(page):
     path = source_of(page)
-    wanted = anchors_of_cells(path) if page in CHAPTERS else anchors_of_targets(path)
+    wanted = anchors_of_cells(path) if path.suffix == ".ipynb" else anchors_of_targets(path)
     sections = [heading.parent for heading in soup(page).select("section > :is(h1, h2, h3, h4)")]
     assert [section["id"] for section in sections] == wanted
     assert wanted
@@ -76,3 +75,17 @@ def test_editions_have_the_same_anchors():
             for twin in twins
         }
         assert all(each == found[page] for each in found.values()), found
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_each_figure_has_an_anchor_and_a_link_to_it(page):
+    parsed = soup(page)
+    captions = parsed.select(".figure-caption")
+    assert captions
+    for caption in captions:
+        number = re.search(r"(\d+)\.(\d+)", caption.strong.get_text())
+        anchor = f"figure-{number[1]}-{number[2]}"
+        assert caption.select_one("a.headerlink")["href"] == f"#{anchor}"
+        figure = parsed.find(id=anchor)
+        assert figure.find("img"), anchor
+        assert figure.find_next(class_="figure-caption") is caption

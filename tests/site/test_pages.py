@@ -13,6 +13,7 @@ from tests.site.built import (
     ROOT,
     SITE,
     chapters,
+    content,
     edition_of,
     pages,
     prose,
@@ -108,6 +109,16 @@ def test_live_figures_have_a_still_picture(page):
         says = edition_of(page).site
         assert figure.find("noscript").get_text() == says["without_script"]
         assert figure["data-cannot-start"] == says["cannot_start"]
+
+
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
+def test_every_notebook_has_a_page_and_the_contents_lead_to_it(edition):
+    for path in edition.notebooks:
+        page = f"{edition.language}/{path.stem}.html"
+        assert page in content(edition)
+        assert soup(page).select("article .live-figure")
+        there = soup(chapters(edition)[0]).select(f'nav a[href$="{path.stem}.html"]')
+        assert there or path == edition.chapters[0]
 
 
 @pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)

@@ -7,11 +7,12 @@ from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
-from tests.site.built import CHAPTERS, EDITIONS, ROOT, edition_of, pages, soup
+from tests.site.built import EDITIONS, ROOT, address, edition_of, pages, soup
 from tools.publish_as import Address, address_of
 
 CHAPTER = "03_masks"
 EDITION = EDITIONS[0]
+RUNNABLE = [address(path.stem, each.language) for each in EDITIONS for path in each.notebooks]
 
 
 def entries(page):
@@ -25,10 +26,13 @@ def wanted(address, edition, name):
     links = (
         {"Binder": address.binder(notebook), "Colab": address.colab(notebook)} if address else {}
     )
-    return links | {edition.site["own_computer"]: "intro.html#three-ways-to-read"}
+    return links | {
+        edition.site["notebook"]: f"_sources/{name}.ipynb",
+        edition.site["own_computer"]: "intro.html#three-ways-to-read",
+    }
 
 
-@pytest.mark.parametrize("page", CHAPTERS)
+@pytest.mark.parametrize("page", RUNNABLE)
 def test_a_chapter_says_where_it_runs(page):
     name = page.split("/")[1].removesuffix(".html")
     assert entries(soup(page)) == wanted(address_of(), edition_of(page), name)
@@ -37,7 +41,7 @@ def test_a_chapter_says_where_it_runs(page):
 
 
 def test_other_pages_have_nothing_to_run():
-    others = [page for page in pages() if page not in CHAPTERS]
+    others = [page for page in pages() if page not in RUNNABLE]
     assert others
     assert not [page for page in others if entries(soup(page))]
 

@@ -53,7 +53,7 @@ def test_every_edition_says_what_the_default_one_says(each):
     default = editions()[0]
     assert each.site.keys() == default.site.keys()
     assert each.phrases.keys() == default.phrases.keys()
-    assert each.descriptions.keys() >= {path.stem for path in [*each.chapters, *each.pages]}
+    assert each.descriptions.keys() >= {path.stem for path in [*each.notebooks, *each.pages]}
 
 
 @pytest.mark.parametrize("each", editions(), ids=lambda each: each.language)

@@ -85,6 +85,41 @@ def test_otherwise_the_error_names_the_command(machine):
     assert not [command for command in machine.commands if command.startswith("apt-get")]
 
 
+OTHERS = [
+    (find_browser.find_firefox, ["firefox-esr"], "firefox-esr"),
+    (find_browser.find_webkit, ["WebKitWebDriver", "Xvfb"], "webkit2gtk-driver xvfb"),
+]
+
+
+@pytest.mark.parametrize(("find", "programs", "packages"), OTHERS)
+def test_another_browser_is_installed_where_it_may_be(
+    machine, monkeypatch, find, programs, packages
+):
+    def which(name):
+        installed = any(command.startswith("apt-get install") for command in machine.commands)
+        return f"/usr/bin/{name}" if name in programs and installed else None
+
+    monkeypatch.setattr(find_browser, "may_install", lambda: True)
+    monkeypatch.setattr(find_browser.shutil, "which", which)
+    assert find() == f"/usr/bin/{programs[0]}"
+    assert machine.commands[0].startswith("apt-get update")
+    assert machine.commands[1].endswith(f" {packages}")
+    assert find() == f"/usr/bin/{programs[0]}"
+    assert len(machine.commands) == 2, "it was there already"
+
+
+@pytest.mark.parametrize(("find", "programs", "packages"), OTHERS)
+def test_for_another_browser_the_error_names_the_command_too(
+    machine, monkeypatch, find, programs, packages
+):
+    monkeypatch.setattr(
+        find_browser.shutil, "which", lambda name: name if name in programs[:-1] else None
+    )
+    with pytest.raises(NoBrowserError, match=f"`sudo apt-get install {packages}`"):
+        find()
+    assert machine.commands == []
+
+
 def test_a_command_that_is_not_there_is_no_success(monkeypatch, tmp_path):
     assert find_browser.attempt(str(tmp_path / "nothing")) is False
     assert find_browser.works(str(tmp_path / "nothing")) is False

@@ -75,7 +75,7 @@ FACTS = Facts(
 def test_it_opens_with_four_heads_that_do_different_jobs():
     figure = MultiHeadView()
     assert repr(figure) == "MultiHeadView(weights of shape (4, 7, 7), query=4)"
-    tokens = [*"我爱你,你爱我"]
+    tokens = [*"我爱你，你爱我"]
     assert figure.drawing.query_tokens == figure.drawing.key_tokens == tokens
     before, after, same, first = figure.weights
     assert before[1:].argmax(axis=1).tolist() == [0, 1, 2, 3, 4, 5]

@@ -68,7 +68,6 @@ NOT_FOUND = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<base href="{path}404.html">
 <link rel="icon" href="data:,">
 <title>404 - {title}</title>
 <style>
@@ -83,7 +82,7 @@ NOT_FOUND = """<!DOCTYPE html>
   }}
 </style>
 </head>
-<body><main>
+<body><main data-book="{path}">
 <h1>404</h1>
 {sections}</main>
 <script>
@@ -91,7 +90,7 @@ NOT_FOUND = """<!DOCTYPE html>
   (function (path) {{
     var section = document.getElementById(location.pathname.slice(path.length).split('/')[0]);
     if (section) section.parentNode.insertBefore(section, document.querySelector('section'));
-  }})(new URL('.', document.baseURI).pathname);
+  }})(document.querySelector('main').dataset.book);
 </script>
 </body>
 </html>
@@ -153,11 +152,16 @@ def own_page(base: str, edition: Edition) -> str:
 
 
 def not_found(site: Path, base: str, all_editions: list[Edition]) -> str:
-    """Return the page for wrong addresses, which speaks the languages of all editions."""
+    """Return the page for wrong addresses, which speaks the languages of all editions.
+
+    It is seen at any depth. So its links have the book's path in front: another base is what a
+    strict policy forbids.
+    """
+    path = escape(urlsplit(base).path or "/")
     sections = []
     for edition in all_editions:
         links = "".join(
-            f'<li><a href="{address}">{escape(title)}</a></li>\n'
+            f'<li><a href="{path}{address}">{escape(title)}</a></li>\n'
             for address, title in titles(site, edition).items()
         )
         sections.append(
@@ -167,7 +171,7 @@ def not_found(site: Path, base: str, all_editions: list[Edition]) -> str:
         )
     return NOT_FOUND.format(
         tag=all_editions[0].tag,
-        path=escape(urlsplit(base).path or "/"),
+        path=path,
         title=escape(all_editions[0].title),
         sections="".join(sections),
     )

@@ -31,12 +31,12 @@ CONTENTS = "_toc.yml"
 def table_of_contents(edition: Edition) -> dict[str, Any]:
     """Return the table of contents of an edition, as Jupyter Book reads it.
 
-    A part whose chapters are `notebooks` has all chapters of the edition, by their numbers.
+    A part whose chapters are `notebooks` has all notebooks of the edition, by their numbers.
     """
     toc = yaml.safe_load((edition.pages_folder / CONTENTS).read_text(encoding="utf-8"))
     for part in toc["parts"]:
         if part["chapters"] == "notebooks":
-            part["chapters"] = [{"file": path.stem} for path in edition.chapters]
+            part["chapters"] = [{"file": path.stem} for path in edition.notebooks]
     return dict(toc)
 
 

@@ -96,7 +96,7 @@ class Result:
         # No styles: a published page may forbid them, and plain elements stand on light and dark.
         parts = [f"<strong>{escape(self.headline)}</strong>"]
         if self.passed is not None:
-            parts.append(f"<p>{_marked_up(self.message)}</p>")
+            parts.append(f"<p>{marked_up(self.message)}</p>")
         cells = "".join(
             f'<tr><th scope="row">{escape(label)}</th><td><pre>{escape(text)}</pre></td></tr>'
             for label, text in self._rows()
@@ -175,7 +175,7 @@ def _number(value: Any) -> str:
     return show(value) if isinstance(value, Tensor) else str(value)
 
 
-def _marked_up(text: str) -> str:
+def marked_up(text: str) -> str:
     """Set what stands between backticks as code, between asterisks as emphasis."""
     parts = escape(text).split("`")
     return "".join(

@@ -1,8 +1,8 @@
-// QueryKeyValueExplorer: keys as arrows, values as points, a query to drag; see query_key_value.py.
+// QueryKeyValueExplorer: keys as arrows, values as points, a query to drag, phrases to choose; see query_key_value.py.
 
 import {
-  dot, fixed, html, liveFigure, onKeys, pair, panel, readNumber, readRows, readTokens, Refused, say, set, softmax,
-  svg, weightedSum, write,
+  dot, fixed, html, liveFigure, onKeys, pair, panel, readNumber, readRows, readTokens, readWhole, Refused, say, set, shown,
+  softmax, svg, weightedSum, write,
 } from './common.js';
 import { arrow, away, convexHull, label, labelPlaces, plane, project, SIDE, squareAround } from './plane.js';
 
@@ -18,16 +18,44 @@ function readStructure(model, limits) {
   const [keys, values] = ['key_vectors', 'value_vectors'].map((name) => readRows(model, name, tokens.length, 2));
   const [scale, reach, step] = ['scale', 'reach', 'step'].map((name) => readNumber(model, name));
   if (!(reach > 0 && step > 0)) throw new Refused('reach', { reach, step });
-  return { tokens, keys, values, scale, reach, step };
+  return { phrases: readPhrases(model, { tokens, keys, values }), scale, reach, step, box: squareAround(values) };
 }
 
-function readLive(model, { keys, values, scale }) {
+/** The tokens, keys and values of each phrase. */
+function readPhrases(model, rows) {
+  const phrases = model.get('phrases');
+  const isPhrase = (phrase) => Array.isArray(phrase) && phrase.length && phrase.every((i) => i in rows.tokens);
+  if (!Array.isArray(phrases) || !phrases.length || !phrases.every(isPhrase)) {
+    throw new Refused('phrases', { most: rows.tokens.length - 1, got: shown(phrases) });
+  }
+  const pick = (phrase) => Object.entries(rows).map(([name, list]) => [name, phrase.map((i) => list[i])]);
+  return phrases.map((phrase) => Object.fromEntries(pick(phrase)));
+}
+
+function readLive(model, { phrases, scale }) {
   const query = [readNumber(model, 'query_x'), readNumber(model, 'query_y')];
-  return { query, ...attend(query, keys, values, scale) };
+  const phrase = readWhole(model, 'phrase', 0, phrases.length - 1);
+  const { keys, values } = phrases[phrase];
+  return { phrase, query, ...attend(query, keys, values, scale) };
 }
 
-function draw(root, structure, { words, model, put }) {
-  const { reach, step } = structure;
+/** Draws the phrase that is chosen; another one anew, in the same planes. */
+function draw(root, { phrases, ...shared }, tools) {
+  const place = html('div', {}, root);
+  let drawn = null;
+  let update = null;
+  return (now) => {
+    if (drawn !== now.phrase) {
+      place.replaceChildren();
+      update = drawPhrase(place, { ...shared, ...phrases[now.phrase] }, tools);
+      drawn = now.phrase;
+    }
+    return update({ ...now, ...phrases[now.phrase] });
+  };
+}
+
+function drawPhrase(root, structure, { words, model, put }) {
+  const { reach, step, tokens } = structure;
   // Asked of the model, not of what is painted: two keys may be pressed within one frame.
   const here = () => [model.get('query_x'), model.get('query_y')];
   // toFixed: 3 * 0.05 is 0.15000000000000002, which nobody wants to see beside a slider.
@@ -35,7 +63,8 @@ function draw(root, structure, { words, model, put }) {
     Number((Math.round(Math.min(Math.max(value, -reach), reach) / step) * step).toFixed(9));
   const move = ([x, y]) => put({ query_x: snap(x), query_y: snap(y) });
   const { query_x: x, query_y: y } = model.get('start');
-  const named = { token: model.get('query_token'), at: [x, y] };
+  const asks = model.get('query_token');
+  const named = { token: tokens.includes(asks) ? asks : '', at: [x, y] };
 
   const planes = html('div', { class: 'attn-planes' }, root);
   const updates = [
@@ -43,12 +72,12 @@ function draw(root, structure, { words, model, put }) {
   ];
   return (now) => {
     for (const update of updates) update(now);
-    const { tokens, query, scores, weights, output } = now;
+    const { phrase, query, scores, weights, output } = now;
     const rows = tokens.map(
       (token, i) => `${token}: ${words.score} ${fixed(scores[i])}, ${words.weight} ${fixed(weights[i], 3)}`,
     );
     const told = `${words.query} ${pair(query)}. ${rows.join('; ')}. ${words.output} ${pair(output)}.`;
-    return { numbers: { query, scores, weights, output }, told };
+    return { numbers: { phrase, query, scores, weights, output }, told };
   };
 }
 
@@ -58,13 +87,12 @@ function drawKeys(parent, { keys, tokens, reach, step }, words, { named, here, m
   const { root, at, from } = panel(parent, title, words.keys_note, (place) =>
     plane(place, { role: 'group', 'aria-label': title }, [-edge, -edge, 2 * edge]));
   const [origin, ends] = [at([0, 0]), keys.map(at)];
-  const places = labelPlaces(ends, origin);
+  const places = labelPlaces(ends, origin, 44); // a query that lies on a key leaves its score free
   const ray = svg('line', { class: 'attn-ray' }, root);
   const shaft = svg('line', { class: 'attn-query', x1: origin[0], y1: origin[1] }, root);
   const drops = keys.map(() => svg('line', { class: 'attn-drop' }, root));
   const feet = keys.map(() => svg('circle', { class: 'attn-foot', r: 3.5 }, root));
   for (const end of ends) arrow(root, 'attn-key')(origin, end);
-  const names = tokens.map((name) => label(root, 'attn-key', name));
   const queryName = svg('text', { class: 'attn-label attn-query-name' }, root);
   const handle = svg('g', {
     class: 'attn-handle', tabindex: 0, role: 'slider', 'aria-roledescription': words.handle_role, 'aria-label': words.handle,
@@ -73,6 +101,7 @@ function drawKeys(parent, { keys, tokens, reach, step }, words, { named, here, m
   svg('circle', { class: 'attn-hit', r: 28 }, handle);
   svg('circle', { class: 'attn-focus', r: 18 }, handle);
   svg('circle', { class: 'attn-ring', r: 12 }, handle);
+  const names = tokens.map((name) => label(root, 'attn-key', name)); // over the ring, wherever it goes
 
   let grabbed = null; // from the pointer to the tip, so that the tip does not jump when it is grabbed
   handle.addEventListener('pointerdown', (event) => {
@@ -146,10 +175,10 @@ function besideTip(origin, tip, taken) {
   return free(first) || !free(second) ? first : second;
 }
 
-function drawValues(parent, { values, tokens }, words) {
+function drawValues(parent, { values, tokens, box }, words) {
   const title = words.values_plane;
   const { root, at } = panel(parent, title, words.values_note, (place) =>
-    plane(place, { role: 'img', 'aria-label': title }, squareAround(values)));
+    plane(place, { role: 'img', 'aria-label': title }, box));
   const points = values.map(at);
   svg('polygon', { class: 'attn-hull', points: convexHull(points).join(' ') }, root);
   const pulls = points.map(([x1, y1]) => svg('line', { class: 'attn-pull', x1, y1 }, root));
@@ -219,8 +248,8 @@ function drawTable(parent, { tokens, keys, values, scale }, words) {
 }
 
 export default liveFigure({
-  structure: ['tokens', 'key_vectors', 'value_vectors', 'scale', 'reach', 'step', 'query_token'],
-  live: ['query_x', 'query_y'],
+  structure: ['tokens', 'key_vectors', 'value_vectors', 'phrases', 'scale', 'reach', 'step', 'query_token'],
+  live: ['query_x', 'query_y', 'phrase'],
   readStructure,
   readLive,
   draw,

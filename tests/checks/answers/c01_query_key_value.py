@@ -411,3 +411,81 @@ def keys_shuffled_alone(attention):
 def keys_of_zero(attention):
     q, k, v = _three()
     assert torch.allclose(attention(q, 0 * k, v), v.mean(0).expand(4, 2))
+
+
+# --- catches_unused_keys, more ---
+
+
+@right("catches_unused_keys")
+def keys_scaled(attention):
+    q, k, v = torch.randn(3, 5, 3)
+    assert not torch.allclose(attention(q, k, v), attention(q, 2 * k, v))
+
+
+@right("catches_unused_keys")
+def one_key_matches(attention):
+    q = torch.tensor([[10.0, 0.0]])
+    k = torch.tensor([[10.0, 0.0], [0.0, 10.0]])
+    v = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    torch.testing.assert_close(attention(q, k, v), v[:1], atol=1e-3, rtol=1e-3)
+
+
+@right("catches_unused_keys")
+def shuffle_keys_and_values_vs_keys(attention):
+    q, k, v = torch.randn(3, 4, 2)
+    p = torch.tensor([1, 2, 3, 0])
+    assert torch.allclose(attention(q, k[p], v[p]), attention(q, k, v), atol=1e-5)
+    assert not torch.allclose(attention(q, k[p], v), attention(q, k, v), atol=1e-5)
+
+
+@right("catches_unused_keys")
+def more_than_one_width(attention):
+    q, k, v = torch.randn(4, 3), torch.randn(4, 3), torch.randn(4, 3)
+    a, b = attention(q, k, v), attention(q, -k, v)
+    return bool((a - b).abs().max() > 1e-4)
+
+
+@wrong("catches_unused_keys", "test_misses_bug")
+def in_hull(attention):
+    q, k, v = torch.randn(3, 4, 2)
+    out = attention(q, k, v)
+    assert (out.max(0).values <= v.max(0).values + 1e-6).all()
+
+
+@wrong("catches_unused_keys", "test_misses_bug")
+def equal_values_come_out(attention):
+    q, k = torch.randn(2, 4, 2)
+    v = torch.ones(4, 2)
+    assert torch.allclose(attention(q, k, v), v)
+
+
+@wrong("catches_unused_keys", "test_misses_bug")
+def same_everything(attention):
+    x = torch.randn(4, 2)
+    y = x.clone()
+    y[0] = 0
+    assert not torch.allclose(attention(x, x, x), attention(y, y, y))
+
+
+@wrong("catches_unused_keys", "keys_shifted")
+def keys_plus_a_vector(attention):
+    q, k, v = torch.randn(3, 4, 2)
+    assert not torch.allclose(attention(q, k + torch.tensor([1.0, -2.0]), v), attention(q, k, v))
+
+
+@wrong("catches_unused_keys", "test_raises")
+def three_axes_wrong(attention):
+    q, k, v = torch.randn(3, 4, 2)
+    assert not torch.allclose(attention(q, k.T, v), attention(q, k, v))
+
+
+@wrong("catches_unused_keys", "test_reversed")
+def forgot_not(attention):
+    q, k, v = torch.randn(3, 4, 2)
+    assert torch.allclose(attention(q, k.flip(0), v), attention(q, k, v))
+
+
+@wrong("catches_unused_keys", "test_rejects_right")
+def knows_numbers(attention):
+    q = k = v = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    assert attention(q, k, v)[0, 0] == 0.7311

@@ -557,3 +557,181 @@ def weights_shuffled_alike(attention, query, key, value):
     after = attention(query, key.flip(1), value.flip(1))
     assert torch.allclose(after[1].flip(-1), attention(query, key, value)[1])
     assert torch.allclose(after[0], attention(query, key, value)[0], atol=1e-5)
+
+
+# --- catches_wrong_root, more ---
+
+
+@right("catches_wrong_root")
+def five_copies_loop(attention):
+    torch.manual_seed(0)
+    q, k, v = torch.randn(1, 2, 6), torch.randn(1, 3, 6), torch.randn(1, 3, 4)
+    first = attention(q, k, v)[0]
+    for n in range(2, 6):
+        assert torch.allclose(
+            first, attention(q, k.repeat(1, n, 1), v.repeat(1, n, 1))[0], atol=1e-5
+        )
+
+
+@right("catches_wrong_root")
+def copy_weight_is_sum(attention):
+    q, k, v = torch.randn(1, 1, 4), torch.randn(1, 3, 4), torch.randn(1, 3, 4)
+    k2, v2 = torch.cat([k, k], 1), torch.cat([v, v], 1)
+    w, w2 = attention(q, k, v)[1], attention(q, k2, v2)[1]
+    torch.testing.assert_close(w2[..., :3] + w2[..., 3:], w)
+
+
+@right("catches_wrong_root")
+def hidden_far_key(attention):
+    q = torch.tensor([[[1.0, 0.0]]])
+    k = torch.tensor([[[3.0, 0.0], [0.0, 0.0]]])
+    few = attention(q, k, k)[1]
+    many = attention(
+        q,
+        torch.cat([k, torch.tensor([[[-100.0, 0.0]]] * 1).repeat(1, 7, 1)], 1),
+        torch.zeros(1, 9, 2),
+    )[1]
+    assert torch.allclose(few, many[..., :2], atol=1e-4)
+
+
+@right("catches_wrong_root")
+def numpy_copies(attention):
+    q, k, v = torch.randn(3, 1, 4, 8)
+    a, _ = attention(q, k, v)
+    b, _ = attention(q, k.tile(1, 4, 1), v.tile(1, 4, 1))
+    np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-4)
+
+
+@wrong("catches_wrong_root", "never_more_keys")
+def shifting_queries(attention):
+    q, k, v = torch.randn(3, 2, 3, 5)
+    assert not torch.allclose(attention(q, k, v)[0], attention(2 * q, k, v)[0])
+
+
+@wrong("catches_wrong_root", "never_more_keys")
+def repeated_queries(attention):
+    q, k, v = torch.randn(3, 2, 3, 5)
+    twice = attention(torch.cat([q, q], 1), k, v)[0]
+    assert torch.allclose(twice[:, :3], attention(q, k, v)[0])
+
+
+@wrong("catches_wrong_root", "test_rejects_right")
+def only_keys_repeated(attention):
+    q, k, v = torch.randn(3, 2, 3, 5)
+    assert torch.allclose(
+        attention(q, torch.cat([k, k], 1), torch.cat([v, 0 * v], 1))[0], attention(q, k, v)[0]
+    )
+
+
+@wrong("catches_wrong_root", "test_raises")
+def repeated_keys_without_values(attention):
+    q, k, v = torch.randn(3, 2, 3, 5)
+    assert torch.allclose(attention(q, torch.cat([k, k], 1), v)[0], attention(q, k, v)[0])
+
+
+@wrong("catches_wrong_root", "test_raises")
+def compares_pairs(attention):
+    q, k, v = torch.randn(3, 2, 3, 5)
+    assert torch.allclose(attention(q, k.repeat(1, 2, 1), v.repeat(1, 2, 1)), attention(q, k, v))
+
+
+@wrong("catches_wrong_root", "never_more_keys")
+def features_repeated(attention):
+    q, k, v = torch.randn(3, 2, 3, 5)
+    assert torch.isfinite(attention(torch.cat([q, q], -1), torch.cat([k, k], -1), v)[0]).all()
+
+
+@wrong("catches_wrong_root", "as_many_keys_as_wide")
+def formula_on_a_square(attention):
+    x = torch.randn(1, 4, 4)
+    _, w = attention(x, x, x)
+    torch.testing.assert_close(w, torch.softmax(x @ x.transpose(1, 2) / 2, -1))
+
+
+# --- catches_order, more ---
+
+
+@right("catches_order")
+def loop_over_all_orders(attention, query, key, value):
+    import itertools
+
+    want = attention(query, key, value)[0]
+    for order in list(itertools.permutations(range(key.shape[1])))[:20]:
+        order = list(order)
+        assert torch.allclose(attention(query, key[:, order], value[:, order])[0], want, atol=1e-5)
+
+
+@right("catches_order")
+def argsort_random(attention, query, key, value):
+    order = torch.rand(key.shape[-2]).argsort()
+    out = attention(query, key.index_select(-2, order), value.index_select(-2, order))[0]
+    return bool((out - attention(query, key, value)[0]).abs().max() < 1e-4)
+
+
+@right("catches_order")
+def halves_swapped(attention, query, key, value):
+    n = key.shape[1] // 2
+    k = torch.cat([key[:, n:], key[:, :n]], 1)
+    v = torch.cat([value[:, n:], value[:, :n]], 1)
+    torch.testing.assert_close(
+        attention(query, k, v)[0], attention(query, key, value)[0], rtol=1e-4, atol=1e-4
+    )
+
+
+@right("catches_order")
+def gather_both(attention, query, key, value):
+    p = torch.randperm(7)
+    a = attention(query, key, value)[0]
+    b = attention(query, key[:, p], value[:, p])[0]
+    assert a.shape == b.shape and torch.isclose(a, b, atol=1e-4).all()
+
+
+@wrong("catches_order", "only_one_shuffled")
+def values_only(attention, query, key, value):
+    p = torch.randperm(7)
+    assert torch.allclose(attention(query, key, value[:, p])[0], attention(query, key, value)[0])
+
+
+@wrong("catches_order", "queries_shuffled")
+def queries_only(attention, query, key, value):
+    p = torch.randperm(3)
+    out = attention(query[:, p], key, value)[0]
+    assert torch.allclose(out, attention(query, key, value)[0][:, p], atol=1e-5)
+
+
+@wrong("catches_order", "nothing_shuffled")
+def batch_shuffled(attention, query, key, value):
+    a = attention(query, key, value)[0]
+    assert torch.isfinite(a).all()
+
+
+@wrong("catches_order", "order_expected")
+def expects_shuffled_rows(attention, query, key, value):
+    p = [6, 5, 4, 3, 2, 1, 0]
+    out = attention(query, key[:, p], value[:, p])[0]
+    assert torch.allclose(out[:, [2, 1, 0]], attention(query, key, value)[0], atol=1e-5)
+
+
+@wrong("catches_order", "keys_lost")
+def reversed_with_three(attention, query, key, value):
+    order = torch.arange(query.shape[1]).flip(0)
+    out = attention(query, key[:, order], value[:, order])[0]
+    torch.testing.assert_close(out, attention(query, key, value)[0])
+
+
+@wrong("catches_order", "test_reversed")
+def says_it_changes(attention, query, key, value):
+    p = torch.tensor([1, 2, 3, 4, 5, 6, 0])
+    out = attention(query, key[:, p], value[:, p])[0]
+    return not torch.allclose(out, attention(query, key, value)[0], atol=1e-4)
+
+
+@wrong("catches_order", "test_raises")
+def compares_tuples(attention, query, key, value):
+    p = torch.randperm(7)
+    assert torch.allclose(attention(query, key[:, p], value[:, p]), attention(query, key, value))
+
+
+@wrong("catches_order", "only_one_shuffled")
+def feature_axis(attention, query, key, value):
+    assert torch.allclose(attention(query, key.flip(-1), value)[0], attention(query, key, value)[0])

@@ -826,3 +826,220 @@ def last_row_only(weights_of):
 def sums_of_rows(weights_of):
     sums = weights_of(torch.randn(1, 4, 4), torch.tensor([2])).sum(-1)
     assert torch.allclose(sums, torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
+
+
+# --- catches_uniform_rows, more ---
+
+
+def _at_the_end(scores, valid_lens):
+    length = scores.shape[-1]
+    real = torch.arange(length) >= length - valid_lens[:, None, None]
+    return real & torch.ones(length, length).tril().bool()
+
+
+@right("catches_uniform_rows")
+def masked_positions(weights_of):
+    s, l = torch.randn(3, 5, 5), torch.tensor([1, 3, 5])
+    assert weights_of(s, l)[~_at_the_end(s, l)].abs().sum() == 0
+
+
+@right("catches_uniform_rows")
+def empty_rows_are_zero(weights_of):
+    w = weights_of(torch.randn(1, 4, 4), torch.tensor([2]))
+    torch.testing.assert_close(w[0, :2], torch.zeros(2, 4))
+
+
+@right("catches_uniform_rows")
+def loops(weights_of):
+    w = weights_of(torch.zeros(1, 3, 3), torch.tensor([2]))
+    for i in range(3):
+        for j in range(3):
+            if j > i or j < 1:
+                assert w[0, i, j] == 0, (i, j)
+
+
+@right("catches_uniform_rows")
+def count_nonzero(weights_of):
+    w = weights_of(torch.ones(1, 4, 4), torch.tensor([2]))
+    return int((w > 1e-6).sum()) == 3
+
+
+@right("catches_uniform_rows")
+def multiply_with_mask(weights_of):
+    s, l = torch.randn(2, 4, 4), torch.tensor([2, 3])
+    w = weights_of(s, l)
+    assert torch.allclose(w * _at_the_end(s, l), w)
+
+
+@wrong("catches_uniform_rows", "never_filled_up")
+def lens_full(weights_of):
+    n = 4
+    w = weights_of(torch.randn(2, n, n), torch.full((2,), n))
+    assert (w[torch.ones(2, n, n).triu(1).bool()] == 0).all()
+
+
+@wrong("catches_uniform_rows", "test_rejects_right")
+def sums_are_one_and_zero(weights_of):
+    s, l = torch.randn(2, 4, 4), torch.tensor([2, 3])
+    w = weights_of(s, l)
+    assert (w[~_at_the_end(s, l)] == 0).all() and torch.allclose(w.sum(-1), torch.ones(2, 4))
+
+
+@wrong("catches_uniform_rows", "test_misses_bug")
+def last_rows_only(weights_of):
+    w = weights_of(torch.randn(1, 4, 4), torch.tensor([2]))
+    assert (w[0, 2:, :2] == 0).all()
+
+
+@wrong("catches_uniform_rows", "test_reversed")
+def wrong_sign(weights_of):
+    s, l = torch.randn(2, 4, 4), torch.tensor([1, 3])
+    return bool((weights_of(s, l)[~_at_the_end(s, l)] > 0).any())
+
+
+@wrong("catches_uniform_rows", "test_rejects_right")
+def padded_at_the_back(weights_of):
+    s, l = torch.randn(2, 4, 4), torch.tensor([2, 3])
+    mask = attnlib.padding_mask(l, 4) & attnlib.causal_mask(4)
+    assert (weights_of(s, l)[~mask] == 0).all()
+
+
+@wrong("catches_uniform_rows", "test_raises")
+def lens_as_list(weights_of):
+    assert (weights_of(torch.randn(2, 4, 4), [2, 3])[0, 0] == 0).all()
+
+
+@wrong("catches_uniform_rows", "test_misses_bug")
+def finite(weights_of):
+    assert torch.isfinite(weights_of(torch.randn(2, 4, 4), torch.tensor([1, 3]))).all()
+
+
+# --- is_causal, more ---
+
+
+@right("is_causal")
+def nan_probe(layer, length, width):
+    x = torch.randn(1, length, width)
+    for j in range(1, length):
+        y = x.clone()
+        y[:, j:] = 100 * torch.randn(1, length - j, width)
+        if (layer(x)[:, :j] - layer(y)[:, :j]).abs().max() > 1e-4:
+            return False
+    return True
+
+
+@right("is_causal")
+def jacobian(layer, length, width):
+    J = torch.autograd.functional.jacobian(layer, torch.randn(1, length, width))
+    J = J[0, :, :, 0].abs().sum(dim=(1, 3))
+    return bool((J.triu(1) == 0).all())
+
+
+@right("is_causal")
+def prefix_of_longer(layer, length, width):
+    x = torch.randn(1, length, width)
+    out = layer(x)
+    for i in range(length - 1):
+        z = x.clone()
+        z[:, i + 1 :] = 0
+        if not torch.allclose(layer(z)[:, : i + 1], out[:, : i + 1], atol=1e-5):
+            return False
+    return True
+
+
+@right("is_causal")
+def reversed_loop(layer, length, width):
+    x = torch.rand(1, length, width)
+    leaks = []
+    for j in reversed(range(length)):
+        y = x.clone()
+        y[0, j] = torch.rand(width) * 3
+        leaks.append(bool(((layer(x) - layer(y))[0, :j].abs() > 1e-6).any()))
+    return not any(leaks)
+
+
+@wrong("is_causal", "only_last_token_changed")
+def last_one_zeroed(layer, length, width):
+    x = torch.rand(1, length, width)
+    y = torch.cat([x[:, :-1], torch.rand(1, 1, width)], 1)
+    return bool(torch.allclose(layer(x)[0, :-1], layer(y)[0, :-1], atol=1e-6))
+
+
+@wrong("is_causal", "past_taken_for_future")
+def first_changed_others_must_stay(layer, length, width):
+    x = torch.rand(1, length, width)
+    for i in range(length - 1):
+        y = x.clone()
+        y[:, i] += 1
+        if not torch.allclose(layer(x)[:, i + 1 :], layer(y)[:, i + 1 :], atol=1e-6):
+            return False
+    return True
+
+
+@wrong("is_causal", "verdict_reversed")
+def returns_has_leak(layer, length, width):
+    x = torch.rand(1, length, width)
+    for j in range(1, length):
+        y = x.clone()
+        y[:, j] += 1
+        if not torch.allclose(layer(x)[:, :j], layer(y)[:, :j], atol=1e-6):
+            return True
+    return False
+
+
+@wrong("is_causal", "own_token_taken_for_future")
+def up_to_and_including_again(layer, length, width):
+    x = torch.rand(1, length, width)
+    for j in range(length):
+        y = x.clone()
+        y[:, j:] += torch.rand(1, length - j, width)
+        if not torch.allclose(layer(x)[:, : j + 1], layer(y)[:, : j + 1], atol=1e-6):
+            return False
+    return True
+
+
+@wrong("is_causal", "only_first_output_watched")
+def row_zero(layer, length, width):
+    x = torch.rand(1, length, width)
+    y = x.clone()
+    y[:, 1:] += torch.rand(1, length - 1, width)
+    return torch.allclose(layer(x)[:, 0], layer(y)[:, 0], atol=1e-6)
+
+
+@wrong("is_causal", "no_return")
+def asserts(layer, length, width):
+    x = torch.rand(1, length, width)
+    for j in range(1, length):
+        y = x.clone()
+        y[:, j:] = 0
+        assert layer(y).shape == layer(x).shape
+
+
+@wrong("is_causal", "always_true")
+def mutates_same_tensor(layer, length, width):
+    x = torch.rand(1, length, width)
+    for j in range(1, length):
+        y = x
+        y[:, j:] = torch.rand(1, length - j, width)
+        if not torch.allclose(layer(x)[:, :j], layer(y)[:, :j]):
+            return False
+    return True
+
+
+@wrong("is_causal", "raises")
+def wrong_shape_input(layer, length, width):
+    x = torch.rand(length, width)
+    y = x.clone()
+    y[:, 5] = 0
+    return torch.allclose(layer(x), layer(y))
+
+
+@wrong("is_causal", "only_next_token_changed")
+def step_by_step(layer, length, width):
+    x = torch.rand(1, length, width)
+    for i in range(length - 1):
+        y = x.clone()
+        y[:, i + 1] = torch.rand(width)
+        if not torch.allclose(layer(x)[:, i], layer(y)[:, i], atol=1e-6):
+            return False
+    return True

@@ -551,3 +551,115 @@ def by_its_own_split(layer_class):
     q, k = layer.split(layer.w_q(x)), layer.split(layer.w_k(x))
     expected = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
     assert torch.allclose(layer(x, torch.ones(1, 5, 5, dtype=torch.bool))[1], expected)
+
+
+# --- catches_embed_dim_scale, more ---
+
+
+@right("catches_embed_dim_scale")
+def heads_1_2_4(layer_class):
+    part = torch.randn(1, 5, 6)
+    one = _identity_weights(layer_class, 1, part)[0, 0]
+    for h in (2, 4):
+        for w in _identity_weights(layer_class, h, part)[0]:
+            assert torch.allclose(w, one, atol=1e-5)
+
+
+@right("catches_embed_dim_scale")
+def zero_other_heads(layer_class):
+    part = torch.randn(1, 4, 4)
+    d = 12
+    layer = layer_class(d, 3)
+    with torch.no_grad():
+        for w in (layer.w_q, layer.w_k):
+            w.weight.copy_(torch.eye(d))
+    x = torch.cat([part, torch.zeros(1, 4, 8)], -1)
+    with torch.no_grad():
+        w = layer(x, torch.ones(1, 4, 4, dtype=torch.bool))[1]
+    expected = (part @ part.mT / 4**0.5).softmax(-1)
+    assert torch.allclose(w[:, 0], expected, atol=1e-5)
+
+
+@right("catches_embed_dim_scale")
+def slices_of_weights(layer_class):
+    big, small = layer_class(8, 2), layer_class(4, 1)
+    x = torch.randn(1, 5, 4)
+    with torch.no_grad():
+        for name in ("w_q", "w_k"):
+            w = torch.zeros(8, 8)
+            w[:4, :4] = getattr(small, name).weight
+            getattr(big, name).weight.copy_(w)
+        ones = torch.ones(1, 5, 5, dtype=torch.bool)
+        a = small(x, ones)[1][:, 0]
+        b = big(torch.cat([x, torch.zeros(1, 5, 4)], -1), ones)[1][:, 0]
+    torch.testing.assert_close(a, b)
+
+
+@right("catches_embed_dim_scale")
+def entropy_stays(layer_class):
+    part = torch.randn(1, 6, 4)
+
+    def entropy(w):
+        return -(w * w.clamp_min(1e-12).log()).sum(-1).mean().item()
+
+    return math.isclose(
+        entropy(_identity_weights(layer_class, 1, part)),
+        entropy(_identity_weights(layer_class, 4, part)),
+        rel_tol=1e-3,
+    )
+
+
+@right("catches_embed_dim_scale")
+def eight_heads_formula(layer_class):
+    part = torch.randn(1, 3, 2)
+    w = _identity_weights(layer_class, 8, part)
+    assert torch.allclose(w[0, 5], torch.softmax(part[0] @ part[0].T / math.sqrt(2), -1), atol=1e-5)
+
+
+@wrong("catches_embed_dim_scale", "one_number_of_heads")
+def heads_differ(layer_class):
+    layer = layer_class(12, 3)
+    w = layer(torch.randn(1, 5, 12), torch.ones(1, 5, 5, dtype=torch.bool))[1]
+    assert not torch.allclose(w[:, 0], w[:, 1])
+
+
+@wrong("catches_embed_dim_scale", "one_number_of_heads")
+def leak_test(layer_class):
+    layer, x = layer_class(12, 3), torch.randn(1, 5, 12)
+    y = x.clone()
+    y[:, -1] = 0
+    m = torch.ones(5, 5).tril().bool()[None]
+    assert torch.allclose(layer(x, m)[0][:, :-1], layer(y, m)[0][:, :-1])
+
+
+@wrong("catches_embed_dim_scale", "one_number_of_heads")
+def equal_tokens_uniform(layer_class):
+    layer = layer_class(12, 3)
+    w = layer(torch.ones(1, 4, 12), torch.ones(1, 4, 4, dtype=torch.bool))[1]
+    assert torch.allclose(w, torch.full((1, 3, 4, 4), 0.25))
+
+
+@wrong("catches_embed_dim_scale", "test_reversed")
+def must_change_with_heads(layer_class):
+    part = torch.randn(1, 5, 4)
+    assert not torch.allclose(
+        _identity_weights(layer_class, 1, part)[:, 0], _identity_weights(layer_class, 4, part)[:, 0]
+    )
+
+
+@wrong("catches_embed_dim_scale", "test_rejects_right")
+def random_layers_equal(layer_class):
+    x, m = torch.randn(1, 5, 12), torch.ones(1, 5, 5, dtype=torch.bool)
+    assert torch.allclose(layer_class(12, 1)(x, m)[1][:, 0], layer_class(12, 3)(x, m)[1][:, 0])
+
+
+@wrong("catches_embed_dim_scale", "test_raises")
+def no_mask_axis(layer_class):
+    layer_class(12, 3)(torch.randn(1, 5, 12), None)
+
+
+@wrong("catches_embed_dim_scale", "test_misses_bug")
+def shapes_two(layer_class):
+    for d, h in ((8, 2), (12, 4)):
+        out, w = layer_class(d, h)(torch.randn(2, 3, d), torch.ones(2, 3, 3, dtype=torch.bool))
+        assert w.shape == (2, h, 3, 3)

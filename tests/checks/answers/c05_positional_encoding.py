@@ -457,3 +457,90 @@ def _products(d):
 right("half_distance")(lambda d: int((_products(d) < d / 4).nonzero()[0]))
 right("half_distance")(lambda d: int((_products(d) < _products(d)[0] / 2).int().argmax()))
 right("half_distance")(lambda d: (_products(d) < d / 4).nonzero()[0])
+
+
+# --- catches_fast_hands, more ---
+
+
+@right("catches_fast_hands")
+def third_pair(encoding):
+    P = encoding(5, 8)
+    assert torch.allclose(P[1, 4], torch.tensor(1 / 10_000 ** (4 / 8)).sin(), atol=1e-5)
+
+
+@right("catches_fast_hands")
+def angle_of_last_pair(encoding):
+    P = encoding(2, 16)
+    angle = math.atan2(P[1, -2], P[1, -1])
+    assert abs(angle - 10_000 ** (-14 / 16)) < 1e-4
+
+
+@right("catches_fast_hands")
+def whole_formula(encoding):
+    length, d = 7, 6
+    want = torch.zeros(length, d)
+    for p in range(length):
+        for i in range(d // 2):
+            want[p, 2 * i] = math.sin(p / 10_000 ** (2 * i / d))
+            want[p, 2 * i + 1] = math.cos(p / 10_000 ** (2 * i / d))
+    torch.testing.assert_close(encoding(length, d), want, atol=1e-5, rtol=1e-5)
+
+
+@right("catches_fast_hands")
+def ratio_of_speeds(encoding):
+    P = encoding(2, 4)
+    first, last = torch.asin(P[1, 0]), torch.asin(P[1, 2])
+    return bool(abs(first / last - 100) < 1)
+
+
+@right("catches_fast_hands")
+def slowest_monotone(encoding):
+    s = encoding(200, 64)[:, -2]
+    assert (s[1:] > s[:-1]).all()
+    assert s[-1] < 0.1
+
+
+@wrong("catches_fast_hands", "test_misses_bug")
+def monotone_only(encoding):
+    s = encoding(20, 64)[:, -2]
+    assert (s[1:] > s[:-1]).all()
+
+
+@wrong("catches_fast_hands", "test_misses_bug")
+def symmetric_products(encoding):
+    P = encoding(20, 16)
+    assert torch.allclose(P @ P.T, (P @ P.T).T)
+
+
+@wrong("catches_fast_hands", "first_rows_only")
+def first_rows_only2(encoding):
+    P = encoding(1, 16)
+    assert (P[0, ::2] == 0).all() and (P[0, 1::2] == 1).all()
+
+
+@wrong("catches_fast_hands", "test_misses_bug")
+def first_columns(encoding):
+    P = encoding(20, 16)
+    assert torch.allclose(P[:, 0], torch.arange(20.0).sin(), atol=1e-5)
+
+
+@wrong("catches_fast_hands", "test_rejects_right")
+def base_confused(encoding):
+    assert abs(encoding(2, 4)[1, 2] - 1 / 10_000) < 1e-5
+
+
+@wrong("catches_fast_hands", "test_reversed")
+def slowest_is_still(encoding):
+    P = encoding(60, 4)
+    assert P[59, -2] < 0.05
+
+
+@wrong("catches_fast_hands", "test_misses_bug")
+def slower_and_slower(encoding):
+    P = encoding(2, 32)[1, ::2]
+    assert (P[1:] < P[:-1]).all()
+
+
+@wrong("catches_fast_hands", "test_raises")
+def wrong_column(encoding):
+    assert encoding(60, 32)[60, -2] < 0.05

@@ -701,3 +701,128 @@ for said, answer in (
     wrong("rotary_attention", said)(answer)
 right("rotary_attention")(_rotary_by(lambda s: s.softmax(-1)))
 right("rotary_attention")(lambda q, k, v: F.scaled_dot_product_attention(_pairs(q), _pairs(k), v))
+
+
+# --- catches_turned_values, more ---
+
+
+@right("catches_turned_values")
+def seven_places(attention):
+    r = attnlib.RotaryPositionalEncoding(16)
+    q, k, v = torch.randn(3, 2, 5, 16)
+    a = attention(q, k, v, r)
+    b = attention(q, k, v, lambda x: r(x, offset=7))
+    assert (a - b).abs().max() < 1e-3
+
+
+@right("catches_turned_values")
+def padded_in_front_shift(attention):
+    class Later:
+        def __init__(self, r, n):
+            self.r, self.n = r, n
+
+        def __call__(self, x):
+            return self.r(x, self.n)
+
+    r = attnlib.RotaryPositionalEncoding(8)
+    q, k, v = torch.randn(3, 1, 4, 8)
+    np.testing.assert_allclose(attention(q, k, v, r), attention(q, k, v, Later(r, 10)), atol=1e-4)
+
+
+@right("catches_turned_values")
+def one_token(attention):
+    r = attnlib.RotaryPositionalEncoding(8)
+    q, k, v = torch.randn(3, 1, 1, 8)
+    torch.testing.assert_close(attention(q, k, v, lambda x: r(x, offset=5)), v)
+
+
+@right("catches_turned_values")
+def output_in_hull(attention):
+    r = attnlib.RotaryPositionalEncoding(8)
+    q, k = torch.randn(2, 1, 30, 8)
+    v = torch.ones(1, 30, 8)
+    return bool(torch.allclose(attention(q, k, v, r), torch.ones(1, 30, 8), atol=1e-4))
+
+
+@right("catches_turned_values")
+def counts_calls(attention):
+    calls = []
+
+    def spy(x):
+        calls.append(x)
+        return attnlib.RotaryPositionalEncoding(8)(x)
+
+    q, k, v = torch.randn(3, 1, 4, 8)
+    attention(q, k, v, spy)
+    assert all(not torch.equal(c, v) for c in calls)
+
+
+@wrong("catches_turned_values", "not_turned_at_all")
+def rotary_has_no_effect(attention):
+    q, k, v = torch.randn(3, 1, 6, 16)
+    assert torch.allclose(
+        attention(q, k, v, attnlib.RotaryPositionalEncoding(16)),
+        attention(q, k, v, lambda x: x),
+        atol=1e-4,
+    )
+
+
+@wrong("catches_turned_values", "never_moved")
+def finite6(attention):
+    q, k, v = torch.randn(3, 1, 6, 16)
+    assert attention(q, k, v, attnlib.RotaryPositionalEncoding(16)).isfinite().all()
+
+
+@wrong("catches_turned_values", "never_moved")
+def norm_small(attention):
+    q, k, v = torch.randn(3, 1, 6, 16)
+    assert attention(q, k, v, attnlib.RotaryPositionalEncoding(16)).norm() <= v.norm() * 3
+
+
+@wrong("catches_turned_values", "test_reversed")
+def expects_turn(attention):
+    r = attnlib.RotaryPositionalEncoding(16)
+    q, k, v = torch.randn(3, 1, 6, 16)
+    return not torch.allclose(
+        attention(q, k, v, r), attention(q, k, v, lambda x: r(x, offset=10)), atol=1e-3
+    )
+
+
+@wrong("catches_turned_values", "test_raises")
+def offset_missing(attention):
+    q, k, v = torch.randn(3, 1, 6, 16)
+    assert torch.allclose(
+        attention(q, k, v, attnlib.RotaryPositionalEncoding(8)),
+        attention(q, k, v, attnlib.RotaryPositionalEncoding(8)),
+    )
+
+
+@wrong("catches_turned_values", "test_rejects_right")
+def zero_out(attention):
+    r = attnlib.RotaryPositionalEncoding(16)
+    q, k, v = torch.randn(3, 1, 6, 16)
+    assert (
+        torch.allclose(
+            attention(q, k, v, r), attention(q, k, v, lambda x: r(x, offset=10)), atol=0, rtol=0
+        )
+        and False
+    )
+
+
+@wrong("catches_turned_values", "never_moved")
+def rolled_text(attention):
+    r = attnlib.RotaryPositionalEncoding(16)
+    q, k, v = torch.randn(3, 1, 6, 16)
+    a = attention(q, k, v, r)
+    b = attention(q.roll(1, 1), k.roll(1, 1), v.roll(1, 1), r)
+    assert torch.allclose(a.roll(1, 1), b, atol=1e-4)
+
+
+@wrong("catches_turned_values", "test_misses_bug")
+def turned_whole_output(attention):
+    r = attnlib.RotaryPositionalEncoding(16)
+    q, k, v = torch.randn(3, 1, 6, 16)
+    there = attention(q, k, v, lambda x: r(x, offset=10))
+    assert there.shape == v.shape and torch.allclose(
+        there.norm(), attention(q, k, v, r).norm(), rtol=1e-3
+    )

@@ -1,0 +1,60 @@
+"""Offer phones the pictures that `attnlib.plotting` has drawn for narrow pages.
+
+They are in the metadata of a cell's output (`BookFigure.narrow`), beside the wide picture.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.typing import ExtensionMetadata
+
+NARROW = "(max-width: 600px)"  # as in book.css
+IMAGE = re.compile(r'<img (?=[^>]*src="((?:[^"]*/)?)([^"/]+)\.png")[^>]*>')
+
+
+def narrow_pictures(notebook: Path) -> dict[str, dict[str, Any]]:
+    """Return what a notebook holds of them, by the digest of the wide picture."""
+    found = {}
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    for output in (each for cell in cells for each in cell.get("outputs", [])):
+        if narrow := output.get("metadata", {}).get("narrow"):
+            wide = base64.b64decode("".join(output["data"]["image/png"]))
+            found[hashlib.sha256(wide).hexdigest()] = narrow
+    return found
+
+
+def offer(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Offer the narrow form of each picture of one page that has one."""
+    if context.get("page_source_suffix") != ".ipynb":
+        return
+    known = narrow_pictures(Path(app.env.doc2path(page)))
+    files = {Path(name).stem: Path(app.srcdir, uri) for uri, name in app.builder.images.items()}
+
+    def with_narrow(image: re.Match[str]) -> str:
+        folder, name = image.groups()
+        wide = files[name].read_bytes() if name in files else b""
+        narrow = known.get(hashlib.sha256(wide).hexdigest())
+        if narrow is None:
+            return image[0]
+        target = Path(app.outdir, "_images", f"{name}-narrow.png")
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(base64.b64decode(narrow["png"]))
+        size = f'width="{narrow["width"]}" height="{narrow["height"]}"'
+        source = f'<source media="{NARROW}" srcset="{folder}{target.name}" {size}>'
+        return f"<picture>{source}{image[0]}</picture>"
+
+    context["body"] = IMAGE.sub(with_narrow, context["body"])
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the step."""
+    app.connect("html-page-context", offer, priority=600)  # when sizes and suffixes are known
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

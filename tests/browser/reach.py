@@ -1,0 +1,60 @@
+"""What a reader cannot get to see, in whatever size and spacing the letters are."""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+JUDGE = Path(__file__).with_name("out_of_reach.js").read_text("utf-8")
+
+# WCAG 2.2, 1.4.12: what a reader may set, without loss.
+SPACING = """
+  * { line-height: 1.5 !important; }
+  * { letter-spacing: 0.12em !important; word-spacing: 0.16em !important; }
+  p { margin-bottom: 2em !important; }
+"""
+
+
+def out_of_reach(page, within="body"):
+    """Return a line for each text that is cut off for good, and for what no keyboard scrolls."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    return page.evaluate(JUDGE, within)
+
+
+@contextmanager
+def sized(page, width, height):
+    """Give the window another size for a while."""
+    before = page.viewport_size
+    page.set_viewport_size({"width": width, "height": height})
+    yield
+    page.set_viewport_size(before)
+
+
+@contextmanager
+def styled(page, css):
+    """Add a stylesheet of the reader's to the page for a while."""
+    page.evaluate(
+        """(css) => {
+          window.added = new CSSStyleSheet();
+          window.added.replaceSync(css);
+          document.adoptedStyleSheets.push(window.added);
+        }""",
+        css,
+    )
+    yield
+    page.evaluate(
+        "document.adoptedStyleSheets = document.adoptedStyleSheets.filter((e) => e !== added)"
+    )
+
+
+def wide_spacing(page):
+    """Set letters, words, lines and paragraphs apart, as readers may."""
+    return styled(page, SPACING)
+
+
+@contextmanager
+def large_letters(page, size=24):
+    """Set the size of letters in the browser's settings, which is 16 pixels otherwise."""
+    session = page.context.new_cdp_session(page)
+    session.send("Page.setFontSizes", {"fontSizes": {"standard": size, "fixed": size}})
+    yield
+    session.send("Page.setFontSizes", {"fontSizes": {"standard": 16, "fixed": 13}})
+    session.detach()

@@ -1,0 +1,57 @@
+"""Every page opens and every figure moves in Firefox and WebKit; its numbers are Chromium's."""
+
+import pytest
+
+from tests.browser.test_figure_numbers import FIGURES
+from tests.engines import tour
+from tests.site.built import BARE, pages, soup
+
+PAGES = [page for page in pages() if page not in BARE]
+FIGURE_OF = dict(FIGURES)  # the facts of each page's figure
+CLOSE = 1e-12
+
+
+def figures_on(page):
+    return len(soup(page).select(".live-figure"))
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page(request, window, server):
+    """A page, in the window: the tests of a page share it, since loading it takes longest."""
+    tour.arrive(window, server + request.param)
+    return request.param
+
+
+def test_it_opens_without_a_complaint(window, page):
+    assert window.ask(tour.STATES) == ["alive"] * figures_on(page)
+    assert figures_on(page) == (page in FIGURE_OF)
+    assert window.ask("() => document.querySelector('h1').checkVisibility()")
+    assert window.ask(tour.COMPLAINTS) == []
+
+
+def test_keys_move_its_figure_and_the_numbers_are_chromiums(window, page, expected):
+    if facts := FIGURE_OF.get(page):
+        shown, wanted = tour.through(window, facts), expected(page, facts)
+        assert list(shown) == list(wanted)
+        for name, numbers in shown.items():
+            apart = tour.difference(numbers, wanted[name])
+            assert apart is not None, name
+            assert apart <= CLOSE, name
+    assert window.ask(tour.COMPLAINTS) == []
+
+
+def test_a_mouse_moves_its_sliders(window, page):
+    for nth in range(len(window.ask(tour.SLIDERS))):
+        before = window.ask(tour.NUMBERS)
+        window.drag(*window.ask(tour.TRACK, nth))
+        after = window.wait(tour.OTHER_NUMBERS, before)
+        window.ask(tour.FOCUS, *tour.RESET)
+        window.press("Enter")
+        window.wait(tour.OTHER_NUMBERS, after)
+    assert window.ask(tour.COMPLAINTS) == []
+
+
+@pytest.mark.parametrize("path", FIGURE_OF)
+def test_a_figure_lives_in_a_page_from_the_disk(window, site, path):
+    assert tour.arrive(window, (site / path).as_uri()) == ["alive"]
+    assert window.ask(tour.COMPLAINTS) == []

@@ -1,0 +1,40 @@
+"""What a chapter's page offers to download: a notebook that carries the library of this copy."""
+
+import base64
+import io
+import zipfile
+
+import nbformat
+import pytest
+
+from tests.site.built import CHAPTERS, ROOT, SITE, edition_of, soup
+
+FIRST = "bootstrap"
+
+
+def offered(page):
+    """Return the notebook behind the download button of a page."""
+    (link,) = soup(page).select("a.btn-download-source-button")
+    return nbformat.read((SITE / page).parent / link["href"], as_version=4)
+
+
+def carried(notebook):
+    """Return the wheel that a notebook carries."""
+    (cell,) = [cell for cell in notebook.cells if cell.id == FIRST]
+    return base64.b64decode(cell.source.split('"""')[1])
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_it_is_the_chapter_cell_for_cell_and_carries_the_library(page):
+    name = page.split("/")[1].removesuffix(".html")
+    chapter = nbformat.read(edition_of(page).chapters_folder / f"{name}.ipynb", as_version=4)
+    notebook = offered(page)
+    for mine, theirs in zip(notebook.cells, chapter.cells, strict=True):
+        assert (mine == theirs) == (theirs.id != FIRST), mine.id
+    assert notebook.metadata == chapter.metadata
+    with zipfile.ZipFile(io.BytesIO(carried(notebook))) as wheel:
+        there = {name: wheel.read(name) for name in wheel.namelist() if "dist-info" not in name}
+    for name, content in there.items():
+        assert content == (ROOT / name).read_bytes(), name
+    assert {"attnlib/__init__.py", "attnlib/py.typed"} <= set(there)
+    assert f"attnlib/words/{edition_of(page).language}.toml" in there

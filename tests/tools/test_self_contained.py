@@ -1,0 +1,140 @@
+"""A notebook that carries the library: the same wheel each time, and nothing else changes."""
+
+import base64
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+
+from tools import self_contained, working_copy
+from tools.editions import ROOT, editions
+from tools.publish_as import Address, bootstrap_source
+from tools.self_contained import LIMIT, Wheel, build_wheel, carrying
+
+EDITION = editions()[0]
+FETCHING = next(
+    cell.source
+    for cell in nbformat.read(EDITION.notebooks[0], as_version=4).cells
+    if cell.cell_type == "code"
+)
+
+
+@pytest.fixture(scope="module")
+def wheel():
+    return build_wheel()
+
+
+def test_the_wheel_is_that_of_make_wheel_and_the_same_elsewhere(wheel, tmp_path):
+    """Whenever it is built, by whom, and whatever is lying about."""
+    done = subprocess.run(
+        ["make", "--no-print-directory", "wheel", f"DIST={tmp_path}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    (path,) = tmp_path.glob("*.whl")
+    assert path.read_bytes() == wheel.content
+    copy = tmp_path / "copy"
+    working_copy.copy_files(copy)
+    for each in filter(Path.is_file, copy.rglob("*")):
+        each.chmod(0o600)
+        os.utime(each, (1, 10**9))
+    (copy / "attnlib" / "__pycache__").mkdir()
+    (copy / "attnlib" / "__pycache__" / "masks.cpython-313.pyc").write_bytes(b"old")
+    assert build_wheel(copy) == wheel
+
+
+def test_the_cell_says_how_large_the_wheel_is_and_stays_small(wheel):
+    cell = carrying(FETCHING, wheel)
+    said = int(re.search(r"a wheel of (\d+) kB", cell)[1])
+    assert abs(said - len(wheel.content) / 1000) <= 0.5
+    assert f"attnlib {wheel.version}," in cell
+    assert len(cell.encode()) < LIMIT <= 400_000
+
+
+def test_a_library_that_has_grown_too_large_is_refused(wheel):
+    large = Wheel(wheel.version, bytes(LIMIT), wheel.needed)
+    with pytest.raises(ValueError, match="must stay under 400 kB, it has 542"):
+        carrying(FETCHING, large)
+
+
+def test_a_cell_that_does_something_else_is_refused(wheel):
+    with pytest.raises(ValueError, match="must have a line `from attnlib import words`"):
+        carrying("import attnlib", wheel)
+
+
+def test_an_address_makes_no_difference(wheel):
+    """What was downloaded before the book had an address is what is downloaded after it."""
+    address = Address.parse("owner/name", "v1.0.0")
+    assert carrying(bootstrap_source(FETCHING, address), wheel) == carrying(FETCHING, wheel)
+
+
+def test_every_notebook_is_written(tmp_path, wheel):
+    written = self_contained.write_all(ROOT, tmp_path)
+    assert len(written) == sum(len(each.notebooks) for each in editions())
+    for path in written:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
+        assert base64.b64decode(cell.source.split('"""')[1]) == wheel.content
+        assert cell.metadata.jupyter.source_hidden, "who wants to see it unfolds it"
+
+
+# Runs a cell as a notebook does, where some packages are missing, and prints what goes to pip.
+RUNTIME = """
+import importlib.util, sys
+root, missing, cell = sys.argv[1], sys.argv[2:], sys.stdin.read()
+sys.path[:] = [each for each in sys.path if each != root]
+really = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None if name in missing else really(name)
+class Shell:
+    def run_line_magic(self, magic, line):
+        print(magic, line.format(**names))
+names = {"get_ipython": Shell}
+exec(compile(cell, "cell", "exec"), names)
+print(sys.modules["attnlib"].__file__)
+"""
+
+
+def asked_of_pip(wheel, tmp_path, *missing, root=ROOT):
+    """Run the cell in an empty folder, without the library of this copy.
+
+    Returns:
+        What the cell asks of pip, and where attnlib then is.
+    """
+    code = TransformerManager().transform_cell(carrying(FETCHING, wheel))
+    done = subprocess.run(
+        [sys.executable, "-c", RUNTIME, str(root), *missing],
+        cwd=tmp_path,
+        input=code,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    *asked, place = done.stdout.splitlines()
+    return [shlex.split(line) for line in asked], place
+
+
+def test_where_nothing_is_missing_pip_is_not_asked(wheel, tmp_path):
+    asked, place = asked_of_pip(wheel, tmp_path)
+    assert asked == []
+    unpacked = Path(place).parents[1]
+    assert unpacked.name.startswith("attnlib-")
+    assert not unpacked.exists(), "it goes when the kernel ends"
+
+
+def test_where_attnlib_is_installed_nothing_happens(wheel, tmp_path):
+    asked, place = asked_of_pip(wheel, tmp_path, "anywidget", root="")
+    assert (asked, place) == ([], str(ROOT / "attnlib/__init__.py"))
+
+
+def test_pip_is_asked_for_what_is_missing_and_for_nothing_else(wheel, tmp_path):
+    asked, _ = asked_of_pip(wheel, tmp_path, "anywidget", "matplotlib")
+    assert asked == [["pip", "install", "matplotlib>=3.9", "anywidget>=0.9.18"]]

@@ -1,0 +1,162 @@
+"""Write the notebooks so that one file is enough: `make colab`.
+
+The first code cell of such a notebook carries the wheel of `attnlib`, as base64, and makes it
+importable without a network; the rest is the chapter, cell for cell. Upload the file to Colab or
+Kaggle, or open it in any Jupyter with torch. `make book` puts them behind the download buttons.
+
+    python -m tools.self_contained       # into dist/colab/<language>
+"""
+
+import base64
+import copy
+import re
+import sys
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from hatchling.builders.wheel import WheelBuilder
+from nbformat import NotebookNode
+
+from tools import atomic_write
+from tools.editions import ROOT, Edition, editions
+
+TARGET = ROOT / "dist" / "colab"
+DOWNLOADS = "_sources"  # where Sphinx puts what the buttons of a page offer
+LIMIT = 400_000  # bytes of the first cell: a notebook stays quick to upload, and to open
+FETCHING = re.compile(r"(?s).*?\n(?=from attnlib import words\n)")  # what the cell does otherwise
+
+CELL = '''\
+# @title attnlib {version}, carried by this notebook
+# Makes `attnlib` importable where only this notebook exists (Colab, Kaggle,
+# any Jupyter); does nothing where it is installed. This cell holds the library
+# itself: a wheel of {size} kB, as base64. It is unpacked into a temporary folder,
+# without a network, and no package of the runtime changes. Only where one is
+# missing that attnlib needs, pip installs it, and says so.
+from importlib.util import find_spec
+
+if find_spec("attnlib") is None:
+    import base64
+    import io
+    import sys
+    import tempfile
+    import zipfile
+
+    WHEEL = """
+{wheel}"""
+    unpacked = tempfile.TemporaryDirectory(prefix="attnlib-")  # goes when the kernel ends
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(WHEEL))) as archive:
+        archive.extractall(unpacked.name)
+    sys.path.append(unpacked.name)
+
+    NEEDED = {needed}
+    MISSING = " ".join(repr(each) for each in NEEDED if find_spec(each.split(">=")[0]) is None)
+    if MISSING:
+        %pip install {{MISSING}}
+
+'''
+# Collapsed until somebody wants to see it: in Colab, in JupyterLab and VS Code.
+COLLAPSED = {"cellView": "form", "jupyter": {"source_hidden": True}}
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel of the library, the same bytes for the same files.
+
+    Attributes:
+        version: Version of the library.
+        content: The file.
+        needed: What a notebook needs beside it, "torch>=2.6".
+    """
+
+    version: str
+    content: bytes
+    needed: list[str]
+
+
+def project(root: Path = ROOT) -> dict[str, Any]:
+    """Return what the library says of itself."""
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    return dict(tomllib.loads(text)["project"])
+
+
+def build_wheel(root: Path = ROOT) -> Wheel:
+    """Build the wheel of the library in this copy of the book."""
+    about = project(root)
+    extras = about["optional-dependencies"].values()
+    needed = [each for part in (about["dependencies"], *extras) for each in part]
+    with tempfile.TemporaryDirectory() as folder:
+        (path,) = WheelBuilder(str(root)).build(directory=folder)
+        content = Path(path).read_bytes()
+    return Wheel(about["version"], content, [each for each in needed if "[" not in each])
+
+
+def carrying(source: str, wheel: Wheel) -> str:
+    """Return the source of a first cell that carries the library instead of fetching it.
+
+    Raises:
+        ValueError: If the cell is none that makes the library importable, or grows too large.
+    """
+    lines = base64.encodebytes(wheel.content).decode()
+    size = round(len(wheel.content) / 1000)
+    cell = CELL.format(version=wheel.version, size=size, wheel=lines, needed=wheel.needed)
+    carried, found = FETCHING.subn(lambda _: cell, source, count=1)
+    if not found:
+        raise ValueError("the first cell must have a line `from attnlib import words`")
+    if (length := len(carried.encode())) > LIMIT:
+        most, has = round(LIMIT / 1000), round(length / 1000)
+        raise ValueError(f"the first cell must stay under {most} kB, it has {has}")
+    return carried
+
+
+def self_contained(notebook: NotebookNode, wheel: Wheel) -> NotebookNode:
+    """Return a notebook that carries the library in its first code cell, otherwise unchanged."""
+    notebook = copy.deepcopy(notebook)
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    first.source = carrying(first.source, wheel)
+    first.metadata.update(COLLAPSED)
+    return notebook
+
+
+def write(path: Path, wheel: Wheel, target: Path) -> None:
+    """Write a notebook into the file `target`, the library inside."""
+    notebook = self_contained(nbformat.read(path, as_version=4), wheel)
+    atomic_write.write(target, f"{nbformat.writes(notebook)}\n")
+
+
+def write_downloads(edition: Edition, wheel: Wheel, pages: Path) -> None:
+    """Let the pages of an edition offer its notebooks with the library inside."""
+    for path in edition.notebooks:
+        if (pages / DOWNLOADS / path.name).is_file():
+            write(path, wheel, pages / DOWNLOADS / path.name)
+
+
+def write_all(root: Path, target: Path) -> list[Path]:
+    """Write all notebooks of the book at `root` below the folder `target`; return their paths."""
+    wheel, written = build_wheel(root), []
+    for edition in editions(root):
+        folder = target / edition.language
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in edition.notebooks:
+            write(path, wheel, folder / path.name)
+            written.append(folder / path.name)
+    return written
+
+
+def main() -> int:
+    """Write the notebooks of this book."""
+    try:
+        written = write_all(ROOT, TARGET)
+    except ValueError as error:
+        print(f"✗ {error}", file=sys.stderr)
+        return 1
+    for path in written:
+        print(f"▸ {path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
