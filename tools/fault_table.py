@@ -275,9 +275,9 @@ FAULTS = (
     ),
     Fault(
         "forced-colours-lost",
-        f"{SITE}/**/01_query_key_value.html",
+        f"{SITE}/**/03_masks.html",
         planting.replace(r"forced-color-adjust: none", "forced-color-adjust: auto"),
-        some("tests/browser/test_every_page.py", "forced_colours", "01_"),
+        some("tests/browser/test_every_page.py", "forced_colours", "03_"),
         "FAILED.*seen_in_forced_colours",
     ),
     Fault(

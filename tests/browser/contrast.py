@@ -27,7 +27,7 @@ MARK = """(figure) => {
     const drawn = backgroundImage.includes('gradient');
     const alone = !element.textContent.trim() && ground(element) !== ground(element.parentElement);
     const { width, height } = element.getBoundingClientRect();
-    if ((drawn || alone) && width > 2 && height > 2) element.dataset.told = '';
+    if ((drawn || alone) && width > 2 && height > 2) element.dataset.told = drawn ? 'drawn' : 'box';
   }
 }"""
 TOLD = """(figure) => {
@@ -41,7 +41,8 @@ TOLD = """(figure) => {
   const chosen = all('.live :is([aria-pressed=true], [aria-checked=true])')
     .filter((element) => element.textContent.trim() && !element.closest('svg'));
   return {
-    alone: all('[data-told]').map((element) => named(element, box(element))),
+    alone: all('[data-told]').map(
+      (element) => [element.dataset.told, ...named(element, box(element))]),
     chosen: chosen.map((element) => named(element, box(element),
       box(element.previousElementSibling ?? element.nextElementSibling))),
   };
@@ -79,9 +80,10 @@ def hardly_seen(figure):
     shot = figure.screenshot(animations="disabled")
     picture = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), dtype=float)
     seen = {}
-    for name, (x, y, width, height) in told["alone"]:
-        rows = slice(max(0, int(y) - 2), int(y + height) + 3)
-        seen[name] = contrast(picture[rows, max(0, int(x) - 2) : int(x + width) + 3])
+    for kind, name, (x, y, width, height) in told["alone"]:
+        more = -2 if kind == "drawn" else 2  # hatching inside its border, a box with what is around
+        rows = slice(max(0, int(y) - more), int(y + height) + more)
+        seen[name] = contrast(picture[rows, max(0, int(x) - more) : int(x + width) + more])
     for name, *boxes in told["chosen"]:
         seen[name] = contrast([picture[int(y + h / 2), int(x + 4)] for x, y, _, h in boxes])
     return len(seen), [f"{name}: {ratio:.1f}" for name, ratio in seen.items() if ratio < LEAST]
