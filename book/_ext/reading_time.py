@@ -29,8 +29,11 @@ def sizes(notebook: dict[str, Any], exercises: str) -> tuple[float, int, int] | 
             if source.startswith(f"## {exercises}\n"):
                 return words, lines, pictures
             words += len(WORD.findall(source)) + len(CHINESE.findall(source)) / 2
-        elif "remove-cell" not in cell.get("metadata", {}).get("tags", []):
+            continue
+        tags = cell.get("metadata", {}).get("tags", [])
+        if not {"remove-cell", "remove-input"} & {*tags}:
             lines += sum(bool(line.strip()) for line in source.splitlines())
+        if cell["cell_type"] == "code":
             pictures += sum("image/png" in each.get("data", {}) for each in cell["outputs"])
     return None
 
