@@ -19,13 +19,16 @@ STATE = "application/vnd.jupyter.widget-state+json"
 
 
 def figures_of_the_book():
-    """Return (page, facts) for each figure of each page, in all editions."""
+    """Return (page, facts, its name there) for each figure of each page, in all editions."""
     found = []
     for page in pages():
         saved = soup(page).find("script", type=STATE)
         models = json.loads(saved.string)["state"].values() if saved else []
-        modules = {model["state"].get("_anywidget_id", "").rpartition(".")[0] for model in models}
-        found += [(page, facts) for facts in all_facts() if facts.kind.__module__ in modules]
+        drawings = [model["state"] for model in models if "_anywidget_id" in model["state"]]
+        called = {each["_anywidget_id"].rpartition(".")[0]: each["words"] for each in drawings}
+        for facts in all_facts():
+            if said := called.get(facts.kind.__module__):
+                found.append((page, facts, said["figure"]))
     return found
 
 
@@ -34,18 +37,20 @@ COLLECTS_NAMES = True  # for tests/evidence.py: a test of a page depends on that
 
 
 def test_every_figure_stands_in_the_book():
-    assert {facts.name for _, facts in FIGURES} == {facts.name for facts in all_facts()}
+    assert {facts.name for _, facts, _ in FIGURES} == {facts.name for facts in all_facts()}
 
 
 class Figure:
-    """The first figure of a page, as its reader meets it."""
+    """A figure of a page, as its reader meets it."""
 
-    def __init__(self, window, path, facts):
+    def __init__(self, window, path, facts, called):
         self.window, self.facts = window, facts
         self.page = window.open(path)
         window.come_near_all_figures()
-        self.root = self.page.locator(".live .attn-figure").first
-        self.live = self.page.locator(".live").first
+        self.live = self.page.locator(".live").filter(
+            has=self.page.get_by_role("group", name=called)
+        )
+        self.root = self.live.locator(".attn-figure")
 
     def shown(self):
         return json.loads(self.root.get_attribute("data-numbers"))
