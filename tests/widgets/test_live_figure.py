@@ -194,4 +194,4 @@ def test_limits_are_sent_and_not_written_twice(figure):
     for name in limits:
         assert re.search(rf"\b{name}\b", script), name
     assert not re.search(r"\.py\b.*(same|those)|the same (two |five )?numbers?", script)
-    assert all(isinstance(value, int) for value in limits.values())
+    assert all(isinstance(value, int | float) and value > 0 for value in limits.values())
