@@ -77,7 +77,9 @@ def contrast(pixels):
 def hardly_seen(figure):
     """Return how many things a figure tells by a ground, and which of them are hardly seen."""
     told = figure.evaluate(TOLD)
-    shot = figure.screenshot(animations="disabled")
+    # The bar on top of the page would cover a figure that is higher than the window.
+    bar = "#pst-skip-link, .bd-header-article, .bd-header-article * { opacity: 0 !important; }"
+    shot = figure.screenshot(animations="disabled", style=bar)
     picture = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), dtype=float)
     seen = {}
     for kind, name, (x, y, width, height) in told["alone"]:
