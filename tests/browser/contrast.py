@@ -78,8 +78,8 @@ def hardly_seen(figure):
     """Return how many things a figure tells by a ground, and which of them are hardly seen."""
     told = figure.evaluate(TOLD)
     # The bar on top of the page would cover a figure that is higher than the window.
-    bar = "#pst-skip-link, .bd-header-article, .bd-header-article * { opacity: 0 !important; }"
-    shot = figure.screenshot(animations="disabled", style=bar)
+    alone = "body * { visibility: hidden } .live-figure, .live-figure * { visibility: visible }"
+    shot = figure.screenshot(animations="disabled", style=alone)
     picture = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), dtype=float)
     seen = {}
     for kind, name, (x, y, width, height) in told["alone"]:
