@@ -76,8 +76,13 @@ def contrast(pixels):
 
 def hardly_seen(figure):
     """Return how many things a figure tells by a ground, and which of them are hardly seen."""
+    # In a window that is high enough, or the bar on top of the page would cover a part of it.
+    window = figure.page.viewport_size
+    figure.page.set_viewport_size(window | {"height": 2000})
+    figure.evaluate("(element) => element.scrollIntoView({ block: 'center' })")
     told = figure.evaluate(TOLD)
     shot = figure.screenshot(animations="disabled")
+    figure.page.set_viewport_size(window)
     picture = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), dtype=float)
     seen = {}
     for kind, name, (x, y, width, height) in told["alone"]:
