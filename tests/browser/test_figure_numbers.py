@@ -124,7 +124,9 @@ def test_a_finger_moves_it(figure):
     figure.page.reload()
     figure.window.come_near_all_figures()
     opening, at_first = figure.shown(), figure.root.get_attribute("data-numbers")
-    for selector in figure.facts.tapped:
+    tapped = [each for each in figure.facts.tapped if figure.live.locator(each).count()]
+    assert tapped or not figure.facts.tapped  # some pages show a figure with fewer controls
+    for selector in tapped:
         figure.page.wait_for_timeout(50)
         figure.changes(figure.live.locator(selector).first.tap)
     session = figure.window.context.new_cdp_session(figure.page)

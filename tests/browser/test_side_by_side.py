@@ -11,7 +11,8 @@ LAYOUT = """(figure) => {
   return [...figure.querySelectorAll(':not(option)')].map((element) => {
     const { x, y, width, height } = element.getBoundingClientRect();
     const { fontSize, color, margin } = getComputedStyle(element);
-    const box = [x - left, y - top, width, height].map(Math.round);
+    // What draws nothing is nowhere.
+    const box = width || height ? [x - left, y - top, width, height].map(Math.round) : [];
     return [element.tagName, ...box, fontSize, color, margin].join(' ');
   });
 }"""

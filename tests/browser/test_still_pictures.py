@@ -170,14 +170,17 @@ def test_a_figure_far_away_costs_nothing(visit):
     assert page.locator(".live").count() == 0
 
 
-def coarse(png):
-    """Return a picture in squares of 8 pixels, which hide how text is smoothed, and its size."""
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
-    width, height = picture.size
-    squares = picture.crop((0, 0, width, height // 8 * 8)).resize(
-        (width // 8, height // 8), Image.Resampling.BOX
-    )
-    return np.asarray(squares, dtype=int), picture.size
+def coarse(picture, top=0):
+    """Return a picture, from a row on, in squares of 8 pixels, which hide how text is smoothed."""
+    rows, columns = (picture.height - top) // 8, picture.width // 8
+    part = picture.crop((0, top, picture.width, top + rows * 8))
+    return np.asarray(part.resize((columns, rows), Image.Resampling.BOX), dtype=int)
+
+
+def share_off(still, live):
+    """Return the share of squares that look different."""
+    rows = min(len(still), len(live))
+    return (np.abs(still[:rows] - live[:rows]).max(axis=-1) > 48).mean()
 
 
 @pytest.mark.parametrize("path", WITH_FIGURES)
@@ -194,10 +197,15 @@ def test_the_picture_is_the_figure_as_it_opens(visit, path):
     page.evaluate("document.fonts.ready")
     for figure in page.locator(".live-figure").all():
         source = figure.locator(".still img").evaluate("e => e.src")
-        still, size = coarse(page.request.get(source).body())
-        live, now = coarse(figure.locator(".live > *").screenshot(animations="disabled"))
-        assert size[0] == now[0]
-        assert abs(size[1] - now[1]) <= 4
-        rows = min(len(still), len(live))
-        off = np.abs(still[:rows] - live[:rows]).max(axis=-1) > 48
-        assert off.mean() < 0.01, f"{off.mean():.2%} of the squares"
+        still, live = (
+            Image.open(io.BytesIO(png)).convert("RGB")
+            for png in (
+                page.request.get(source).body(),
+                figure.locator(".live > *").screenshot(animations="disabled"),
+            )
+        )
+        assert still.width == live.width
+        assert abs(still.height - live.height) <= 4
+        # In a page its parts may stand a pixel lower, for places there have fractions.
+        off = min(share_off(coarse(still), coarse(live, top)) for top in range(3))
+        assert off < 0.01, f"{off:.2%} of the squares"

@@ -80,7 +80,9 @@ TEXT = """() => {
   const count = (text, pattern) => (text.match(pattern) ?? []).length;
   return cells.map((cell) => {
     const source = cell.model.sharedModel.source.replace(/^```[^]*?^```/gm, '');
-    const shown = cell.node.querySelector('.jp-RenderedMarkdown').cloneNode(true);
+    const rendered = cell.node.querySelector('.jp-RenderedMarkdown');
+    if (!rendered) return { id: cell.model.id, left: true };  // Lab renders far cells later
+    const shown = rendered.cloneNode(true);
     shown.querySelectorAll('code').forEach((code) => code.remove());
     const places = ['blockquote', 'details', 'mjx-container'];
     const written = [/^> \\*\\*/gm, /<details>/g, /\\$\\$[^$]+\\$\\$|\\$[^$]+\\$/g];
