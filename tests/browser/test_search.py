@@ -31,9 +31,13 @@ ALL = pytest.mark.parametrize("language", ARTICLES)
 
 
 def holding(language, words):
-    """Return the pages of an edition whose text holds these words as they stand."""
-    found = ARTICLES[language].items()
-    return {page for page, text in found if words.lower() in text.lower()}
+    """Return the pages of an edition whose text holds these words as they stand.
+
+    In Latin letters that is a whole word: "causal" does not find what speaks of `my_causal` alone.
+    """
+    edge = r"\b" if words.isascii() else ""
+    pattern = re.compile(f"{edge}{re.escape(words)}{edge}", re.IGNORECASE)
+    return {page for page, text in ARTICLES[language].items() if pattern.search(text)}
 
 
 def found(window, language, words):

@@ -38,15 +38,15 @@ def server(site):
 
 @pytest.fixture(scope="session")
 def expected(server):
-    """Return a function: what the figure of a page shows in Chromium, move by move."""
+    """Return a function: what a figure of a page shows in Chromium, move by move."""
     known = {}
     with chromium() as window:
 
-        def shown(page, facts):
-            if page not in known:
-                assert arrive(window, server + page) == ["alive"]
-                known[page] = through(window, facts)
-            return known[page]
+        def shown(page, facts, called):
+            if (page, called) not in known:
+                assert set(arrive(window, server + page)) == {"alive"}
+                known[page, called] = through(window, facts, called)
+            return known[page, called]
 
         yield shown
 

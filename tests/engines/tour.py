@@ -30,32 +30,38 @@ SETTLED = """() => {
   next?.scrollIntoView({ block: 'center', behavior: 'instant' });
   return !next;
 }"""
-NUMBERS = "() => document.querySelector('.live .attn-figure').dataset.numbers"
+# The figure that all below speak of, by its accessible name.
+TURN_TO = """(name) => {
+  window.figure = [...document.querySelectorAll('.live')]
+    .find((each) => each.querySelector(`[aria-label="${name}"]`));
+  return Boolean(window.figure);
+}"""
+NUMBERS = "() => window.figure.querySelector('.attn-figure').dataset.numbers"
 OTHER_NUMBERS = """(before) => {
-  const { numbers } = document.querySelector('.live .attn-figure').dataset;
+  const { numbers } = window.figure.querySelector('.attn-figure').dataset;
   return numbers !== before && numbers;
 }"""
 FOCUS = """(selector, nth) => {
-  const found = document.querySelector('.live').querySelectorAll(selector)[nth];
+  const found = window.figure.querySelectorAll(selector)[nth];
   found.scrollIntoView({ block: 'center', behavior: 'instant' });
   found.focus();
   return document.activeElement === found;
 }"""
 SLIDERS = """() => {
-  const handles = [...document.querySelectorAll('.live .noUi-handle')];
+  const handles = [...window.figure.querySelectorAll('.noUi-handle')];
   const value = (handle, name) => Number(handle.getAttribute(`aria-value${name}`));
   return handles.map((handle) => ['min', 'max', 'now'].map((name) => value(handle, name)));
 }"""
 # Opening a list is the system's affair, and looks different in each; choosing in it is the page's.
 CHOOSE_NEXT = """(selector, nth) => {
-  const list = document.querySelector('.live').querySelectorAll(selector)[nth];
+  const list = window.figure.querySelectorAll(selector)[nth];
   list.selectedIndex += 1;
   list.dispatchEvent(new Event('change', { bubbles: true }));
   return true;
 }"""
 # Where a slider's handle is, and another place on its track.
 TRACK = """(nth) => {
-  const handle = document.querySelector('.live').querySelectorAll('.noUi-handle')[nth];
+  const handle = window.figure.querySelectorAll('.noUi-handle')[nth];
   handle.scrollIntoView({ block: 'center', behavior: 'instant' });
   const own = handle.getBoundingClientRect();
   const track = handle.closest('.noUi-target').getBoundingClientRect();
@@ -85,7 +91,7 @@ def place_of(selector):
 
 
 def moves(window, facts):
-    """Yield what can be done to the first figure of a page: a name, and a function that does it."""
+    """Yield what can be done to a figure: a name, and a function that does it."""
 
     def pressing(place, *keys):
         def act():
@@ -108,8 +114,9 @@ def moves(window, facts):
     yield "reset again", pressing(RESET, "Enter")
 
 
-def through(window, facts):
-    """Move the first figure of the page in every way; return what it then shows, move by move."""
+def through(window, facts, called):
+    """Move a figure of the page in every way; return what it then shows, move by move."""
+    assert window.ask(TURN_TO, called), f"no figure is called {called!r}"
     shown = {"at first": window.ask(NUMBERS)}
     before = shown["at first"]
     for name, act in moves(window, facts):

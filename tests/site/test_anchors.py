@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.site.built import CONTENT, EDITIONS, edition_of, soup
+from tests.site.built import CHAPTERS, CONTENT, EDITIONS, edition_of, soup
 
 FENCE = re.compile(r"^(`{3,}|~{3,}).*?^\1", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#{1,6} .+$", re.MULTILINE)

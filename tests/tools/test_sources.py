@@ -79,4 +79,4 @@ def test_an_edition_adds_to_what_all_share(tmp_path, base, own):
     assert config["edition"]["phrases"] == EDITION.phrases
     (listed,) = config["editions"]
     assert listed["address"] == (own or "../en/")
-    assert listed["pages"][:2] == ["intro", "01_query_key_value"]
+    assert listed["pages"][:2] == ["intro", "00_start"]
