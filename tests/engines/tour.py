@@ -111,7 +111,8 @@ def moves(window, facts):
         choosing = functools.partial(window.ask, CHOOSE_NEXT, *place)
         act = choosing if "select" in selector else pressing(place, *keys)
         yield f"{selector}: {', '.join(keys)}", act
-    yield "reset again", pressing(RESET, "Enter")
+    if facts.pressed:
+        yield "reset again", pressing(RESET, "Enter")
 
 
 def through(window, facts, called):
