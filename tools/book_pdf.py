@@ -23,6 +23,7 @@ from pypdf import PdfReader, PdfWriter
 from tools.editions import ROOT, Edition, editions
 from tools.find_browser import NoBrowserError, find_browser
 from tools.paper import Folded, article
+from tools.site import is_complete
 from tools.site.sources import contents as pages_of
 
 SITE = ROOT / "book" / "_build" / "html"
@@ -128,7 +129,7 @@ def print_book(browser: Any, edition: Edition, target: Path) -> int:
     Raises:
         FileNotFoundError: If the book is not built.
     """
-    if not (SITE / ".complete").is_file():
+    if not is_complete(SITE):
         raise FileNotFoundError("the book is not built completely: run `make book`")
     # Chromium's trailer counts a few objects too few, which pypdf mends and remarks on.
     logging.getLogger("pypdf").setLevel(logging.ERROR)

@@ -18,11 +18,10 @@ from pathlib import Path
 
 from tools import self_contained
 from tools.editions import ROOT, Edition, editions
-from tools.site import front_pages, lean_assets, merge, sources
+from tools.site import STAMP, front_pages, lean_assets, merge, sources
 
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 WARNINGS_ARE_ERRORS = ("-W", "-n", "--keep-going")
-STAMP = ".complete"  # written last: a site without it was interrupted
 
 
 def in_authors_words(line: str, pages: dict[str, Path], folder: Path, root: Path) -> str:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tools.build_book import STAMP
 from tools.editions import ROOT
+from tools.site import is_complete
 
 COPY = ROOT / ".cache" / "derived"
 SITE = COPY / "book" / "_build" / "html"
@@ -15,7 +15,7 @@ def built_site() -> Path:
     Raises:
         RuntimeError: If it has not been built.
     """
-    if not (SITE / STAMP).is_file():
+    if not is_complete(SITE):
         raise RuntimeError(
             f"{SITE.relative_to(ROOT)} is not built: run `python -m tests.editions.pseudo`"
         )

@@ -8,6 +8,7 @@ from functools import cache
 from bs4 import BeautifulSoup
 
 from tools.editions import DEFAULT, ROOT, Edition, editions
+from tools.site import is_complete
 from tools.site.sources import contents
 
 SITE = ROOT / "book" / "_build" / "html"
@@ -32,7 +33,7 @@ def pages() -> list[str]:
     found = [path.relative_to(SITE).as_posix() for path in sorted(SITE.rglob("*.html"))]
     found = [path for path in found if not path.startswith("_static/")]  # the theme's templates
     wanted = FRONT.union(*(content(each) for each in EDITIONS))
-    if not (SITE / ".complete").is_file() or not wanted <= set(found):
+    if not is_complete(SITE) or not wanted <= set(found):
         raise RuntimeError(f"the book is not built in {SITE.relative_to(ROOT)}: run `make book`")
     return found
 
