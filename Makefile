@@ -16,7 +16,7 @@ OFFLINE := dist/good-morning-attention.zip
 PDF := dist/.printed
 DIST := dist
 BOOK_INPUTS := $(shell find book notebooks attnlib _config.yml pyproject.toml \
-	tools/build_book.py tools/self_contained.py tools/editions.py tools/site -type f \
+	tools/build_book.py tools/self_contained.py tools/atomic_write.py tools/palette.py tools/editions.py tools/site -type f \
 	-not -path 'book/_build/*' -not -name '*.pyc' -not -path '*/.ipynb_checkpoints/*' -not -path '*/mine/*')
 
 # Same numbers and the same figures on every machine: one thread, no user configuration.

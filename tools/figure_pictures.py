@@ -40,6 +40,7 @@ from tools.figure_page import (
     show,
 )
 from tools.find_browser import find_browser
+from tools.palette import with_palette
 
 ROOT = Path(__file__).resolve().parent.parent
 STYLE = ROOT / "book" / "web" / "controls.css"  # of the standard controls, in the pages
@@ -47,6 +48,7 @@ STYLE = ROOT / "book" / "web" / "controls.css"  # of the standard controls, in t
 DENSITY = 2  # pixels of a picture for each CSS pixel
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-lcd-text", "--force-color-profile=srgb"]
 FLAGS += ["--font-render-hinting=none", "--hide-scrollbars"]
+COLOURS = 96  # a quarter of the size
 STAMP = "live-figure"  # the key in an output's metadata; book/_ext/live_figures.py reads it
 
 
@@ -150,15 +152,6 @@ def faults(notebook: NotebookNode, state: dict[str, Any] | None = None) -> list[
     return found
 
 
-def small(png: bytes) -> bytes:
-    """Return the picture in 96 colours: a quarter of the size, and nothing else in the file."""
-    file = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(
-        96, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
-    ).save(file, format="png", optimize=True)
-    return file.getvalue()
-
-
 class Studio:
     """Takes the pictures; its one browser starts when the first is needed.
 
@@ -227,7 +220,8 @@ class Studio:
             narrow = show(page, cell, models, root, NARROW)
         with self._window(DESK) as page:
             height = show(page, cell, models, root, WIDE)
-            png = small(page.locator(".live > *").screenshot(animations="disabled"))
+            shot = page.locator(".live > *").screenshot(animations="disabled")
+            png = with_palette(Image.open(io.BytesIO(shot)), COLOURS)
         text = base64.b64encode(png).decode()
         stamped = {**stamp, "picture": short_digest(png), "narrow": narrow}
         return text, {"width": WIDE, "height": height}, stamped

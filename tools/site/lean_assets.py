@@ -9,7 +9,6 @@ weight with a quarter of their colours.
 """
 
 import base64
-import io
 import logging
 import re
 from html import unescape
@@ -17,6 +16,8 @@ from pathlib import Path
 
 from fontTools import subset
 from PIL import Image
+
+from tools.palette import with_palette
 
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
@@ -72,12 +73,9 @@ def cut_colours(path: Path) -> None:
     with Image.open(path) as picture:
         if picture.mode != "P":
             return
-        file = io.BytesIO()
-        picture.convert("RGB").quantize(
-            COLOURS, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
-        ).save(file, format="png", optimize=True)
-    if len(file.getvalue()) < path.stat().st_size:
-        path.write_bytes(file.getvalue())
+        small = with_palette(picture, COLOURS)
+    if len(small) < path.stat().st_size:
+        path.write_bytes(small)
 
 
 def complete_style(source: Path, static: Path) -> None:
