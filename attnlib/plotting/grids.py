@@ -19,14 +19,21 @@ from attnlib.plotting.look import (
     MASKED,
     OUTPUT,
     PAPER,
-    QUERY,
     QUIET,
     SERIES,
     WEIGHT_MAP,
     style,
     subplots,
 )
-from attnlib.plotting.matrices import LITERAL, _array, _labels, _set_title
+from attnlib.plotting.matrices import (
+    LITERAL,
+    _array,
+    _labels,
+    _name_axes,
+    _names_of_sides,
+    _set_cells,
+    _set_title,
+)
 
 __all__ = ["plot_mask", "plot_poke"]
 
@@ -69,10 +76,7 @@ def plot_mask(
     found = allowed if seen is None else _boolean("seen", seen)
     if found.shape != allowed.shape:
         raise ValueError(f"seen must have the shape of mask, {allowed.shape}, got {found.shape}")
-    if key_labels is None and query_labels is not None and q_len == k_len:
-        key_labels = query_labels
-    rows = _labels("query_labels", query_labels, q_len)
-    columns = _labels("key_labels", key_labels, k_len)
+    rows, columns = _names_of_sides(query_labels, key_labels, q_len, k_len)
     if ax is None:
         height = q_len * CELL + (1.05 if title else 0.75)
         _, ax = subplots(width=max(k_len * CELL + 0.85, 1.6), height=max(height, 1.4))
@@ -90,16 +94,11 @@ def plot_mask(
             ink = INK if may else PAPER
             middle = (column + 0.5, row + 0.5)
             ax.text(*middle, sign, ha="center", va="center_baseline", color=ink, **LITERAL)
-        for spine in ax.spines.values():
-            spine.set_visible(False)
-        ax.grid(False)
-        ax.set(xlim=(0, k_len), ylim=(q_len, 0), aspect="equal")
+        _set_cells(ax, q_len, k_len)
         ax.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
         for axis, labels in ((ax.xaxis, columns), (ax.yaxis, rows)):
             axis.set_ticks(np.arange(len(labels)) + 0.5, labels, **LITERAL, fontsize=12, color=INK)
-        ax.xaxis.set_label_position("top")
-        ax.set_xlabel(f"{words.say('plots.key')} →", color=KEY, **LITERAL)
-        ax.set_ylabel(f"← {words.say('plots.query')}", color=QUERY, **LITERAL)
+        _name_axes(ax, words.say("plots.query"), words.say("plots.key"))
         if title:
             _set_title(ax, title)
         complete(ax)

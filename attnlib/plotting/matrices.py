@@ -77,10 +77,7 @@ def plot_attention(
     """
     matrix = _matrix("weights", weights)
     q_len, k_len = matrix.shape
-    rows = _labels("query_labels", query_labels, q_len)
-    if key_labels is None and query_labels is not None and q_len == k_len:
-        key_labels = query_labels
-    columns = _labels("key_labels", key_labels, k_len)
+    rows, columns = _names_of_sides(query_labels, key_labels, q_len, k_len)
     if not vmin < vmax:
         raise ValueError(f"vmin must be below vmax, got {vmin} and {vmax}")
     allowed = np.ones(matrix.shape, dtype=bool)
@@ -131,10 +128,7 @@ def plot_attention(
         else:
             bar = ax.figure.colorbar(cells, ax=ax, fraction=0.046, pad=0.03)
             bar.outline.set_visible(False)
-        for spine in ax.spines.values():
-            spine.set_visible(False)
-        ax.grid(False)
-        ax.set(xlim=(0, k_len), ylim=(q_len, 0), aspect="equal")
+        _set_cells(ax, q_len, k_len)
         ax.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
         short = cell > 0.6 and max(map(len, rows + columns)) <= 2
         for axis, labels in ((ax.xaxis, columns), (ax.yaxis, rows)):
@@ -146,9 +140,7 @@ def plot_attention(
                 fontsize=15 if short else 10,
                 color=INK,
             )
-        ax.xaxis.set_label_position("top")
-        ax.set_xlabel(f"{key_title} →", color=KEY, **LITERAL, fontsize=11, labelpad=5)
-        ax.set_ylabel(f"← {query_title}", color=QUERY, **LITERAL, fontsize=11, labelpad=5)
+        _name_axes(ax, query_title, key_title, fontsize=11, labelpad=5)
         if title:
             _set_title(ax, title, loc="left", fontsize=12, color=INK, pad=10)
         complete(ax)
@@ -192,15 +184,27 @@ def plot_numbers(
             tint = (SERIES[owners[row, column]], 0.24)
             ax.add_patch(Rectangle((column, row), 1, 1, fc=tint, ec=PAPER, lw=2))
             ax.text(column + 0.5, row + 0.5, f"{number:.0f}", ha="center", va="center")
-        for spine in ax.spines.values():
-            spine.set_visible(False)
-        ax.grid(False)
-        ax.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal", xticks=[])
+        _set_cells(ax, rows, columns)
+        ax.set_xticks([])
         ax.set_yticks(np.arange(len(labels)) + 0.5, labels, **LITERAL, fontsize=15, color=INK)
         if title:
             _set_title(ax, title)
         complete(ax)
     return ax
+
+
+def _set_cells(ax: Axes, rows: int, columns: int) -> None:
+    """Make room for cells of size 1, from the upper left corner on, with nothing around them."""
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    ax.grid(False)
+    ax.set(xlim=(0, columns), ylim=(rows, 0), aspect="equal")
+
+
+def _name_axes(ax: Axes, query_title: str, key_title: str, **options: Any) -> None:
+    ax.xaxis.set_label_position("top")
+    ax.set_xlabel(f"{key_title} →", color=KEY, **LITERAL, **options)
+    ax.set_ylabel(f"← {query_title}", color=QUERY, **LITERAL, **options)
 
 
 def _set_title(ax: Axes, title: str, **options: Any) -> None:
@@ -231,6 +235,26 @@ def _matrix(name: str, values: Any) -> np.ndarray[Any, Any]:
         row, column = np.argwhere(~np.isfinite(array))[0]
         raise ValueError(f"{name} must be finite, got {array[row, column]} at ({row}, {column})")
     return array
+
+
+def _row(name: str, values: Any) -> np.ndarray[Any, Any]:
+    """Read one row of finite numbers."""
+    row: np.ndarray[Any, Any] = _matrix(name, [_listed(values)])[0]
+    return row
+
+
+def _listed(values: Any) -> Any:
+    return values.tolist() if hasattr(values, "tolist") else values
+
+
+def _names_of_sides(
+    query_labels: Sequence[str] | None, key_labels: Sequence[str] | None, q_len: int, k_len: int
+) -> tuple[list[str], list[str]]:
+    """Return the names of rows and columns; columns have those of rows, where these fit."""
+    rows = _labels("query_labels", query_labels, q_len)
+    if key_labels is None and query_labels is not None and q_len == k_len:
+        key_labels = query_labels
+    return rows, _labels("key_labels", key_labels, k_len)
 
 
 def _labels(name: str, labels: Sequence[str] | None, count: int) -> list[str]:

@@ -22,7 +22,7 @@ from attnlib.plotting.look import (
     style,
     subplots,
 )
-from attnlib.plotting.matrices import LITERAL, _labels, _matrix
+from attnlib.plotting.matrices import LITERAL, _labels, _listed, _matrix, _row
 
 __all__ = ["plot_links", "plot_lookup", "plot_product"]
 
@@ -50,7 +50,7 @@ def plot_links(
     Raises:
         ValueError: If there are more or fewer names than weights, or no such query.
     """
-    row = _matrix("weights", [_listed(weights)])[0]
+    row = _row("weights", weights)
     names = _labels("labels", labels, len(row))
     if query not in range(len(row)):
         raise ValueError(f"query must be one of 0 to {len(row) - 1}, got {query!r}")
@@ -115,7 +115,7 @@ def plot_lookup(
     Raises:
         ValueError: If the numbers do not fit each other.
     """
-    rows = [_matrix("scores", [_listed(scores)])[0], _matrix("weights", [_listed(weights)])[0]]
+    rows = [_row("scores", scores), _row("weights", weights)]
     columns = [_matrix("keys", keys), _matrix("values", values)]
     names = _labels("labels", labels, len(columns[0]))
     for name, given in zip(("scores", "weights", "values"), (*rows, columns[1]), strict=True):
@@ -256,10 +256,6 @@ def plot_product(
         ax.set(xlim=(-0.05, width + 0.05), ylim=(high + 0.05, -0.75), aspect="equal")
         ax.axis("off")
     return ax
-
-
-def _listed(values: Any) -> Any:
-    return values.tolist() if hasattr(values, "tolist") else values
 
 
 def _number(value: float, digits: int = 2) -> str:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
 from attnlib.plotting.look import INK, KEY, PAPER, QUERY, QUIET, style, subplots
-from attnlib.plotting.matrices import LITERAL, _labels, _matrix
+from attnlib.plotting.matrices import LITERAL, _labels, _listed, _matrix, _row
 
 __all__ = ["plot_points", "plot_projection"]
 
@@ -107,9 +107,9 @@ def plot_projection(
     Raises:
         ValueError: If shapes do not fit, a number is not finite, or the query is of length 0.
     """
-    ((x, y),) = _plane("query", [query.tolist() if hasattr(query, "tolist") else query])
+    ((x, y),) = _plane("query", [_listed(query)])
     matrix = _plane("keys", keys)
-    numbers = _matrix("scores", [scores.tolist() if hasattr(scores, "tolist") else scores])[0]
+    numbers = _row("scores", scores)
     names = _labels("labels", labels, len(matrix))
     if len(numbers) != len(matrix):
         raise ValueError(f"scores must be {len(matrix)} numbers, got {len(numbers)}")
