@@ -9,13 +9,9 @@ from pathlib import Path
 
 from attnlib import words
 from attnlib.checks.engine.registry import all_checks
-from attnlib.checks.engine.texts import say
+from attnlib.checks.report.texts import say
 
 _NEEDED = ("nbclient", "ipykernel", "jinja2", "psutil")  # of `attnlib[report]`
-
-
-def _say(key: str, **facts: object) -> str:
-    return say(f"report.{key}", **facts)
 
 
 def _arguments() -> argparse.Namespace:
@@ -24,14 +20,14 @@ def _arguments() -> argparse.Namespace:
 
     whole = argparse.ArgumentParser(prog="python -m attnlib.checks")
     parser = whole.add_subparsers(dest="command", required=True).add_parser(
-        "report", description=f"{_say('about')} {_say('no_sandbox')}", help=_say("about")
+        "report", description=f"{say('about')} {say('no_sandbox')}", help=say("about")
     )
     few = max(1, min(4, (os.cpu_count() or 2) // 2))
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help=_say("folder"))
-    parser.add_argument("--out", type=Path, default=Path(), help=_say("out"))
-    parser.add_argument("--book", default="", help=_say("book"))
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help=say("folder"))
+    parser.add_argument("--out", type=Path, default=Path(), help=say("out"))
+    parser.add_argument("--book", default="", help=say("book"))
     known = ", ".join(words.languages())
-    parser.add_argument("--language", default="", help=_say("language", known=known))
+    parser.add_argument("--language", default="", help=say("language", known=known))
     for name, default in (
         ("seconds", Limits.seconds),
         ("cell_seconds", Limits.cell_seconds),
@@ -39,23 +35,23 @@ def _arguments() -> argparse.Namespace:
         ("jobs", few),
     ):
         option = "--" + name.replace("_", "-")
-        help_ = _say(name, default=f"{default:g}")
+        help_ = say(name, default=f"{default:g}")
         parser.add_argument(option, type=type(default), default=default, help=help_)
     given = whole.parse_args()
     for name in ("seconds", "cell_seconds", "memory", "jobs"):
         got = getattr(given, name)
         if math.isnan(got) or got <= 0:
             option = "--" + name.replace("_", "-")
-            parser.error(_say("not_positive", name=option, got=f"{got:g}"))
+            parser.error(say("not_positive", name=option, got=f"{got:g}"))
     if given.language not in ("", *words.languages()):
-        parser.error(_say("no_language", known=known, got=given.language))
+        parser.error(say("no_language", known=known, got=given.language))
     return given
 
 
 def main() -> int:
     """Write the report on a class."""
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        print(_say("missing", missing=", ".join(missing)), file=sys.stderr)
+        print(say("missing", missing=", ".join(missing)), file=sys.stderr)
         return 2
     from attnlib.checks.report import page, running, sheets, summary, table
 
@@ -74,7 +70,7 @@ def main() -> int:
     for run in running.run_all(handed_in.sheets, limits, view, given.jobs):
         runs.append(run)
         about = {"done": len(runs), "all": len(handed_in.sheets), "sheet": run.sheet.name}
-        print(_say("ran", ending=page.ending(run, limits), **about), flush=True)
+        print(say("ran", ending=page.ending(run, limits), **about), flush=True)
     report = summary.summarise(handed_in.students, runs, handed_in.without)
     circumstances = page.Circumstances(limits, bool(view), running.LIMITS_MEMORY)
     given.out.mkdir(parents=True, exist_ok=True)
@@ -85,8 +81,8 @@ def main() -> int:
     }
     for name, text in texts.items():
         (given.out / name).write_text(text, encoding="utf-8", newline="\n")
-    print(_say("written", files=", ".join(str(given.out / name) for name in texts)))
-    print(_say("no_sandbox"))
+    print(say("written", files=", ".join(str(given.out / name) for name in texts)))
+    print(say("no_sandbox"))
     return 0
 
 

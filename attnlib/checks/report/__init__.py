@@ -6,6 +6,7 @@
     in_kernel    tells, from inside the kernel, what the checks said
     summary      puts together what became of each student and each exercise
     page, table  write it down, as HTML and as CSV
+    texts        says it in the language in use
 
 Nothing of a student's is executed in the process that writes the report, and nothing that stands in
 a sheet as an output is read.

@@ -10,11 +10,11 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from attnlib import words
-from attnlib.checks.engine import registry
+from attnlib.checks.engine import registry, texts
 from attnlib.checks.engine.result import Place, marked_up
-from attnlib.checks.engine.texts import say, section
 from attnlib.checks.report.running import Limits, Run
 from attnlib.checks.report.summary import NEVER_RAN, STANDINGS, Class, Misconception
+from attnlib.checks.report.texts import say
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 SIGNS = dict(zip(STANDINGS, "✓✗○!–", strict=True))
@@ -66,10 +66,10 @@ def write(report: Class, circumstances: Circumstances, book: str = "") -> str:
     )
     chapters = report.chapters()
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        say=_say,
+        say=say,
         language=words.language(),
         report=report,
-        counts=_say(
+        counts=say(
             "counts",
             students=len(report.students),
             sheets=len(report.runs),
@@ -83,22 +83,18 @@ def write(report: Class, circumstances: Circumstances, book: str = "") -> str:
     )
 
 
-def _say(key: str, **facts: object) -> str:
-    return say(f"report.{key}", **facts)
-
-
 def _bar(found: Misconception, students: int, book: str) -> Bar:
-    there = section(found.id) if found.id else None
+    there = texts.section(found.id) if found.id else None
     place = Place(there[0], registry.notebook(there[0]), there[1]) if there else None
-    text = say(f"misconception.{found.id}.text") if found.id else _say("unnamed")
+    text = texts.say(f"misconception.{found.id}.text") if found.id else say("unnamed")
     count = len(found.students)
     return Bar(
         # What was wrong with one answer alone is left out of what is said to a class.
-        Markup(marked_up(_FACT.sub(_say("unknown"), text))),
-        _say("of", count=count, all=students),
+        Markup(marked_up(_FACT.sub(say("unknown"), text))),
+        say("of", count=count, all=students),
         round(100 * count / students, 1),
         ", ".join(found.students),
-        _say("exercises", exercises=", ".join(found.exercises)),
+        say("exercises", exercises=", ".join(found.exercises)),
         str(place) if place else "",
         f"{book.rstrip('/')}/{place.notebook}.html#{anchor(place.section)}"
         if place and book
@@ -115,7 +111,7 @@ def anchor(heading: str) -> str:
 def _troubles(report: Class, limits: Limits) -> Iterator[Trouble]:
     for student in report.students:
         if student in report.without:
-            yield Trouble(student, "", [_say("note.no_notebook")])
+            yield Trouble(student, "", [say("note.no_notebook")])
         for run in (each for each in report.runs if each.sheet.student == student):
             if notes := list(_notes(report, run, limits)):
                 yield Trouble(student, run.sheet.name, notes)
@@ -128,26 +124,26 @@ def _notes(report: Class, run: Run, limits: Limits) -> Iterator[str]:
     if run.ending != "finished":
         yield ending(run, limits)
     if run.changed is not None:
-        yield _say("note.changed", name=run.changed)
+        yield say("note.changed", name=run.changed)
     for cell, error in run.errors[:_ERRORS]:
         interrupted = {"TooMuchOutput": "note.too_much", "OutOfTime": "note.too_long"}
-        yield _say(interrupted.get(error, "note.error"), cell=cell, error=error, **facts)
+        yield say(interrupted.get(error, "note.error"), cell=cell, error=error, **facts)
     if len(run.errors) > _ERRORS:
-        yield _say("note.more", count=len(run.errors) - _ERRORS)
+        yield say("note.more", count=len(run.errors) - _ERRORS)
     if run.ending == "finished" and not run.calls:
-        yield _say("note.no_checks")
+        yield say("note.no_checks")
     never = [
         line.check.exercise
         for line in report.lines
         if line.standing == NEVER_RAN and line.sheet == run.sheet.name
     ]
     if never and run.calls:
-        yield _say("note.unchecked", exercises=", ".join(dict.fromkeys(never)))
+        yield say("note.unchecked", exercises=", ".join(dict.fromkeys(never)))
 
 
 def ending(run: Run, limits: Limits) -> str:
     """Say how a sheet ended."""
-    return _say(
+    return say(
         f"ending.{run.ending}",
         detail=run.detail,
         cell=run.cell,
@@ -159,15 +155,15 @@ def ending(run: Run, limits: Limits) -> str:
 
 def _how(circumstances: Circumstances) -> Iterator[str]:
     limits = circumstances.limits
-    yield _say(
+    yield say(
         "how_limits",
         seconds=f"{limits.seconds:g}",
         cell_seconds=f"{limits.cell_seconds:g}",
         output=limits.output,
     )
-    yield _say("best")
-    yield _say("with_network" if circumstances.network_cut else "without_network")
-    yield _say(
+    yield say("best")
+    yield say("with_network" if circumstances.network_cut else "without_network")
+    yield say(
         "with_memory" if circumstances.memory_limited else "without_memory", memory=limits.memory
     )
-    yield _say("no_sandbox")
+    yield say("no_sandbox")

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from attnlib.checks.engine.texts import say
+from attnlib.checks.report.texts import say
 
 _NOT_THEIRS = ("__MACOSX",)  # what packing on a Mac leaves; hidden folders hold old copies
 _BETWEEN = re.compile(r"[\s_.()-]+")
@@ -59,7 +59,7 @@ def find(folder: Path, chapters: list[str]) -> HandedIn:
         ValueError: If it is no folder, or holds no notebook.
     """
     if not folder.is_dir():
-        raise ValueError(say("report.no_folder", got=repr(str(folder))))
+        raise ValueError(say("no_folder", got=repr(str(folder))))
     sheets = []
     for path in sorted(folder.rglob("*.ipynb")):
         parts = path.relative_to(folder).parts
@@ -68,7 +68,7 @@ def find(folder: Path, chapters: list[str]) -> HandedIn:
             student = parts[0] if len(parts) > 1 else (rest or path.stem)
             sheets.append(Sheet(student, path, "/".join(parts), chapter))
     if not sheets:
-        raise ValueError(say("report.no_notebooks", got=repr(str(folder))))
+        raise ValueError(say("no_notebooks", got=repr(str(folder))))
     named = {sheet.student for sheet in sheets}
     folders = [each.name for each in sorted(folder.iterdir()) if each.is_dir()]
     without = [each for each in folders if each not in named and not _is_none_of_theirs(each)]
