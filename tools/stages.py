@@ -50,25 +50,25 @@ STAGES = (
     Stage("javascript", ("node", "--test", *SCRIPTS), 5),
     # Nothing is reused there: what is covered, all its tests cover together.
     Stage("maths", (*PYTEST, "--cov=attnlib", "tests/maths"), 45),
-    folder("house", 15, prose=False),
-    folder("words", 6, prose=False),
-    folder("plotting", 15, prose=False),
-    folder("widgets", 20, prose=False),
-    folder("growth", 120, prose=False),
-    folder("checks", 240, prose=False),  # answers that never end are left running
-    folder("tools", 135, prose=False),
-    Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 95),
-    folder("notebooks", 170, "records", prose=False),
+    folder("house", 10, prose=False),
+    folder("words", 5, prose=False),
+    folder("plotting", 17, prose=False),
+    folder("widgets", 10, prose=False),
+    folder("growth", 75, prose=False),
+    folder("checks", 195, prose=False),  # answers that never end are left running
+    folder("tools", 90, prose=False),
+    Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 110),
+    folder("notebooks", 85, "records", prose=False),
     folder("colab", 360),
-    folder("lab", 190),
+    folder("lab", 70),
     # pages: what is built
-    folder("pages", 10),
-    Stage("book", ("make", "--no-print-directory", "book"), 60),
-    folder("site", 40, "book"),
-    folder("browser", 540, "book"),
-    folder("engines", 60, "book"),
+    folder("pages", 6),
+    Stage("book", ("make", "--no-print-directory", "book"), 22),
+    folder("site", 26, "book"),
+    folder("browser", 570, "book"),
+    folder("engines", 125, "book"),
     Stage("derived", ("python", "-m", "tests.editions.pseudo"), 60),
-    folder("editions", 120, "derived"),
+    folder("editions", 145, "derived"),
 )
 
 
