@@ -27,12 +27,13 @@
   }, true);
 
   // Whoever has no mouse scrolls with arrow keys what has the focus.
-  const stops = new ResizeObserver((entries) => {
-    for (const { target } of entries) {
-      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-      else target.removeAttribute('tabindex');
-    }
-  });
-  document.querySelectorAll('.bd-article :is(div.math, .pst-scrollable-table-container, pre)')
-    .forEach((box) => stops.observe(box));
+  const boxes = document.querySelectorAll('.bd-article :is(div.math, .pst-scrollable-table-container, pre)');
+  const judge = (box) => {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute('tabindex');
+  };
+  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => judge(target)));
+  boxes.forEach((box) => sizes.observe(box));
+  // What a box holds grows without it when a font comes late.
+  document.fonts.addEventListener('loadingdone', () => boxes.forEach(judge));
 })();

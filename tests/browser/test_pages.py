@@ -3,6 +3,7 @@
 import pytest
 
 from tests.browser.policy import policy
+from tests.browser.reach import out_of_reach
 from tests.browser.test_every_page import PAGES, SHIFTS
 from tests.site.built import EDITIONS, SITE, address, content
 
@@ -221,6 +222,22 @@ def test_text_is_shown_although_the_fonts_fail(visit):
     window.page.add_init_script("document.fonts.load = () => new Promise(() => {})")
     page = window.open(address("intro"))
     page.locator("h1").wait_for(timeout=3000)  # visible, that is
+
+
+def test_what_scrolls_once_its_font_has_come_is_a_tab_stop(visit):
+    """A formula may fit until the letters it is made for arrive."""
+    window = visit(viewport={"width": 360, "height": 780})
+    held = []
+    window.page.route("**/KaTeX_*.woff2", lambda route: held.append(route))
+    page = window.page
+    page.goto(window.root + address("02_scaled_dot_product"), wait_until="domcontentloaded")
+    page.wait_for_selector("div.math .katex")
+    window.open_all_boxes()
+    page.wait_for_timeout(300)
+    assert held
+    page.unroute("**/KaTeX_*.woff2")  # lets them go
+    page.evaluate("document.fonts.ready.then(() => true)")
+    assert out_of_reach(page) == []
 
 
 def test_who_prints_a_page_gets_hints_and_solutions(visit):
