@@ -160,7 +160,11 @@ class BookFigure(Figure):
 
         Its columns of axes stand below each other there; a single plot is drawn anew, less wide.
         """
-        picture, size = self.png()
+        return self._narrowed(*self.png())
+
+    def _narrowed(
+        self, picture: bytes, size: dict[str, int]
+    ) -> tuple[bytes, dict[str, int]] | None:
         if size["width"] <= _NARROW:
             return None
         cuts = self._cuts()
@@ -214,7 +218,7 @@ class BookFigure(Figure):
         png, size = self.png()
         data = {"text/plain": repr(self), "image/png": base64.b64encode(png).decode()}
         metadata: dict[str, Any] = {"image/png": size}
-        if narrow := self.narrow():
+        if narrow := self._narrowed(png, size):
             metadata["narrow"] = {"png": base64.b64encode(narrow[0]).decode(), **narrow[1]}
         return data, metadata
 
