@@ -375,7 +375,7 @@ FAULTS = (
         "wrong-number-in-figure",
         f"{SITE}/**/03_masks.html",
         planting.replace(r"Math\.exp\(", "Math.exp(1.01 * "),
-        some("tests/browser/test_figure_numbers.py", "opens_in", "mask"),
+        some("tests/figures/test_figure_numbers.py", "opens_in", "mask"),
         "FAILED.*test_figure_numbers",
     ),
 )

@@ -1,4 +1,4 @@
-"""Prove the book: run the stages of `make test` in two lanes and end with one summary.
+"""Prove the book: run the stages of `make test` in three lanes and end with one summary.
 
 A stage that fails shows its whole output and the others still run, so that one run names all there
 is to mend. Logs are kept in `.cache/prove/`. Evidence whose inputs are unchanged is reused (records
@@ -23,7 +23,7 @@ from tools.stages import STAGES, Stage, waiting
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".cache" / "prove"
-LANES = 2
+LANES = 3  # on two cores: who asks a browser waits for half of the time
 LIMIT = 1800  # seconds, after which a stage is taken to stand still
 COUNTS = re.compile(r"^(\w+): proved (\d+), reused (\d+)$", re.MULTILINE)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.stage import FIGURE, PAGE, STATE, serve, with_state
+from tests.figures.stage import FIGURE, PAGE, STATE, serve, with_state
 from tests.site.built import BARE, edition_of, pages, soup
 
 PAGES = [page for page in pages() if page not in BARE]

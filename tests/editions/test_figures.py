@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.browser.stage import Stage
 from tests.editions.accents import LANGUAGE, accented
 from tests.editions.english import left_in_english
+from tests.figures.stage import Stage
 from tests.site.built import address
 from tests.widgets.facts import all_facts
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.browser.test_figure_numbers import FIGURES
 from tests.engines import tour
+from tests.figures.test_figure_numbers import FIGURES
 from tests.site.built import BARE, pages, soup
 
 PAGES = [page for page in pages() if page not in BARE]

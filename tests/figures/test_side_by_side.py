@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.stage import Stage
+from tests.figures.stage import Stage
 from tests.widgets.facts import KINDS
 
 # Places and type of everything in a figure, as seen from its corner.

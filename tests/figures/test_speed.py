@@ -9,7 +9,7 @@ import statistics
 import pytest
 import torch
 
-from tests.browser.stage import Stage
+from tests.figures.stage import Stage
 from tests.widgets.facts import all_facts
 
 FRAME = 16  # ms

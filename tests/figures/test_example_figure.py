@@ -9,7 +9,7 @@ import torch
 
 from attnlib import words
 from tests.browser.axe import violations
-from tests.browser.stage import Stage
+from tests.figures.stage import Stage
 from tests.widgets.example_figure import temperature
 
 FOLDER = Path(temperature.__file__).parent

@@ -11,7 +11,7 @@ import torch
 
 import attnlib
 from attnlib.widgets import mask_lab
-from tests.browser.stage import Stage
+from tests.figures.stage import Stage
 from tests.site.built import pages, soup
 from tests.widgets.facts import all_facts
 

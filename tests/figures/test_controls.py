@@ -6,7 +6,7 @@ import ipywidgets as widgets
 import pytest
 
 from tests.browser.axe import violations
-from tests.browser.stage import Stage
+from tests.figures.stage import Stage
 from tests.site.built import ROOT
 
 KNOWN = json.loads((ROOT / "book/web/known_widgets.json").read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ import torch
 
 from attnlib import words
 from attnlib.widgets import MaskLab, MultiHeadView, QueryKeyValueExplorer
-from tests.browser.stage import Stage
+from tests.figures.stage import Stage
 from tests.widgets.facts import all_facts
 
 # What is wrong, and what the reader is told about it.

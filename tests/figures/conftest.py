@@ -1,0 +1,10 @@
+"""The browser, the windows and the server of tests/browser."""
+
+from tests.browser.conftest import (  # noqa: F401
+    browser,
+    lasting_visit,
+    pytest_terminal_summary,
+    report,
+    server,
+    visit,
+)
