@@ -153,6 +153,63 @@ def test_all_is_given_back_whatever_the_reader_has_set():
     assert everything() == original
 
 
+PLAIN = {
+    "grad": True,
+    "inference": False,
+    "autocast": False,
+    "dtype": torch.float32,
+    "device": torch.device("cpu"),
+    "threads": 1,
+    "deterministic": False,
+    "warn_only": False,
+    "fill": True,
+    "anomaly": False,
+    "warn_always": False,
+    "flash": True,
+    "math": True,
+    "precision": "highest",
+}
+
+
+def test_each_call_finds_a_plain_state_whatever_the_reader_and_the_last_call_have_set():
+    """So a check works in the same way from its first call to its last."""
+    seen = []
+
+    def answer(query, key, value):
+        now = everything()
+        seen.append({name: now[name] for name in PLAIN})
+        assert now["recursions"] <= 3000
+        torch.set_float32_matmul_precision("medium")
+        torch.backends.cuda.enable_math_sdp(False)
+        return sets_everything(query, key, value)
+
+    before = everything()
+    with torch.inference_mode(), torch.autocast("cpu"), torch.device("meta"):
+        settings = {
+            torch.set_default_dtype: (torch.float64, before["dtype"]),
+            torch.set_num_threads: (2, before["threads"]),
+            torch.use_deterministic_algorithms: (True, before["deterministic"]),
+            torch.autograd.set_detect_anomaly: (True, before["anomaly"]),
+            torch.set_warn_always: (True, before["warn_always"]),
+            torch.set_float32_matmul_precision: ("medium", before["precision"]),
+            torch.backends.cuda.enable_flash_sdp: (False, before["flash"]),
+            torch.backends.cuda.enable_math_sdp: (False, before["math"]),
+            sys.setrecursionlimit: (20_000, before["recursions"]),
+        }
+        torch.utils.deterministic.fill_uninitialized_memory = False
+        for write, (odd, _) in settings.items():
+            write(odd)
+        try:
+            assert checks.check_attention(answer).passed
+        finally:
+            for write, (_, old) in settings.items():
+                write(old)
+            torch.utils.deterministic.fill_uninitialized_memory = before["fill"]
+    assert len(seen) > 2
+    assert seen == [PLAIN] * len(seen)
+    assert everything() == before
+
+
 def test_all_is_given_back_when_an_answer_never_ends(monkeypatch):
     monkeypatch.setattr("attnlib.checks.engine.running.SECONDS", 0.3)
     before = everything()

@@ -98,7 +98,9 @@ class Runner:
     def _serve(self) -> None:
         while (arguments := self._calls.get()) is not None:
             outcome = Outcome()
-            torch.set_default_device(None)  # this thread's own, in case the last call set it
+            # These are the thread's own: nobody else can put back what the last call may have set.
+            torch.set_default_device(None)
+            torch.set_num_threads(1)
             try:
                 with plain_thread():
                     outcome.value = self.answer(*arguments)
