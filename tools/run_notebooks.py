@@ -42,9 +42,11 @@ LANGUAGE_INFO = {
 def keep_pictures(outputs: list[nbformat.NotebookNode], committed: nbformat.NotebookNode) -> None:
     """Keep committed pictures that show the same, so that rounding leaves no trace."""
     for new, old in zip(outputs, committed.outputs, strict=False):
-        before, now = (each.get("data", {}).get("image/png") for each in (old, new))
-        if before and now and image_difference(before, now) is None:
-            new["data"]["image/png"] = before
+        wide = [each.get("data", {}) for each in (old, new)], "image/png"
+        narrow = [each.get("metadata", {}).get("narrow", {}) for each in (old, new)], "png"
+        for (before, now), name in (wide, narrow):
+            if name in before and name in now and not image_difference(before[name], now[name]):
+                now[name] = before[name]
 
 
 def written(

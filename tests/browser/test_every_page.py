@@ -160,6 +160,23 @@ def test_it_never_scrolls_sideways_on_a_phone(phone):
     assert not scrolls_sideways(phone.page, 360)
 
 
+SHOWN = """() => [...document.querySelectorAll('article picture img')].map(
+  (image) => [image.currentSrc.endsWith('-narrow.png'), image.naturalWidth > 0])"""
+
+
+def test_a_desk_gets_the_wide_pictures_and_a_phone_the_narrow_ones(desk):
+    desk.window.open_all_boxes()
+    for width, narrow in ((360, True), (1300, False)):
+        with sized(desk.page, width, 900):
+            pictures = desk.page.locator("article picture img")
+            for picture in pictures.all():
+                picture.scroll_into_view_if_needed()  # it loads when it comes near
+            desk.page.wait_for_function(
+                "[...document.querySelectorAll('article picture img')].every((e) => e.complete)"
+            )
+            assert desk.page.evaluate(SHOWN) == [[narrow, True]] * pictures.count()
+
+
 # Phones; 1280 pixels at 200 %, and at 400 %.
 NARROW = [(360, 780), (430, 900), (640, 400), (320, 256)]
 

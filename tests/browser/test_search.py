@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.browser.reach import large_letters, out_of_reach, sized, wide_spacing
+from tests.browser.test_every_page import NARROW
 from tests.site.built import EDITIONS, content, soup
 
 ARTICLES = {
@@ -62,6 +64,20 @@ def test_search_finds_every_page_that_holds_the_words(window, words, language):
     assert wanted
     assert wanted <= found(window, language, words)
     assert window.problems == []
+
+
+@ALL
+def test_every_text_of_what_was_found_can_be_brought_into_view(window, language):
+    assert found(window, language, "softmax")
+    # From the disk a browser fetches no pages to quote from.
+    assert window.page.locator("#search-results .context").count() or "file:" in window.root
+    for size in NARROW:
+        with sized(window.page, *size):
+            assert out_of_reach(window.page) == [], size
+    with sized(window.page, 360, 780), wide_spacing(window.page):
+        assert out_of_reach(window.page) == []
+    with sized(window.page, 360, 780), large_letters(window.page):
+        assert out_of_reach(window.page) == []
 
 
 @ALL

@@ -38,12 +38,19 @@ def canonical_state(states: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def compared_pictures(outputs: list[Any]) -> list[str]:
-    """Return the pictures that must be those of the record: all but those of live figures.
+    """Return the pictures that must be those of the record, those for narrow pages as well.
 
-    A run makes none of a live figure; the committed one has a stamp: see `FigurePictures`.
+    Not those of live figures: a run makes none; the committed one has a stamp: see
+    `FigurePictures`.
     """
-    kinds = [output.get("data", {}) for output in outputs]
-    return [data["image/png"] for data in kinds if "image/png" in data and VIEW not in data]
+    found = []
+    for output in outputs:
+        data = output.get("data", {})
+        if "image/png" in data and VIEW not in data:
+            found.append(data["image/png"])
+            if narrow := output.get("metadata", {}).get("narrow"):
+                found.append(narrow["png"])
+    return found
 
 
 class StrictCell(IPyNbCell):
@@ -68,7 +75,7 @@ class StrictCell(IPyNbCell):
         # nbval has compared everything but the pictures; the number of outputs agrees by now.
         stored, computed = compared_pictures(ref), compared_pictures(test)
         if len(stored) != len(computed):
-            self.comparison_traceback = [f"{len(stored)} figures became {len(computed)}"]
+            self.comparison_traceback = [f"{len(stored)} pictures became {len(computed)}"]
             return False
         for old, new in zip(stored, computed, strict=True):
             if difference := image_difference(old, new):

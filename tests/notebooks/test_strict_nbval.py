@@ -20,6 +20,7 @@ CELLS = {
     "figure": "import matplotlib.pyplot as plt\nplt.bar([0, 1], [0.665, 0.335])\nplt.show()",
     "figure-cut": "plt.plot([0, 1, 2])\nplt.show()",
     "figure-gone": "plt.plot([0, 1, 2])\nplt.show()",
+    "narrow-figure": "from attnlib.plotting import subplots\nsubplots(width=5)[0]",
     "never-run": "x = 1",
     "opted-out": "print(2)  # a marker follows",
     "slider": "import ipywidgets\nslider = ipywidgets.IntSlider(3)\nprint(slider.value)",
@@ -39,14 +40,23 @@ def remove_output(cell):
     cell.outputs = []
 
 
-def paint_over(cell):
+def painted_over(png):
     """Move one bar by a hair: five pixels."""
-    data = cell.outputs[0].data
-    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     ImageDraw.Draw(picture).rectangle((100, 100, 104, 104), fill="black")
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
-    data["image/png"] = base64.b64encode(buffer.getvalue()).decode()
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def paint_over(cell):
+    data = cell.outputs[0].data
+    data["image/png"] = painted_over(data["image/png"])
+
+
+def paint_over_the_narrow_one(cell):
+    narrow = cell.outputs[0].metadata["narrow"]
+    narrow["png"] = painted_over(narrow["png"])
 
 
 def cut_off(cell):
@@ -73,6 +83,7 @@ DAMAGE = {
     "figure": paint_over,
     "figure-cut": cut_off,
     "figure-gone": remove_picture,
+    "narrow-figure": paint_over_the_narrow_one,
     "never-run": unrun,
     "opted-out": opt_out,
 }

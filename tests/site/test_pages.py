@@ -1,8 +1,10 @@
 """Each page of the built book: its structure, its pictures, its formulas."""
 
+import base64
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
@@ -19,9 +21,15 @@ from tests.site.built import (
     prose,
     soup,
 )
+from tools.proof.pictures import image_difference
 
 PAGES = pages()
 NO_TEXT_NEEDED = ".navbar-brand img"  # the book's name stands beside it
+
+
+def notebook_of(page):
+    (path,) = [each for each in edition_of(page).notebooks if each.stem == Path(page).stem]
+    return path
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -69,6 +77,23 @@ def test_pictures_have_their_space_before_they_load(page):
     for picture in soup(page).select("article img"):
         assert picture.get("width"), picture
         assert picture.get("height"), picture
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_phones_are_offered_each_picture_that_was_drawn_for_them(page):
+    cells = nbformat.read(notebook_of(page), as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    drawn = [each.metadata["narrow"] for each in outputs if "narrow" in each.get("metadata", {})]
+    offered = soup(page).select("article picture > source")
+    assert [int(each["width"]) for each in offered] == [each["width"] for each in drawn]
+    for source, narrow in zip(offered, drawn, strict=True):
+        file = (SITE / page).parent / source["srcset"]
+        assert image_difference(narrow["png"], base64.b64encode(file.read_bytes())) is None
+        assert source.find_next_sibling("img"), "the wide picture, for all others"
+
+
+def test_some_pictures_were_drawn_for_phones():
+    assert any(soup(page).select("article picture > source") for page in CHAPTERS)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,8 +1,11 @@
 """The scripts behind the Makefile: what they promise about interruptions and bad machines."""
 
 import asyncio
+import base64
+import copy
 import dataclasses
 import importlib.util
+import io
 import shutil
 import subprocess
 import sys
@@ -10,7 +13,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from PIL import Image
 
+from attnlib.plotting import subplots
 from tools import figure_pictures, run_notebooks
 from tools.editions import edition
 from tools.proof import records, runner
@@ -171,6 +176,26 @@ def test_a_second_run_of_a_notebook_changes_nothing(small_notebook):
     assert "IntSliderModel" in first
     assert '"image/png"' in first
     assert execute(small_notebook) == first
+
+
+def with_a_pixel(png, at, color):
+    picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    picture.paste(color, at)
+    drawn = io.BytesIO()
+    picture.save(drawn, "PNG")
+    return base64.b64encode(drawn.getvalue()).decode()
+
+
+@pytest.mark.parametrize("changed", [(5, 5, 6, 6), (5, 5, 15, 15)], ids=["a pixel", "a hundred"])
+def test_pictures_that_differ_by_rounding_are_kept_wide_and_narrow(changed):
+    data, metadata = subplots(width=5)[0]._repr_mimebundle_()
+    old = nbformat.v4.new_output("display_data", data, metadata=metadata)
+    new = copy.deepcopy(old)
+    new.data["image/png"] = with_a_pixel(new.data["image/png"], changed, "black")
+    new.metadata["narrow"]["png"] = with_a_pixel(new.metadata["narrow"]["png"], changed, "black")
+    before = copy.deepcopy(new)
+    run_notebooks.keep_pictures([new], nbformat.v4.new_code_cell(outputs=[old]))
+    assert new == (old if changed == (5, 5, 6, 6) else before)
 
 
 def test_a_printout_that_comes_in_pieces_is_kept_whole(small_notebook):
