@@ -272,6 +272,21 @@ def test_only_the_error_of_a_stub_itself_means_not_attempted(answer, monkeypatch
     assert (result.passed, result.misconception) == (False, "raises"), result
 
 
+def test_an_answer_that_is_not_written_for_some_inputs_was_attempted():
+    """Whoever leaves one case open has done the others."""
+    open_cases = []
+
+    def half(query, key, value):
+        if query.shape[-1] > 1:
+            open_cases.append(query.shape)
+            raise NotImplementedError("one feature, for now")
+        return query.no_such_method()
+
+    result = check(half)
+    assert (result.passed, result.misconception) == (False, "raises")
+    assert open_cases
+
+
 def test_a_stub_may_say_what_is_to_be_done_and_raise():
     class Stub(nn.Module):
         def forward(self, query, key, value):
