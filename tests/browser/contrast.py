@@ -47,6 +47,22 @@ TOLD = """(figure) => {
       box(element.previousElementSibling ?? element.nextElementSibling))),
   };
 }"""
+# Names what is drawn in another colour than one of the system's, which alone are sure to be seen.
+FOREIGN = """(figure) => {
+  const probe = figure.ownerDocument.createElement('i');
+  figure.append(probe);
+  const names = ['Canvas', 'CanvasText', 'GrayText', 'Highlight', 'HighlightText', 'ButtonBorder'];
+  const known = new Set(names.map((name) => {
+    probe.style.cssText = `forced-color-adjust: none; color: ${name}`;
+    return getComputedStyle(probe).color;
+  }));
+  probe.remove();
+  const drawn = '.live svg :is(line, path, circle, rect, polyline, polygon, ellipse, text)';
+  return [...figure.querySelectorAll(drawn)].filter((element) => {
+    const { fill, stroke } = getComputedStyle(element);
+    return [fill, stroke].some((color) => /^rgb\\(/.test(color) && !known.has(color));
+  }).map((element) => element.outerHTML.slice(0, 100));
+}"""
 WITHOUT_WORDS = """
   .live td { font-size: 0 !important; }
   .live td > :not(:has([data-told])) { visibility: hidden; }

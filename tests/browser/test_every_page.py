@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser.axe import violations
 from tests.browser.conftest import packed
-from tests.browser.contrast import MARK, forced_colors, hardly_seen, unseen_focus
+from tests.browser.contrast import FOREIGN, MARK, forced_colors, hardly_seen, unseen_focus
 from tests.browser.reach import large_letters, out_of_reach, sized, wide_spacing
 from tests.site.built import BARE, SITE, pages, soup
 
@@ -229,6 +229,7 @@ def test_figures_are_seen_in_forced_colours(desk, scheme):
             told, hardly = hardly_seen(figure)
             assert told > 0
             assert hardly == []
+            assert figure.evaluate(FOREIGN) == []
 
 
 def test_the_focus_is_seen(desk):
