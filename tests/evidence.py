@@ -39,7 +39,8 @@ from tools.proof import records, runner
 ROOT = records.ROOT
 SITE = ROOT / "book" / "_build" / "html"
 # What the tests of a folder look at.
-SITES = {"site": SITE, "browser": SITE, "figures": SITE, "engines": SITE, "editions": DERIVED}
+SITES = dict.fromkeys(("site", "browser", "copies", "figures", "engines"), SITE)
+SITES["editions"] = DERIVED
 KEPT = ROOT / ".cache" / "evidence"
 OURS = {".venv", "node_modules", ".cache", ".git", ".pytest_cache", ".hypothesis", ".mypy_cache"}
 BROWSER = re.compile("playwright|chrom", re.IGNORECASE)  # the program, and its driver

@@ -1,0 +1,3 @@
+"""The browser of tests/browser."""
+
+from tests.browser.conftest import browser  # noqa: F401
