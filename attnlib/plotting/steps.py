@@ -26,6 +26,8 @@ from attnlib.plotting.matrices import LITERAL, _labels, _listed, _matrix, _row
 
 __all__ = ["plot_links", "plot_lookup", "plot_product"]
 
+_GAP = 0.6  # between the matrices of a product, in cells: a phone is seven cells and two gaps wide
+
 
 def plot_links(
     weights: Any,
@@ -174,8 +176,8 @@ def plot_lookup(
         }
         for step, sign in signs.items():
             high = heights[step] + (0.5 if step == "w" else 0)
-            ax.text(-0.75, high, sign, ha="right", va="center", color=QUIET, fontsize=14)
-        ax.set(xlim=(-1.35, len(names) - 0.4), ylim=(-0.25, 6.45))
+            ax.text(-0.65, high, sign, ha="right", va="center", color=QUIET, fontsize=14)
+        ax.set(xlim=(-1.2, len(names) - 0.45), ylim=(-0.25, 6.45))
         ax.axis("off")
     return ax
 
@@ -218,7 +220,7 @@ def plot_product(
         raise ValueError(f"shapes must fit, got {(n, m)} times {(inner, k)} and {shape}")
     if row not in range(n):
         raise ValueError(f"row must be one of 0 to {n - 1}, got {row!r}")
-    width = m + k + k + 2
+    width = m + k + k + 2 * _GAP
     if ax is None:
         _, ax = subplots(width=0.5 * width + 0.3, height=0.5 * max(n, m) + 0.6)
     with style():
@@ -247,12 +249,12 @@ def plot_product(
                     ha="center",
                     va="center",
                     color=INK if lit else QUIET,
-                    fontsize=11,
+                    fontsize=10,
                 )
-            x += columns + 1
+            x += columns + _GAP
             if i < 2:
                 sign = ("·", "=")[i]
-                ax.text(x - 0.5, high / 2, sign, ha="center", va="center", fontsize=16)
+                ax.text(x - _GAP / 2, high / 2, sign, ha="center", va="center", fontsize=16)
         ax.set(xlim=(-0.05, width + 0.05), ylim=(high + 0.05, -0.75), aspect="equal")
         ax.axis("off")
     return ax
@@ -268,5 +270,5 @@ def _vector(values: Any) -> str:
 
 
 def _pill(ax: Axes, x: float, y: float, text: str, color: str) -> None:
-    box = {"boxstyle": "round,pad=0.35", "fc": PAPER, "ec": color, "lw": 1.6}
-    ax.text(x, y, text, ha="center", va="center", color=color, fontsize=12, bbox=box, **LITERAL)
+    box = {"boxstyle": "round,pad=0.3", "fc": PAPER, "ec": color, "lw": 1.6}
+    ax.text(x, y, text, ha="center", va="center", color=color, fontsize=11, bbox=box, **LITERAL)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MultipleLocator
 
 from attnlib.plotting.look import INK, KEY, PAPER, QUERY, QUIET, style, subplots
@@ -45,6 +46,7 @@ def plot_points(
     names = _labels("labels", labels, len(matrix))
     if ax is None:
         _, ax = subplots(width=4.2, height=3.4)
+    halo = [withStroke(linewidth=3, foreground=PAPER)]  # a name may stand on a line
     with style():
         for (x, y), name in zip(matrix, names, strict=True):
             if marker is None:
@@ -68,6 +70,7 @@ def plot_points(
                 color=color,
                 fontsize=14,
                 zorder=5,
+                path_effects=halo,
                 **LITERAL,
             )
         corners = np.vstack([ax.dataLim.get_points(), matrix, [[0, 0]]])

@@ -1,6 +1,7 @@
 """Vectors in the plane and the steps of attention: what is drawn, and what bad input gets."""
 
 from collections.abc import Iterator
+from itertools import combinations
 
 import matplotlib as mpl
 import numpy as np
@@ -116,6 +117,41 @@ def test_one_row_of_a_product_is_lit():
     shown = texts(plotting.plot_product(**PRODUCT, digits=1))
     assert "0.5" in shown
     assert "1.5" in shown
+
+
+def boxes(ax, width):
+    """Return the box of each text with what frames it, on a figure of so many CSS pixels."""
+    ax.figure.set_size_inches(width / 100, ax.figure.get_size_inches()[1])
+    ax.figure.png()
+    ax.figure.draw_without_rendering()
+    framed = [(text, text.get_bbox_patch() or text) for text in ax.texts if text.get_text()]
+    return [(text.get_text(), frame.get_window_extent()) for text, frame in framed]
+
+
+@pytest.mark.parametrize("width", [460, 328])
+def test_tokens_of_a_lookup_do_not_touch_on_a_phone(width):
+    shown = boxes(plotting.plot_lookup(**LOOKUP), width)
+    for (one, left), (other, right) in combinations(shown, 2):
+        assert not left.overlaps(right), (one, other)
+
+
+@pytest.mark.parametrize("width", [480, 328])
+def test_numbers_of_a_product_stay_in_their_cells_on_a_phone(width):
+    weights = [[0.02, 0.87, 0.12], [0.67, 0.24, 0.09], [0.79, 0.11, 0.11]]
+    ax = plotting.plot_product(
+        weights,
+        [[1, 3], [-1, 3], [-1, 1]],
+        [[-0.97, 2.77], [0.33, 2.82], [0.57, 2.79]],
+        names=[r"$\mathrm{softmax}(QK^\mathsf{T})$", "$V$", "$Y$"],
+        colors=PRODUCT["colors"],
+        row=1,
+        digits=2,
+    )
+    numbers = [(text, box) for text, box in boxes(ax, width) if text[-1].isdigit()]
+    assert len(numbers) == len(ax.patches) == 21
+    for (text, box), cell in zip(numbers, ax.patches, strict=True):
+        frame = cell.get_window_extent()
+        assert frame.x0 <= box.x0 < box.x1 <= frame.x1, text
 
 
 BAD = [
