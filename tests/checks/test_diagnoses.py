@@ -3,6 +3,7 @@
 import math
 import re
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,6 +14,7 @@ from attnlib.checks.engine.comparing import equal
 from attnlib.checks.engine.mistakes import each_variant
 from attnlib.checks.engine.predictions import Prediction
 from attnlib.checks.engine.reader_tests import ReaderTest
+from attnlib.checks.engine.source import WITHOUT, forbidden
 
 CHECKS = registry.all_checks()
 PREDICTIONS = [check for check in CHECKS if isinstance(check, Prediction)]
@@ -225,6 +227,57 @@ def test_loops_are_seen_kindly():
     assert result.message.startswith("The numbers are right.")
     assert "for p in range(length)" in result.message
     assert checks.check_sinusoidal_encoding(two_functions).passed
+
+
+def while_counting(n):
+    while n:
+        n -= 1
+
+
+def product_sign(a, b):
+    return a @ b
+
+
+def product_name(a, b):
+    return torch.bmm(a, b)
+
+
+def turned(a):
+    return a.mT
+
+
+def cosine(x):
+    return x.cos()
+
+
+def exponential(x):
+    return np.exp(x)
+
+
+def whole_answer(q, k, v):
+    return torch.nn.functional.scaled_dot_product_attention(q, k, v)
+
+
+USES = {  # rules, and the line that is shown
+    while_counting: ({"uses_loops"}, "while n:"),
+    product_sign: ({"uses_products"}, "return a @ b"),
+    product_name: ({"uses_products", "uses_libraries"}, "return torch.bmm(a, b)"),
+    turned: ({"uses_products"}, "return a.mT"),
+    cosine: ({"uses_sines"}, "return x.cos()"),
+    exponential: ({"uses_libraries"}, "return np.exp(x)"),
+    whole_answer: ({"uses_reference", "uses_libraries"}, "return torch.nn.functional"),
+}
+
+
+@pytest.mark.parametrize("rule", WITHOUT)
+def test_what_a_task_asks_to_do_without_is_found_and_shown(rule):
+    for answer, (rules, line) in USES.items():
+        found = forbidden(answer, (rule,))
+        if rule in rules:
+            assert found[0] == rule
+            assert found[1].startswith(line)
+        else:
+            assert found is None, answer
 
 
 def test_what_cannot_be_read_is_believed():
