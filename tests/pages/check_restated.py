@@ -112,8 +112,29 @@ def check_hugging_face() -> None:
         mine.load_state_dict(theirs.state_dict())
         close(mine(torch.ones(2, 5)), theirs(torch.ones(2, 5)))
     check_default_attention(config, tokens, real)
+    check_windows()
     assert {"q_proj", "k_proj", "v_proj", "o_proj"} <= {name for name, _ in layer.named_children()}
     assert layer.q_proj.bias is None
+
+
+def check_windows() -> None:
+    """The windows of Mistral and its like, and of Longformer: which tokens change which."""
+    from transformers import LongformerConfig, LongformerModel
+    from transformers.masking_utils import sliding_window_overlay
+
+    place = torch.arange(9)
+    overlay = sliding_window_overlay(3)(0, 0, place[:, None], place)
+    assert torch.equal(overlay, restated.hf_sliding_window(9, 3))
+    config = LongformerConfig(
+        vocab_size=11, hidden_size=8, num_attention_heads=2, num_hidden_layers=1,
+        intermediate_size=8, attention_window=4, max_position_embeddings=64,
+    )  # fmt: skip
+    model = LongformerModel(config, add_pooling_layer=False).eval()
+    x = torch.randn(1, 16, 8, requires_grad=True)
+    output = model(inputs_embeds=x)[0][0]
+    reached = [torch.autograd.grad(row[0], x, retain_graph=True)[0] for row in output]
+    seen = torch.stack([each[0].abs().sum(dim=-1) > 0 for each in reached])
+    assert torch.equal(seen, restated.hf_longformer_window(16, 4))
 
 
 def check_default_attention(config: Any, tokens: Any, real: Any) -> None:

@@ -1,8 +1,11 @@
 """Checks of the rows on masks."""
 
+import inspect
+
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
+from torch.nn.attention import varlen
 from torch.nn.attention.bias import causal_lower_right
 
 import attnlib
@@ -116,6 +119,40 @@ def _(ours, torch_, d2l, hf):
             name for name, each in corners.items() if torch.allclose(each, answer, atol=1e-6)
         )
         cell.says(corner)
+
+
+def describe_window(mask, w):
+    """Say which keys the query in the middle sees."""
+    middle = len(mask) // 2
+    seen = mask[middle].nonzero().flatten() - middle
+    sides = {
+        (w - 1, w - 1): "itself and w − 1 to each side",
+        (w - 1, 0): "itself and w − 1 before",
+        (w // 2, w // 2): "w/2 to each side",
+    }
+    return sides[-seen.min().item(), seen.max().item()]
+
+
+@row("a window of width w")
+def _(ours, torch_, d2l, hf):
+    w, length = 4, 13
+    mask = attnlib.sliding_window_mask(length, **{ours.one(): w})
+    ours.says(describe_window(mask, w))
+    function, argument = torch_.names()
+    parameter = inspect.signature(getattr(varlen, function)).parameters[argument]
+    assert parameter.default == (-1, -1)
+    assert "(left, right)" in varlen.varlen_attn.__doc__  # it needs a GPU: restated
+    assert "(-1, 0) for causal attention" in varlen.varlen_attn.__doc__
+    flash = restated.flash_window(length, (w - 1, w - 1))
+    assert torch.equal(flash, mask)
+    assert torch.equal(restated.flash_window(length, (-1, 0)), torch.ones_like(mask).tril())
+    torch_.says("FlashAttention: left and right, itself not counted")
+    causal = attnlib.causal_mask(length, length)
+    llama_like = restated.hf_sliding_window(length, w) & causal
+    assert torch.equal(llama_like, mask & causal)
+    longformer = restated.hf_longformer_window(length, w)
+    assert hf.names() == ["sliding_window", "attention_window"]
+    hf.says(f"{describe_window(llama_like, w)}; Longformer: {describe_window(longformer, w)}")
 
 
 def describe(answer, value):

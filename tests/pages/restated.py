@@ -89,6 +89,25 @@ def hf_prepare_mask(attention_mask: Tensor, q_len: int) -> Tensor:
     return torch.zeros(allowed.shape).masked_fill(~allowed, torch.finfo(torch.float32).min)
 
 
+def hf_sliding_window(length: int, sliding_window: int) -> Tensor:
+    """`masking_utils.sliding_window_overlay`, which a causal mask goes on top of."""
+    place = torch.arange(length)
+    return place > place[:, None] - sliding_window
+
+
+def hf_longformer_window(length: int, attention_window: int) -> Tensor:
+    """Whom a token of Longformer sees, its global tokens left aside."""
+    place = torch.arange(length)
+    return (place - place[:, None]).abs() <= attention_window // 2
+
+
+def flash_window(length: int, window_size: tuple[int, int]) -> Tensor:
+    """FlashAttention's window, and that of PyTorch's `varlen_attn`: -1 is no limit."""
+    ahead = torch.arange(length) - torch.arange(length)[:, None]
+    left, right = window_size
+    return ((left < 0) | (ahead >= -left)) & ((right < 0) | (ahead <= right))
+
+
 def hf_rotary(x: Tensor, position_ids: Tensor, rope_theta: float = 10000.0) -> Tensor:
     """Llama's rotary embedding of (batch, heads, length, head_dim): `rotate_half`."""
     inverse = rope_theta ** -(torch.arange(0, x.shape[-1], 2) / x.shape[-1])

@@ -262,24 +262,26 @@ WRONG_SHIFTS: WrongAnswers = {
     wrong=WRONG_SHIFTS,
     inputs=[
         lambda: grid(
-            lambda draw, n, embed_dim: (n, embed_dim), n=(1, 2, 7, 30), embed_dim=(2, 4, 6, 32)
+            lambda draw, steps, embed_dim: (steps, embed_dim),
+            steps=(1, 2, 7, 30),
+            embed_dim=(2, 4, 6, 32),
         )
     ],
 )
-def shift_back(n: int, embed_dim: int) -> Tensor:
+def shift_back(steps: int, embed_dim: int) -> Tensor:
     """Check exercise 5.3: a matrix that moves every place back.
 
     Args:
-        answer: Called as answer(n, embed_dim), with two whole numbers, the second even; returns the
-            matrix R of shape (embed_dim, embed_dim) with P[p] @ R = P[p - n].
+        answer: Called as answer(steps, embed_dim), with two whole numbers, the second even; returns
+            the matrix R of shape (embed_dim, embed_dim) with P[p] @ R = P[p - steps].
 
     Returns:
         A result that shows itself.
 
-    >>> check_shift_back(lambda n, embed_dim: torch.eye(embed_dim)).misconception
+    >>> check_shift_back(lambda steps, embed_dim: torch.eye(embed_dim)).misconception
     'nothing_moved'
     """
-    return shift(-n, embed_dim)
+    return shift(-steps, embed_dim)
 
 
 # --- 5.4: a test that finds hands that are too fast -------------------------------------------
