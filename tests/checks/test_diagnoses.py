@@ -13,7 +13,7 @@ from attnlib.checks.engine import registry
 from attnlib.checks.engine.comparing import equal
 from attnlib.checks.engine.mistakes import each_variant
 from attnlib.checks.engine.predictions import Prediction
-from attnlib.checks.engine.reader_tests import ReaderTest
+from attnlib.checks.engine.reader_tests import ReaderTest, in_double
 from attnlib.checks.engine.source import WITHOUT, forbidden
 
 CHECKS = registry.all_checks()
@@ -293,6 +293,18 @@ def test_a_wrong_answer_is_told_its_mistake_first():
 
 
 # --- tests of readers -------------------------------------------------------------------------
+
+
+def test_right_functions_calculate_in_double_and_return_what_was_given():
+    """A reader's test may compare them with its own sums, to the last digit of a float32."""
+    x = torch.rand(2, 4000)
+    exact = x.double().cumsum(dim=-1).float()
+    assert not torch.equal(x.cumsum(dim=-1), exact)
+    assert torch.equal(in_double(lambda a: a.cumsum(dim=-1))(x), exact)
+    total, same = in_double(lambda a: (a.cumsum(dim=-1), a))(x)
+    assert torch.equal(total, exact)
+    assert torch.equal(same, x)
+    assert in_double(lambda layer: layer)(torch.nn.Linear) is torch.nn.Linear
 
 
 def split_and_compare(layer_class):
