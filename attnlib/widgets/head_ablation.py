@@ -128,7 +128,7 @@ class HeadAblation(LiveFigure):
             )
         layers, heads, _ = shape
         weights = numbers("looks", looks, (layers, heads, 2))
-        if np.min(weights) < 0 or np.sum(weights, axis=-1).max() > 1.001:
+        if np.min(weights) < 0 or np.sum(weights, axis=-1).max() > 1.011:
             raise ValueError(
                 f"looks must be weights, none negative, at most 1 a head, got {weights}"
             )
