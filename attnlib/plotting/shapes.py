@@ -95,10 +95,10 @@ def _table(
     for row in range(length):
         for column, owner in enumerate(owners):
             at = (left + column * CELL, top + row * CELL)
-            ax.add_patch(Rectangle(at, CELL, CELL, fc=colors[owner], ec=PAPER, lw=1.2))
+            look: dict[str, Any] = {"fc": colors[owner], "ec": PAPER, "lw": 1.2}
             if causal and column > row:
-                hidden: dict[str, Any] = {"fc": FAINT, "ec": MASKED, "hatch": "//////", "lw": 0}
-                ax.add_patch(Rectangle(at, CELL, CELL, **hidden))
+                look = {"fc": FAINT, "ec": MASKED, "lw": 0, "hatch": "//////"}
+            ax.add_patch(Rectangle(at, CELL, CELL, **look))
     ax.add_patch(
         Rectangle((left, top), len(owners) * CELL, length * CELL, fc="none", ec=LINE, lw=0.8)
     )
