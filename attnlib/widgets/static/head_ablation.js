@@ -73,8 +73,8 @@ function draw(root, { names, looks, errors, heads }, { words }) {
       write(number, fixed(left[i]));
     });
     const heard = looks[layer].map(([a, b], h) =>
-      (kept[h] ? `${words.head} ${h}: A ${fixed(a)}, B ${fixed(b)}` : `${words.head} ${h}: ${words.silent}`));
-    const told = `${say(words.chosen, { name: names[layer] })}. ${heard.join('. ')}. ${words.error}: ${fixed(left[layer])}.`;
+      `${words.head} ${h} ${kept[h] ? `A ${fixed(a)}, B ${fixed(b)}` : words.silent}`);
+    const told = `${say(words.chosen, { name: names[layer] })}: ${heard.join('; ')}; ${words.error} ${fixed(left[layer])}.`;
     write(detail, told);
     return { numbers: { layer, kept, looks: looks[layer], errors: left, all: errors }, told };
   };
