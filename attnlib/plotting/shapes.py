@@ -8,7 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from attnlib.plotting.glyphs import complete
-from attnlib.plotting.look import INK, LINE, PAPER, QUIET, SERIES, style, subplots
+from attnlib.plotting.look import (
+    FAINT,
+    INK,
+    LINE,
+    MASKED,
+    PAPER,
+    QUIET,
+    SERIES,
+    style,
+    subplots,
+)
 from attnlib.plotting.matrices import LITERAL
 
 __all__ = ["plot_multi_head"]
@@ -22,7 +32,8 @@ def plot_multi_head(length: int = 3, head_dim: int = 2) -> Axes:
     """Draw the way through multi-head attention with two heads, as tables from top to bottom.
 
     A cell is a number: rows are tokens, columns features; the color is the head that owns them,
-    grey belongs to both. Steps have the names of functions and layers of `attnlib`.
+    grey belongs to both. Hatched is what a causal mask forbids. Steps have the names of functions
+    and layers of `attnlib`.
 
     Args:
         length: Tokens, from 1 to 5.
@@ -45,9 +56,9 @@ def plot_multi_head(length: int = 3, head_dim: int = 2) -> Axes:
     stages: list[tuple[str, list[tuple[str, list[int]]], str]] = [
         ("", [("x", shared)], "(L, d)"),
         ("in_proj", [("query", both), ("key", both), ("value", both)], "(L, d)"),
-        ("split_heads", projected, "(h, L, d/h)"),
-        ("softmax(q @ k.mT / √(d/h))", weights, "(h, L, L)"),
-        ("A @ v", [("heads[0]", own[0]), ("heads[1]", own[1])], "(h, L, d/h)"),
+        ("split_heads", projected, "(H, L, d/H)"),
+        ("softmax(q @ k.mT / √(d/H))", weights, "(H, L, L)"),
+        ("A @ v", [("heads[0]", own[0]), ("heads[1]", own[1])], "(H, L, d/H)"),
         ("merge_heads", [("merged", both)], "(L, d)"),
         ("out_proj", [("output", shared)], "(L, d)"),
     ]
@@ -68,7 +79,7 @@ def plot_multi_head(length: int = 3, head_dim: int = 2) -> Axes:
             left = CENTRE - sum(len(owners) for _, owners in tables) * CELL / 2
             left -= gap * (len(tables) - 1) / 2
             for label, owners in tables:
-                _table(ax, left, top, length, owners)
+                _table(ax, left, top, length, owners, causal=tables is weights)
                 middle = left + len(owners) * CELL / 2
                 ax.text(middle, top - 0.1, label, ha="center", color=INK, **beside)
                 left += len(owners) * CELL + gap
@@ -77,12 +88,17 @@ def plot_multi_head(length: int = 3, head_dim: int = 2) -> Axes:
     return ax
 
 
-def _table(ax: Axes, left: float, top: float, length: int, owners: list[int]) -> None:
+def _table(
+    ax: Axes, left: float, top: float, length: int, owners: list[int], *, causal: bool
+) -> None:
     colors: list[Any] = [(SERIES[0], TINT), (SERIES[1], TINT), GREY]
     for row in range(length):
         for column, owner in enumerate(owners):
             at = (left + column * CELL, top + row * CELL)
-            ax.add_patch(Rectangle(at, CELL, CELL, fc=colors[owner], ec=PAPER, lw=1.2))
+            look: dict[str, Any] = {"fc": colors[owner], "ec": PAPER, "lw": 1.2}
+            if causal and column > row:
+                look = {"fc": FAINT, "ec": MASKED, "lw": 0, "hatch": "//////"}
+            ax.add_patch(Rectangle(at, CELL, CELL, **look))
     ax.add_patch(
         Rectangle((left, top), len(owners) * CELL, length * CELL, fc="none", ec=LINE, lw=0.8)
     )

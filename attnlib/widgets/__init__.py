@@ -1,6 +1,7 @@
 """Live figures: they move in JupyterLab, in Colab and in a page without a kernel."""
 
 from attnlib.widgets.alibi import AlibiExplorer
+from attnlib.widgets.head_ablation import HeadAblation
 from attnlib.widgets.live_figure import LiveFigure
 from attnlib.widgets.mask_lab import MaskLab
 from attnlib.widgets.multi_head import MultiHeadView
@@ -11,6 +12,7 @@ from attnlib.widgets.scaling import ScalingExplorer
 
 __all__ = [
     "AlibiExplorer",
+    "HeadAblation",
     "LiveFigure",
     "MaskLab",
     "MultiHeadView",

@@ -297,12 +297,12 @@ def test_a_wrong_answer_is_told_its_mistake_first():
 
 def test_right_functions_calculate_in_double_and_return_what_was_given():
     """A reader's test may compare them with its own sums, to the last digit of a float32."""
-    x = torch.rand(2, 4000)
-    exact = x.double().cumsum(dim=-1).float()
-    assert not torch.equal(x.cumsum(dim=-1), exact)
-    assert torch.equal(in_double(lambda a: a.cumsum(dim=-1))(x), exact)
-    total, same = in_double(lambda a: (a.cumsum(dim=-1), a))(x)
-    assert torch.equal(total, exact)
+    x = torch.rand(7, 4001)
+    exact = (x.double() @ x.double().mT).float()
+    assert not torch.equal(x @ x.mT, exact)
+    assert torch.equal(in_double(lambda a: a @ a.mT)(x), exact)
+    product, same = in_double(lambda a: (a @ a.mT, a))(x)
+    assert torch.equal(product, exact)
     assert torch.equal(same, x)
     assert in_double(lambda layer: layer)(torch.nn.Linear) is torch.nn.Linear
 

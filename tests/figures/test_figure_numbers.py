@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import attnlib
-from attnlib.widgets import mask_lab
+from attnlib.widgets import HeadAblation, mask_lab
 from tests.figures.stage import Stage
 from tests.site.built import pages, soup
-from tests.widgets.facts import all_facts
+from tests.widgets.facts import all_facts, facts_of
 
 STATE = "application/vnd.jupyter.widget-state+json"
 
@@ -259,3 +259,20 @@ def test_mask_lab_says_what_a_finite_fill_would_do_to_an_empty_row(visit):
     )
     filled = torch.tensor(mask_lab.SCORES[0]).double().masked_fill(~mask_of(page)[0], -1e6)
     torch.testing.assert_close(filled.softmax(dim=0), torch.full((5,), 0.2).double())
+
+
+# --- HeadAblation: in its chapter are trained layers; here those set by hand, which can be redone
+
+
+def test_each_choice_of_heads_leaves_the_error_of_attnlibs_layers(visit):
+    window = visit()
+    page = Stage([HeadAblation()])(window)
+    root, boxes = page.locator(".live .attn-figure"), page.locator(".live .widget-checkbox input")
+    for nth in (0, 1, 0, 1):
+        boxes.nth(nth).click()
+        page.wait_for_timeout(50)
+        shown = json.loads(root.get_attribute("data-numbers"))
+        assert shown["kept"] == [box.is_checked() for box in boxes.all()]
+        assert shown["all"] == HeadAblation().drawing.errors
+        facts_of(HeadAblation).check(shown)
+    assert window.problems == []

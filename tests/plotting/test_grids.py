@@ -86,13 +86,16 @@ def test_the_shapes_inside_a_layer():
     for name in ("in_proj", "split_heads", "merge_heads", "out_proj"):
         assert written.count(name) == 1
     assert [t for t in written if t.startswith("(")] == [
-        *("(L, d)", "(L, d)", "(h, L, d/h)", "(h, L, L)", "(h, L, d/h)", "(L, d)", "(L, d)")
+        *("(L, d)", "(L, d)", "(H, L, d/H)", "(H, L, L)", "(H, L, d/H)", "(L, d)", "(L, d)")
     ]
-    cells = Counter(to_hex(p.get_facecolor(), keep_alpha=True) for p in ax.patches)
+    hidden = [p for p in ax.patches if p.get_hatch()]
+    assert len(hidden) == 2 * 10  # above the diagonals of the two squares
+    shown = [p for p in ax.patches if p not in hidden]
+    cells = Counter(to_hex(p.get_facecolor(), keep_alpha=True) for p in shown)
     outlines = cells.pop("#00000000")
     first, second, shared = cells.values() if len(cells) == 3 else (0, 0, 0)
-    # x and output are shared; a head has its third of q, k, v twice, a square, its answer twice
-    assert sorted([first, second, shared]) == sorted([60, *[2 * 45 + 25 + 2 * 15] * 2])
+    # x and output are shared; a head has its third of q, k, v twice, half a square, two answers
+    assert sorted([first, second, shared]) == sorted([60, *[2 * 45 + 15 + 2 * 15] * 2])
     assert outlines == 1 + 3 + 6 + 2 + 2 + 1 + 1
     _, size = ax.figure.png()
     assert size["width"] <= 400

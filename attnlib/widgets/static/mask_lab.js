@@ -55,7 +55,8 @@ export function build({ n, validLen, isCausal, window, painted }) {
   const step = (acts, maker) => `${acts ? '' : '# '}mask &= ${maker}`;
   const lines = [
     `mask = torch.ones(${n}, ${n}).bool()`,
-    step(validLen < n, `padding_mask(torch.tensor([${validLen}]), ${n})[0]`),
+    `lengths = torch.tensor([${validLen}])`, // a line of its own: with it the next would wrap
+    step(validLen < n, `padding_mask(lengths, ${n})[0]`),
     step(isCausal, `causal_mask(${n})`),
     step(window < n, `sliding_window_mask(${n}, window=${window})`),
   ];

@@ -64,7 +64,8 @@ test('paint does not change what it is given', () => {
 test('the code has a line for each control; those that do nothing are comments', () => {
   assert.deepEqual(build({ ...OPEN, validLen: 3, isCausal: true, painted: [[1, 2, 0], [0, 3, 1], [3, 0, 0]] }), [
     'mask = torch.ones(4, 4).bool()',
-    'mask &= padding_mask(torch.tensor([3]), 4)[0]',
+    'lengths = torch.tensor([3])',
+    'mask &= padding_mask(lengths, 4)[0]',
     'mask &= causal_mask(4)',
     '# mask &= sliding_window_mask(4, window=4)',
     'mask[[1, 3], [2, 0]] = False',
