@@ -9,6 +9,7 @@ from attnlib.widgets.positional_encoding import PositionalEncodingExplorer
 from attnlib.widgets.query_key_value import QueryKeyValueExplorer
 from attnlib.widgets.rotary import RotaryExplorer
 from attnlib.widgets.scaling import ScalingExplorer
+from attnlib.widgets.signal_through_depth import SignalThroughDepth
 
 __all__ = [
     "AlibiExplorer",
@@ -20,4 +21,5 @@ __all__ = [
     "QueryKeyValueExplorer",
     "RotaryExplorer",
     "ScalingExplorer",
+    "SignalThroughDepth",
 ]
