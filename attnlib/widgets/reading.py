@@ -145,7 +145,7 @@ class PhraseReader(LiveFigure):
 
     def __repr__(self) -> str:
         d = self.drawing
-        sizes = f"{len(d.characters)} characters, {len(d.readings.splitlines())} with readings"
+        sizes = f"{len(d.characters)} characters, {len(d.readings.splitlines())} with several readings"
         return f"PhraseReader({sizes}, phrase={d.start['phrase']!r})"
 
 
