@@ -190,9 +190,10 @@ def _check_weights(
 
 def _check_counts(counts: Mapping[Place, int], readings: Mapping[str, Sequence[str]]) -> None:
     for place, count in counts.items():
-        left, character, right, reading = place
-        neighbours = all(len(each) <= 1 and not each.isdigit() for each in (left, right))
-        if not neighbours or reading not in readings.get(character, ()):
+        good = isinstance(place, tuple) and len(place) == 4
+        # One character or none, and none of those that say how often, or stand for an end.
+        good = good and all(re.fullmatch(r"[^\d\s^$]?", each) for each in (place[0], place[2]))
+        if not good or place[3] not in readings.get(place[1], ()):
             raise ValueError(
                 "counts must be of (left neighbour, character, right neighbour, reading), "
                 f"got {place!r}"

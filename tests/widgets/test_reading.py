@@ -3,6 +3,7 @@
 import base64
 import copy
 import json
+import subprocess
 from collections import Counter
 
 import nbformat
@@ -23,6 +24,7 @@ from attnlib.widgets.reading_model import (
 )
 from attnlib.widgets.weights import pack
 from tests.widgets.facts import Facts, close
+from tests.widgets.test_live_figure import node
 from tools import editions, figure_pictures
 
 DRAWING = "attnlib.widgets.reading.PhraseDrawing"
@@ -47,7 +49,7 @@ def agrees(shown, reading):
         if expected is None:
             continue
         values = torch.tensor(list(expected.values()), dtype=torch.float64)
-        close(torch.tensor(each) / 10, values / 10)  # 1e-4 on the scores
+        close([score / 10 for score in each], values / 10)  # 1e-4 on the scores
         close(shown["readings"][i], values.softmax(dim=0))
         assert each.index(max(each)) == values.argmax().item()
         names, counted = reading.readings[phrase[i]], reading.look_up.counted(phrase, i)
@@ -72,7 +74,7 @@ def random_reader(characters=60, readings=9, seed=3, **options):
         name: torch.randn(tensor.shape, generator=generator) * (0.5 if tensor.ndim == 2 else 1)
         for name, tensor in model.state_dict().items()
     }
-    state["output.weight"] *= 0.8
+    state["attention.in_proj.weight"] *= 0.3  # heads that look at several characters
     places = torch.randint(0, characters, (40 * readings, 2), generator=generator).tolist()
     counts = Counter()
     for n, (left, right) in enumerate(places):
@@ -235,6 +237,51 @@ def test_the_state_survives_json_with_sorted_keys():
     assert Reading(saved).read(phrase) == figure.read(phrase)
 
 
+# --- in JavaScript
+
+
+def phrases(figure, count=200, seed=11):
+    """Phrases of one to ten characters, of which the model knows most and the look-up some."""
+    generator = torch.Generator().manual_seed(seed)
+    known = figure.drawing.characters
+    several = known[: len(figure.drawing.readings.splitlines())]
+    made = []
+    for n in range(count):
+        draw = torch.randint(0, 10**6, (1 + n % 10,), generator=generator).tolist()
+        texts = [(known, several, known, "?b中")[i % 4] for i in draw]
+        made.append("".join(text[i // 4 % len(text)] for text, i in zip(texts, draw, strict=True)))
+    return made + Reading(figure.drawing.get_state()).probes()[:50]
+
+
+def test_node_reads_two_hundred_phrases_as_torch_does():
+    figure = random_reader()
+    reading = Reading(figure.drawing.get_state())
+    cases = []
+    for n, phrase in enumerate(phrases(figure)):
+        on = [(n >> head) % 5 != 0 for head in range(6)]
+        cases.append({"phrase": phrase, "chosen": n % 10, "window": n % 12, "on": on})
+    names = ("weights", "characters", "readings", "counts", "limits")
+    state = {name: getattr(figure.drawing, name) for name in names}
+    done = subprocess.run(
+        [node(), "tests/widgets/static/read.mjs"],
+        input=json.dumps({"state": state, "cases": cases}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(done.stdout)
+    assert len(answers) == len(cases) >= 250
+    for shown in answers:
+        agrees(shown, reading)
+    assert sum(shown["at"] is not None for shown in answers) > 150
+    best = [max(range(len(each)), key=each.__getitem__) for s in answers for each in s["scores"] if each]
+    assert len(set(best)) == 3
+    counted = [each for shown in answers for each in shown["counted"] if each]
+    assert sum(any(each[1]) for each in counted) > 40  # both neighbours were counted
+    assert sum(not any(each[1]) and any(each[2]) for each in counted) > 40
+
+
 # --- the same model by what it does
 
 
@@ -335,6 +382,8 @@ def changed_weights(**changed):
         (arguments(counts={("", "好", "hǎo"): 1}), r"counts must be of \(left neighbour"),
         (arguments(counts={("", "好", "", "hé"): 1}), r"got \('', '好', '', 'hé'\)"),
         (arguments(counts={("1", "好", "", "hǎo"): 1}), r"got \('1', '好', '', 'hǎo'\)"),
+        (arguments(counts={("^", "好", "", "hǎo"): 1}), r"got \('\^', '好', '', 'hǎo'\)"),
+        (arguments(counts={("早上", "好", "", "hǎo"): 1}), r"got \('早上', '好', '', 'hǎo'\)"),
         (arguments(counts={("", "好", "", "hǎo"): 0}), "must be a whole number from 1"),
         (arguments(phrase=""), "phrase must have 1 to 10 characters, got ''"),
         (arguments(phrase="好" * 11), "phrase must have 1 to 10 characters"),

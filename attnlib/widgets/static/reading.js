@@ -82,7 +82,7 @@ function remarks({ characters, several, known, left }, { most }, words) {
   ].filter(Boolean).join(' ');
 }
 
-const numbersOf = ({ characters, at = null, window, on, scores, readings, weights, counted }) => ({
+export const numbersOf = ({ characters, at = null, window, on, scores, readings, weights, counted }) => ({
   phrase: characters.join(''),
   at,
   window,
