@@ -30,7 +30,7 @@ MOST_HEADS = 12  # that colours and numbers tell apart
 
 
 class PhraseDrawing(Drawing):
-    """The drawing: the browser reads the phrase with these weights, and looks it up in the counts."""
+    """The drawing: the browser reads the phrase with these weights, and looks it up."""
 
     _esm = module("reading.js")
     _css = style("multi_head.css", "reading.css")
@@ -101,10 +101,11 @@ class PhraseReader(LiveFigure):
         packed = pack(state_dict)
         several = [i for i, each in enumerate(characters_of(phrase)) if each in readings]
         all_words = texts("reading")
+        furthest = MOST_CHARACTERS + 1  # from one end of the longest phrase to the other
         start = {
             "phrase": phrase,
             "chosen": several[-1] if several else 0,
-            "window": MOST_CHARACTERS + 1,
+            "window": furthest,
             "on": [True] * num_heads,
         }
         drawing = PhraseDrawing(
@@ -120,7 +121,7 @@ class PhraseReader(LiveFigure):
         )
         controls = {
             "phrase": text_field(all_words["phrase"], phrase),
-            "window": slider(all_words["window"], start["window"], 0, start["window"]),
+            "window": slider(all_words["window"], furthest, 0, furthest),
         }
         super().__init__(drawing, controls)
         self.rounding = rounding(state_dict, packed)
@@ -145,7 +146,8 @@ class PhraseReader(LiveFigure):
 
     def __repr__(self) -> str:
         d = self.drawing
-        sizes = f"{len(d.characters)} characters, {len(d.readings.splitlines())} with several readings"
+        several = d.readings.count("\n") + 1
+        sizes = f"{len(d.characters)} characters, {several} with several readings"
         return f"PhraseReader({sizes}, phrase={d.start['phrase']!r})"
 
 

@@ -49,9 +49,8 @@ def names_and_shapes(characters: int, readings: int, width: int) -> dict[str, tu
 class PhraseModel(nn.Module):
     """The model: attention over the characters of a phrase, then a row for each reading.
 
-        x = embed(phrase)
-        x = x + attention(norm(x))
-        score[i, r] = output[r] · final_norm(x)[i]    for the readings r of character i
+    x = embed(phrase), x = x + attention(norm(x)), and score[i, r] = output[r] · final_norm(x)[i]
+    for the readings r of character i.
     """
 
     def __init__(self, characters: int, readings: int, width: int, heads: int, base: float) -> None:
@@ -91,7 +90,7 @@ class Reading:
         lines = [line.split("\t") for line in state["readings"].split("\n")]
         self.readings = {character: names for character, *names in lines}
         self.rows = pairs(self.readings)
-        self.first_row = {character: row for row, (character, _) in reversed([*enumerate(self.rows)])}
+        self.first_row = {each: self.rows.index((each, names[0])) for each, *names in lines}
         self.counts = parse_counts(state["counts"], self.rows)
         self.look_up = LookUp(self.counts, self.readings)
         tensors = unpack(state["weights"])

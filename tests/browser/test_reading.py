@@ -63,7 +63,7 @@ def note(page):
 def test_two_hundred_phrases_are_read_as_torch_reads_them(large):
     window, figure = large
     reading = Reading(figure.drawing.get_state())
-    for phrase in phrases(figure):
+    for phrase in phrases(figure)[:200]:
         seen = type_(window.page, phrase)
         assert seen["phrase"] == phrase[:10].strip()
         agrees(seen, reading)
@@ -73,7 +73,7 @@ def test_a_phrase_costs_less_than_thirty_milliseconds(large, report):
     window, figure = large
     clock = Clock(window)
     costs = []
-    for phrase in phrases(figure, 20):
+    for phrase in sorted(phrases(figure), key=len)[-5:]:
         spent = []
         for _ in range(3):  # what another process took is not counted: the least of three
             type_(window.page, "")
