@@ -17,8 +17,8 @@ from attnlib.widgets.reading_model import (
     Place,
     Reading,
     characters_of,
+    check_weights,
     difference,
-    names_and_shapes,
     pairs,
     write_counts,
 )
@@ -95,7 +95,7 @@ class PhraseReader(LiveFigure):
         if numbers("base", base, ()) <= 0:
             raise ValueError(f"base must be above 0, got {base!r}")
         _check_readings(characters, readings)
-        _check_weights(state_dict, len(characters), len(pairs(readings)), num_heads)
+        check_weights(state_dict, len(characters), len(pairs(readings)), num_heads)
         _check_counts(counts, readings)
         _check_phrases(phrase, examples)
         packed = pack(state_dict)
@@ -164,30 +164,6 @@ def _check_readings(characters: str, readings: Mapping[str, Sequence[str]]) -> N
             )
         if not all(names) or re.search(r"[\t\n]", "".join(names)):
             raise ValueError(f"readings must be texts in one line, got {names!r} for {character!r}")
-
-
-def _check_weights(
-    state_dict: Mapping[str, Tensor], characters: int, readings: int, num_heads: int
-) -> None:
-    embed = state_dict.get("embed.weight")
-    width = 0 if embed is None else embed.shape[-1]
-    wanted = names_and_shapes(characters, readings, width)
-    for word, names in (
-        ("must hold", [name for name in wanted if name not in state_dict]),
-        ("must not hold", [name for name in state_dict if name not in wanted]),
-    ):
-        if names:
-            raise ValueError(f"state_dict {word} {', '.join(names)}")
-    for name, shape in wanted.items():
-        if tuple(state_dict[name].shape) != shape:
-            raise ValueError(
-                f"{name} must have shape {shape} for {characters} characters and {readings} "
-                f"readings, got {tuple(state_dict[name].shape)}"
-            )
-    if width % (2 * num_heads):
-        raise ValueError(
-            f"num_heads must divide the width {width} into heads of even width, got {num_heads}"
-        )
 
 
 def _check_counts(counts: Mapping[Place, int], readings: Mapping[str, Sequence[str]]) -> None:

@@ -46,6 +46,35 @@ def names_and_shapes(characters: int, readings: int, width: int) -> dict[str, tu
     }
 
 
+def check_weights(
+    state_dict: Mapping[str, Tensor], characters: int, readings: int, num_heads: int
+) -> None:
+    """Refuse weights that are not those of a `PhraseModel`.
+
+    Raises:
+        ValueError: If names or shapes are others, or heads do not fit.
+    """
+    embed = state_dict.get("embed.weight")
+    width = 0 if embed is None else embed.shape[-1]
+    wanted = names_and_shapes(characters, readings, width)
+    for word, names in (
+        ("must hold", [name for name in wanted if name not in state_dict]),
+        ("must not hold", [name for name in state_dict if name not in wanted]),
+    ):
+        if names:
+            raise ValueError(f"state_dict {word} {', '.join(names)}")
+    for name, shape in wanted.items():
+        if tuple(state_dict[name].shape) != shape:
+            raise ValueError(
+                f"{name} must have shape {shape} for {characters} characters and {readings} "
+                f"readings, got {tuple(state_dict[name].shape)}"
+            )
+    if width % (2 * num_heads):
+        raise ValueError(
+            f"num_heads must divide the width {width} into heads of even width, got {num_heads}"
+        )
+
+
 class PhraseModel(nn.Module):
     """The model: attention over the characters of a phrase, then a row for each reading.
 
@@ -95,6 +124,7 @@ class Reading:
         self.look_up = LookUp(self.counts, self.readings)
         tensors = unpack(state["weights"])
         heads, base = int(state["limits"]["heads"]), float(state["limits"]["base"])
+        check_weights(tensors, len(self.ids), len(self.rows), heads)
         width = len(tensors["norm.weight"])
         # Weights that are replaced at once: the reader's random numbers stay as they were.
         with torch.device("meta"):

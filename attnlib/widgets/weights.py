@@ -57,6 +57,8 @@ def unpack(packed: Packed) -> dict[str, Tensor]:
     Raises:
         ValueError: If a text is damaged, or has not as many numbers as the shape asks for.
     """
+    if not isinstance(packed, Mapping):
+        raise ValueError(f"packed weights must be tensors by name, got {packed!r}")
     tensors = {}
     for name, parts in packed.items():
         shape, rows, columns = _shape(name, parts)

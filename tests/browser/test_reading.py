@@ -196,7 +196,7 @@ def test_unknown_characters_are_shown_as_such(page):
 )
 def test_where_there_is_nothing_to_read_it_says_so(page, text, said):
     seen = type_(page, text)
-    assert seen["at"] is None
+    assert seen["at"] == -1
     assert note(page) == said
     assert not page.locator(".attn-reading-parts").is_visible()
     assert type_(page, "音乐")["at"] == 1  # and goes on

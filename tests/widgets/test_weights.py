@@ -116,3 +116,5 @@ def test_a_damaged_text_is_named(part, value, message):
 def test_something_else_is_no_packed_tensor():
     with pytest.raises(ValueError, match="w must have a shape"):
         unpack({"w": "text"})
+    with pytest.raises(ValueError, match="packed weights must be tensors by name, got 'text'"):
+        unpack("text")
