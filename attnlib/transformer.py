@@ -57,10 +57,12 @@ class FeedForward(nn.Module):
         if activation not in ACTIVATIONS:
             names = " or ".join(f'"{name}"' for name in ACTIVATIONS)
             raise ValueError(f"activation must be {names}, got {activation!r}")
+        if not 0.0 <= dropout <= 1.0:
+            raise ValueError(f"dropout must lie between 0 and 1, got {dropout}")
         self.embed_dim = embed_dim
         self.activation = activation
+        self.dropout = dropout
         self.linear1 = nn.Linear(embed_dim, dim_feedforward)
-        self.dropout = nn.Dropout(dropout)
         self.linear2 = nn.Linear(dim_feedforward, embed_dim)
 
     def forward(
@@ -72,7 +74,7 @@ class FeedForward(nn.Module):
                 f"x must have shape (..., embed_dim = {self.embed_dim}), got {tuple(x.shape)}"
             )
         hidden = ACTIVATIONS[self.activation](self.linear1(x))
-        output: Tensor = self.linear2(self.dropout(hidden))
+        output: Tensor = self.linear2(F.dropout(hidden, self.dropout, self.training))
         return output
 
 
