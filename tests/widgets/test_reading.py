@@ -181,14 +181,14 @@ def test_it_computes_what_a_model_of_these_modules_does():
     assert [character for character, _ in read] == ["丙", "甲"]
     for (_, probabilities), wanted in zip(read, expected, strict=True):
         torch.testing.assert_close(
-            torch.tensor(list(probabilities.values())), wanted, atol=0.03, rtol=0
+            torch.tensor(list(probabilities.values())), wanted, atol=0.06, rtol=0
         )
 
 
 def test_it_states_how_far_packing_has_moved_the_weights():
     figure = random_reader()
     assert figure.rounding.keys() == figure.drawing.weights.keys()
-    assert 0.01 < max(figure.rounding.values()) < 0.0165
+    assert 0.02 < max(figure.rounding.values()) < 0.034
 
 
 def test_the_look_up_goes_from_the_rarest_place_to_the_commonest():
@@ -425,4 +425,4 @@ def test_what_is_typed_is_whatever_it_is():
 
 def test_packed_weights_are_those_of_the_trait():
     weights = example()[0]
-    assert PhraseReader().drawing.weights == pack(weights)
+    assert PhraseReader().drawing.weights == pack(weights, steps=15)

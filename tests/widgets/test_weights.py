@@ -84,6 +84,23 @@ def test_it_is_plain_json_and_a_digit_a_weight():
     assert len(text) < 500 * 48 + 500 + 4 / 3 * 1002 + 300
 
 
+@pytest.mark.parametrize("steps", [1, 15])
+def test_fewer_steps_are_coarser(steps):
+    weight = torch.randn(5, 40)
+    back = unpack(pack({"w": weight}, steps=steps))["w"]
+    largest = weight.abs().amax(dim=-1, keepdim=True)
+    off = (back - weight).abs() / largest
+    assert off.max() <= 1 / (2 * steps) * (1 + 2**-7)
+    assert off.max() > 0.4 / steps
+    assert all(len(row.unique()) <= 2 * steps + 1 for row in back)
+
+
+@pytest.mark.parametrize("steps", [0, 32, 1.5, None])
+def test_steps_that_no_digit_has(steps):
+    with pytest.raises(ValueError, match=f"steps must be a whole number from 1 to 31, got {steps}"):
+        pack({"w": torch.ones(2)}, steps=steps)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_other_dtypes_and_gradients_are_welcome(dtype):
     weight = torch.randn(3, 4).to(dtype).requires_grad_()
