@@ -75,13 +75,18 @@ def _norm(
     *,
     dim: int | tuple[int, ...] = -1,
     correction: int = 0,
+    keepdim: bool = True,
     centre: bool = True,
     divide: Divided = _by_root,
     scale: Callable[[Tensor, Tensor, Tensor], Tensor] = _scaled,
 ) -> Tensor:
     """Layer norm, with another step in the place of a right one."""
-    variance = x.var(dim=dim, correction=correction, keepdim=True)
-    centred = x - x.mean(dim=dim, keepdim=True) if centre else x
+    mean = x.mean(dim=dim, keepdim=True)
+    # By hand: where there is one token only, torch's unbiased variance warns.
+    squares = (x - mean).square().sum(dim=dim, keepdim=keepdim)
+    variance = squares / (x.numel() / mean.numel() - correction)
+    mean = x.mean(dim=dim, keepdim=keepdim)
+    centred = x - mean if centre else x
     return scale(divide(centred, variance, eps), weight, bias)
 
 
@@ -135,19 +140,22 @@ def wrong_norms() -> WrongAnswers:
             F.normalize(x - x.mean(dim=-1, keepdim=True), dim=-1), weight, bias
         ),
     )
-    wrong["softmax_instead"] = lambda x, weight, bias, eps: _scaled(
-        x.softmax(dim=-1), weight, bias
+    # Where the shapes still fit, the means of other tokens are subtracted.
+    wrong["axis_dropped"] = answer(keepdim=False)
+    wrong["unbiased_variance", "axis_dropped"] = answer(correction=1, keepdim=False)
+    wrong["softmax_instead"] = lambda x, weight, bias, eps: _scaled(x.softmax(dim=-1), weight, bias)
+    # The three that go together in programs: the wrong axis, torch's default variance, eps outside.
+    over = {id_: {"dim": dims[0]} for id_, dims in AXES.items()}
+    unbiased, outside = {"correction": 1}, {"divide": DIVISIONS["eps_outside_root"][0]}
+    unscaled = {"scale": GAINS["gain_and_shift_missing"][0]}
+    wrong["unbiased_variance", "eps_outside_root"] = answer(**unbiased, **outside)
+    wrong["unbiased_variance", "eps_missing"] = answer(
+        **unbiased, divide=DIVISIONS["eps_missing"][0]
     )
-    single: dict[str, list[dict[str, Any]]] = {"unbiased_variance": [{"correction": 1}]}
-    single |= {id_: [{"dim": d} for d in dims] for id_, dims in AXES.items()}
-    single |= {
-        id_: [{"divide": d} for d in DIVISIONS[id_]] for id_ in ("eps_outside_root", "eps_missing")
-    }
-    single |= {id_: [{"scale": s} for s in some] for id_, some in GAINS.items()}
-    for (one, changes), (other, changes_too) in product(single.items(), repeat=2):
-        pairs = [(a, b) for a, b in product(changes, changes_too) if not a.keys() & b.keys()]
-        if pairs and (other, one) not in wrong:
-            wrong[one, other] = tuple(answer(**a, **b) for a, b in pairs)
+    wrong["unbiased_variance", "gain_and_shift_missing"] = answer(**unbiased, **unscaled)
+    for id_, change in over.items():
+        wrong["unbiased_variance", id_] = answer(**unbiased, **change)
+        wrong["eps_outside_root", id_] = answer(**outside, **change)
     return wrong
 
 
@@ -161,7 +169,7 @@ def _small_vectors() -> list[Arguments]:
     draw = Draw(0)
     cases: list[Arguments] = []
     for size, eps in ((1.0, 1e-5), (0.01, 1e-3), (30.0, 1.0), (0.0, 1e-5)):
-        x = size * draw.normal(2, 3, 5) + draw.normal(2, 3, 1)
+        x = size * draw.normal(2, 3, 5) + draw.integers(2, 3, 1)
         cases.append((x, draw.normal(5), draw.normal(5), eps))
     return cases
 
@@ -392,7 +400,6 @@ STEPS: dict[str, Callable[..., Tensor]] = {
     "norm_missing": lambda x, part, norm, start: x + part(x),
     "norm_of_what_is_added": lambda x, part, norm, start: x + norm(part(x)),
     "start_added_again": lambda x, part, norm, start: start + part(norm(x)),
-    "start_read_again": lambda x, part, norm, start: x + part(norm(start)),
     "stream_doubled": lambda x, part, norm, start: 2 * x + part(norm(x)),
     "subtracted": lambda x, part, norm, start: x - part(norm(x)),
     "normalised_twice": lambda x, part, norm, start: norm(x + part(norm(x))),
@@ -454,7 +461,10 @@ def wrong_streams() -> WrongAnswers:
         if id_ != "post_norm"
     }
     # Complete as the paper has it, so that nothing is missing there.
-    wrong["post_norm"] = (answer(step=STEPS["post_norm"]), answer(step=STEPS["post_norm"], end=unnormalised))
+    wrong["post_norm"] = (
+        answer(step=STEPS["post_norm"]),
+        answer(step=STEPS["post_norm"], end=unnormalised),
+    )
     wrong["one_norm_for_all", "final_norm_missing"] = lambda x, parts, norms: _pre_norm(
         x, parts, norms[:1] * len(norms), end=unnormalised
     )
@@ -607,7 +617,7 @@ def wrong_cross_attention() -> WrongAnswers:
     )
     for id_, some in CROSS_MASKS.items():
         wrong[id_] = tuple(answer(mask=mask) for mask in some)
-    for id_ in ("queries_masked", "queries_masked_too"):
+    for id_ in ("mask_inverted", "queries_masked", "queries_masked_too", "one_key_too_few"):
         wrong[id_] = tuple(
             function
             for mask in CROSS_MASKS[id_]
@@ -638,9 +648,7 @@ def wrong_cross_attention() -> WrongAnswers:
             lambda *arguments, id_=id_: _cross(*arguments, normalise=NORMALISERS[id_]).nan_to_num(),
             answer(normalise=NORMALISERS[id_], fill=-1e9),
         )
-        wrong["memory_padding_forgotten", id_] = answer(
-            normalise=NORMALISERS[id_], mask=_everybody
-        )
+        wrong["memory_padding_forgotten", id_] = answer(normalise=NORMALISERS[id_], mask=_everybody)
     return wrong
 
 
