@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
 
 from attnlib import (
     MultiHeadAttention,
@@ -306,6 +307,99 @@ def test_new_queries_beside_old_keys_equal_the_end_of_the_whole(
         torch.testing.assert_close(output, whole[:, -new:])
 
 
+GROUPED_HEADS, GROUPED_DIM = 6, 4
+GROUPED_WIDTH = GROUPED_HEADS * GROUPED_DIM
+
+
+def grouped(num_kv_heads: int, **options: object) -> MultiHeadAttention:
+    return MultiHeadAttention(
+        GROUPED_WIDTH, GROUPED_HEADS, num_kv_heads=num_kv_heads, bias=True, **options
+    ).double()
+
+
+@pytest.mark.parametrize("num_kv_heads", [1, 2, 3, 6])
+@pytest.mark.parametrize("attends_to", ["itself", "another"])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("need_weights", [False, True])
+def test_grouped_queries_equal_torchs(
+    num_kv_heads: int, attends_to: str, masked: bool, need_weights: bool
+) -> None:
+    """Outputs, and the gradients of inputs and parameters."""
+    layer = grouped(num_kv_heads, rotary=RotaryPositionalEncoding(GROUPED_DIM))
+    query = tokens(embed_dim=GROUPED_WIDTH).requires_grad_()
+    key = query if attends_to == "itself" else tokens(K_LEN, embed_dim=GROUPED_WIDTH)
+    k_len = key.shape[1]
+    mask = padding_mask(torch.tensor([k_len, 3]), k_len) if masked else None
+    leaves = [query, *layer.parameters()]
+
+    output, weights = layer(query, key, mask=mask, need_weights=need_weights)
+
+    widths = [GROUPED_WIDTH, GROUPED_DIM * num_kv_heads, GROUPED_DIM * num_kv_heads]
+    weight, bias = layer.in_proj.weight.split(widths), layer.in_proj.bias.split(widths)
+    q, k, v = (
+        split_heads(F.linear(x, w, b), w.shape[0] // GROUPED_DIM)
+        for x, w, b in zip((query, key, key), weight, bias, strict=True)
+    )
+    attended = F.scaled_dot_product_attention(
+        layer.rotary(q, offset=k_len - Q_LEN),
+        layer.rotary(k),
+        v,
+        attn_mask=None if mask is None else mask.unsqueeze(1),
+        enable_gqa=True,
+    )
+    expected = layer.out_proj(merge_heads(attended))
+    torch.testing.assert_close(output, expected)
+    assert (weights is None) != need_weights
+    assert weights is None or weights.shape == (BATCH, GROUPED_HEADS, Q_LEN, k_len)
+    mixture = torch.randn_like(output)
+    torch.testing.assert_close(
+        torch.autograd.grad((output * mixture).sum(), leaves),
+        torch.autograd.grad((expected * mixture).sum(), leaves),
+    )
+
+
+@pytest.mark.parametrize("num_kv_heads", [1, 2, 3])
+def test_grouped_queries_are_heads_that_share_weights(num_kv_heads: int) -> None:
+    """Neighbours share: with two groups of three, heads 0, 1, 2 read the same keys."""
+    layer, x = grouped(num_kv_heads), tokens(embed_dim=GROUPED_WIDTH)
+    assert layer.in_proj.weight.shape == (
+        GROUPED_WIDTH + 2 * GROUPED_DIM * num_kv_heads,
+        GROUPED_WIDTH,
+    )
+    whole = grouped(GROUPED_HEADS)
+    rows = list(range(GROUPED_WIDTH))  # of the queries
+    for first in (GROUPED_WIDTH, GROUPED_WIDTH + GROUPED_DIM * num_kv_heads):
+        for h in range(GROUPED_HEADS):
+            start = first + GROUPED_DIM * (h // (GROUPED_HEADS // num_kv_heads))
+            rows += range(start, start + GROUPED_DIM)
+    state = layer.state_dict()
+    for name in ("in_proj.weight", "in_proj.bias"):
+        state[name] = state[name][rows]
+    whole.load_state_dict(state)
+    output, weights = layer(x, is_causal=True, need_weights=True)
+    expected, all_weights = whole(x, is_causal=True, need_weights=True)
+    torch.testing.assert_close(output, expected)
+    torch.testing.assert_close(weights, all_weights)
+
+
+@pytest.mark.parametrize("hooked", [False, True])
+def test_grouped_queries_projecting_at_once_equals_projecting_one_by_one(hooked: bool) -> None:
+    layer, x = grouped(2), tokens(embed_dim=GROUPED_WIDTH)
+    if hooked:  # then the whole projection is called for each
+        layer.in_proj.register_forward_hook(lambda module, args, output: output + 1)
+    expected, _ = layer(x)
+    for key, value in [(x.clone(), None), (x, x.clone()), (x.clone(), x.clone())]:
+        torch.testing.assert_close(layer(x, key, value)[0], expected)
+
+
+def test_as_many_heads_of_keys_as_of_queries_is_the_layer_as_it_was() -> None:
+    layer = MultiHeadAttention(EMBED_DIM, HEADS)
+    assert layer.num_kv_heads == HEADS
+    assert layer.in_proj.weight.shape == (3 * EMBED_DIM, EMBED_DIM)
+    names = [name for name, _ in layer.named_parameters()]
+    assert names == ["in_proj.weight", "out_proj.weight"]
+
+
 def test_post_b() -> None:
     """Two sentences of four tokens, 3 and 2 of them real, with 100 features and five heads."""
     layer = MultiHeadAttention(100, 5, dropout=0.2).eval()
@@ -554,5 +648,9 @@ def test_layers_that_cannot_be_are_refused() -> None:
     for dropout in (-0.1, 1.5):
         with pytest.raises(ValueError, match=rf"^dropout must .* 0 and 1, got {dropout}$"):
             MultiHeadAttention(6, 3, dropout=dropout)
+    for number in (4, 0, -3, 12):
+        message = rf"^num_kv_heads must divide num_heads, got num_kv_heads = {number} and .* = 6$"
+        with pytest.raises(ValueError, match=message):
+            MultiHeadAttention(12, 6, num_kv_heads=number)
     with pytest.raises(ValueError, match=r"^rotary must have .* = 2, got 4$"):
         MultiHeadAttention(6, 3, rotary=RotaryPositionalEncoding(4))
