@@ -8,6 +8,7 @@ from attnlib.widgets.positional_encoding import PositionalEncodingExplorer
 from attnlib.widgets.query_key_value import QueryKeyValueExplorer
 from attnlib.widgets.rotary import RotaryExplorer
 from attnlib.widgets.scaling import ScalingExplorer
+from attnlib.widgets.signal_through_depth import SignalThroughDepth
 
 __all__ = [
     "AlibiExplorer",
@@ -18,4 +19,5 @@ __all__ = [
     "QueryKeyValueExplorer",
     "RotaryExplorer",
     "ScalingExplorer",
+    "SignalThroughDepth",
 ]

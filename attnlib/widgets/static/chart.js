@@ -17,10 +17,11 @@ export const frame = (parent, height, attributes) =>
  * @param {number} height in SVG units; about one unit is one CSS pixel
  * @param {string} name of the horizontal axis
  * @param {object} attributes of the svg element
+ * @param {(value, digits) => string} written how a number of the vertical axis is written
  * @returns {{root, range, at}} `range([left, right], [bottom, top])` draws the grid, `at(point)` gives SVG
  *   units
  */
-export function chart(parent, height, name, attributes) {
+export function chart(parent, height, name, attributes, written = fixed) {
   const root = frame(parent, height, attributes);
   const grid = svg('g', { 'aria-hidden': 'true' }, root);
   const halo = 'stroke: var(--attn-paper); stroke-width: 3px; stroke-linejoin: round; paint-order: stroke';
@@ -44,7 +45,7 @@ export function chart(parent, height, name, attributes) {
     for (let i = Math.ceil(bottom / up); i * up <= top; i += 1) {
       const y = at([0, i * up])[1];
       svg('line', { class: i ? 'attn-grid' : 'attn-axis', x1: 0, x2: SIDE, y1: y, y2: y }, grid);
-      if (y > 12 && y < height - 22) svg('text', { class: 'attn-tick', x: 6, y: y + 4 }, ticks, fixed(i * up, digits));
+      if (y > 12 && y < height - 22) svg('text', { class: 'attn-tick', x: 6, y: y + 4 }, ticks, written(i * up, digits));
     }
     svg('text', { class: 'attn-tick', x: SIDE - 6, y: height - 6, 'text-anchor': 'end' }, ticks, name);
   };
