@@ -168,7 +168,7 @@ class _Pen:
         return y + _height(part, self.norm)
 
     def inputs(self, part: str, top: float) -> float:
-        """Draw what goes into a part, from the norm or the stream at `top`; return the box's top."""
+        """Draw what goes into a part, from `top`; return where its box begins."""
         if part == "feed_forward":
             self.arrow((BOXES, top), (BOXES, top + GAP), INK)
             return top + GAP

@@ -29,7 +29,7 @@ def texts(ax):
 
 
 def stream(ax):
-    """Return the pieces of the stream that are thickest, as (top, bottom), joined where they meet."""
+    """Return the pieces of the thickest line as (top, bottom), joined where they meet."""
     pieces = sorted(
         tuple(sorted(line.get_ydata())) for line in ax.lines if line.get_linewidth() == 3.4
     )
