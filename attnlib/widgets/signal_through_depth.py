@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import traitlets
 
 from attnlib.widgets.arguments import numbers, whole
@@ -75,7 +77,7 @@ class SignalThroughDepth(LiveFigure):
         least, most = LIMITS["least_scale"], LIMITS["most_scale"]
         if not least <= factor <= most:
             raise ValueError(f"scale must be from {least} to {most}, got {scale!r}")
-        start = {
+        start: dict[str, Any] = {
             "depth": whole("depth", depth, 1, LIMITS["depth"]),
             "scale": factor,
             "seed": whole("seed", seed, 1, LIMITS["seeds"]),

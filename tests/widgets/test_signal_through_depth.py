@@ -1,5 +1,10 @@
 """SignalThroughDepth: the same stack of blocks in torch, what there is to discover, errors."""
 
+import itertools
+import json
+import subprocess
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +14,12 @@ from torch.nn import functional as F  # noqa: N812
 
 from attnlib import TransformerBlock, merge_heads, split_heads
 from attnlib.widgets import SignalThroughDepth
+from attnlib.widgets.live_figure import STATIC
 from attnlib.widgets.signal_through_depth import LIMITS, NORMS
 from tests.widgets.facts import Facts, close
+from tests.widgets.test_live_figure import node
+
+pytestmark = pytest.mark.usefixtures("as_users_call")  # hundreds of blocks: checks take their time
 
 WIDTH, LENGTH, HEADS, HIDDEN = (LIMITS[name] for name in ("width", "length", "heads", "hidden"))
 BLOCK = 4 * WIDTH**2 + 2 * WIDTH * HIDDEN  # weights of a block
@@ -79,6 +88,7 @@ def by_parts(block, x, residual, norm):
     return x
 
 
+@cache
 def measure(depth, residual, norm, final_norm, scale, seed):
     """Compute what the figure shows: logarithms of root mean squares."""
     start = (seed - 1) * SEED + LIMITS["depth"] * BLOCK
@@ -153,6 +163,31 @@ def test_parts_that_are_careful_with_enormous_scores_are_the_librarys():
         torch.testing.assert_close(
             *(torch.autograd.grad((each * mixture).sum(), x)[0] for each in (ours, librarys))
         )
+
+
+IN_NODE = """
+import { measure, randomNumbers } from '%s';
+const [states, limits] = JSON.parse(process.argv[1]);
+console.log(JSON.stringify(states.map((state) =>
+  ({ ...state, ...measure(randomNumbers(state.seed, limits), state, limits) }))));
+"""
+
+
+def test_the_javascript_computes_the_same_in_every_state():
+    states = [
+        {"depth": depth, "residual": residual, "norm": norm, "finalNorm": final_norm}
+        | {"scale": scale, "seed": seed}
+        for residual, norm, final_norm in itertools.product([False, True], NORMS, [False, True])
+        for depth, scale, seed in [(1, 0.85, 2), (6, 0.5, 1), (24, 1.25, 8)]
+    ]
+    script = IN_NODE % (STATIC / "stack.js").as_uri()
+    sent = json.dumps([states, LIMITS])
+    command = [node(), "--input-type=module", "--eval", script, sent]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    computed = json.loads(run.stdout)
+    assert len(computed) == 36
+    for shown in computed:
+        check(shown)
 
 
 # --- what there is to discover, with every seed
