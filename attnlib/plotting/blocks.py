@@ -111,8 +111,8 @@ class _Pen:
         self.ax.annotate("", end, start, arrowprops={**look, "shrinkA": 0, "shrinkB": 0})
 
     def text(self, x: float, y: float, text: str, color: str = INK, **options: Any) -> None:
-        options = {"ha": "center", "va": "center", "fontsize": 11.5} | options
-        self.ax.text(x, y, text, color=color, **options, **LITERAL)
+        look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 11.5} | options
+        self.ax.text(x, y, text, color=color, **look, **LITERAL)
 
     def box(
         self, x: float, top: float, width: float, text: str, color: str, height: float = BOX_HEIGHT

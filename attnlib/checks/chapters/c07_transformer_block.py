@@ -237,7 +237,8 @@ OTHER_ACTIVATIONS: tuple[Step, ...] = (
     torch.sigmoid,
     torch.tanh,
 )
-NETWORKS: dict[str, tuple[dict[str, Step], ...]] = {
+Changes = dict[str, Any]  # steps by name
+NETWORKS: dict[str, tuple[Changes, ...]] = {
     "nonlinearity_missing": ({"between": lambda x: x},),
     "nonlinearity_at_end": ({"between": lambda x: x, "after": torch.relu},),
     "nonlinearity_twice": ({"after": torch.relu},),
@@ -256,10 +257,10 @@ NETWORKS: dict[str, tuple[dict[str, Step], ...]] = {
 def wrong_networks() -> WrongAnswers:
     """One mistake each; and the input added to it."""
 
-    def answer(change: dict[str, Step]) -> Callable[..., Tensor]:
+    def answer(change: Changes) -> Callable[..., Tensor]:
         return lambda *arguments: _feed_forward(*arguments, **change)
 
-    def added(change: dict[str, Step]) -> Callable[..., Tensor]:
+    def added(change: Changes) -> Callable[..., Tensor]:
         return lambda x, *others: x + _feed_forward(x, *others, **change)
 
     wrong: WrongAnswers = {id_: tuple(map(answer, some)) for id_, some in NETWORKS.items()}
@@ -405,7 +406,7 @@ STEPS: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def _orders() -> dict[str, tuple[Callable[..., Tensor], ...]]:
+def _orders() -> WrongAnswers:
     """Right steps in a wrong order, or with the norm of another part."""
 
     def chosen(choice: Callable[[Parts, Parts], tuple[Parts, Parts]]) -> Callable[..., Tensor]:
