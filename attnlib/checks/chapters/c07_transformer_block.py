@@ -138,6 +138,9 @@ def wrong_norms() -> WrongAnswers:
         lambda x, weight, bias, eps: _scaled(
             F.normalize(x - x.mean(dim=-1, keepdim=True), dim=-1), weight, bias
         ),
+        # Without a guard, a token whose features are all equal is 0 / 0.
+        lambda x, weight, bias, eps: _scaled(x / x.norm(dim=-1, keepdim=True), weight, bias),
+        answer(divide=lambda centred, *_: centred / centred.norm(dim=-1, keepdim=True)),
     )
     # Where the shapes still fit, the means of other tokens are subtracted.
     wrong["axis_dropped"] = answer(keepdim=False)
@@ -234,6 +237,8 @@ OTHER_ACTIVATIONS: tuple[Step, ...] = (
     F.leaky_relu,
     F.elu,
     F.softplus,
+    F.relu6,
+    F.hardswish,
     torch.sigmoid,
     torch.tanh,
 )
@@ -613,7 +618,7 @@ def wrong_cross_attention() -> WrongAnswers:
     )
     wrong["sides_swapped"] = tuple(
         answer(sides=SIDES["sides_swapped"], mask=mask)
-        for mask in (_padding, _everybody, _rows_of_padding)
+        for mask in (_padding, _everybody, _rows_of_padding, _upper_left, _lower_right)
     )
     for id_, some in CROSS_MASKS.items():
         wrong[id_] = tuple(answer(mask=mask) for mask in some)
@@ -629,6 +634,10 @@ def wrong_cross_attention() -> WrongAnswers:
         )
     wrong["memory_masked_causally", "memory_padding_forgotten"] = tuple(
         answer(mask=mask) for mask in (_upper_left, _lower_right)
+    )
+    wrong["scores_zeroed"] = answer(fill=0.0)
+    wrong["values_not_projected"] = lambda x, memory, w_q, w_k, w_v, lens: _cross(
+        x, memory, w_q, w_k, torch.eye(w_v.shape[0]), lens
     )
     wrong["mask_after_softmax"] = _masked_afterwards
     wrong["query_key_swapped"] = lambda x, memory, w_q, w_k, *others: _cross(

@@ -722,3 +722,18 @@ WRONG["multiples"] = [
     ("cross_attention_without_queries", [4, 8, 12, 15]),
     (None, [1, 1, 2, 3]),
 ]
+
+
+# --- tried later ---
+
+for name, said, answer in (
+    ("layer_norm", "brought_to_length_one", lambda x, w, b, eps: x / x.norm(dim=-1, keepdim=True) * w + b),
+    ("layer_norm", "norm_over_phrase", lambda x, w, b, eps: F.group_norm(x.mT, 1, w, b, eps).mT),
+    ("layer_norm", "norm_over_length", lambda x, w, b, eps: F.layer_norm(x.mT, x.shape[1:2], eps=eps).mT * w + b),
+    ("feed_forward", "other_activation", lambda x, a, b, c, d: F.relu6(x @ a + b) @ c + d),
+    ("feed_forward", "other_activation", lambda x, a, b, c, d: F.hardswish(x @ a + b) @ c + d),
+    ("cross_attention", "sides_swapped", lambda x, m, q, k, v, n: _read(m, x, q, k, v, _causal(m, x))),
+    ("cross_attention", "scores_zeroed", lambda x, m, q, k, v, n: (x @ q @ (m @ k).mT / q.shape[0] ** 0.5 * _padding(m, n)).softmax(-1) @ (m @ v)),
+    ("cross_attention", "values_not_projected", lambda x, m, q, k, v, n: F.scaled_dot_product_attention(x @ q, m @ k, m, attn_mask=_padding(m, n))),
+):  # fmt: skip
+    wrong(name, said)(answer)
