@@ -63,6 +63,11 @@ def _rotary(query: Tensor, key: Tensor) -> Tensor:
     return attnlib.attention_weights(turn(query), turn(key))
 
 
+def _normal(x: Tensor) -> Tensor:
+    normal = nn.functional.layer_norm(x, x.shape[-1:])
+    return attnlib.attention_weights(normal, normal, is_causal=True)
+
+
 def _alibi(query: Tensor, key: Tensor) -> Tensor:
     bias = -0.5 * (torch.arange(3)[:, None] - torch.arange(3)).abs()
     return attnlib.attention_weights(query, key, attn_bias=bias, is_causal=True)
@@ -88,6 +93,9 @@ RIGHT: dict[str, tuple[Callable[..., Tensor], tuple[Any, ...]]] = {
     ),
     "rotary-layouts-mixed": (_rotary, (torch.ones(6, 8), torch.ones(6, 8).cumsum(-1) / 4)),
     "alibi-with-the-sign-reversed": (_alibi, (QUERY, KEY)),
+    "layer-norm-over-the-length": (_normal, (X[0],)),
+    "cross-attention-the-wrong-way-round": (attnlib.attention_weights, (QUERY, KEY)),
+    "memory-masked-causally": (attnlib.attention_weights, (QUERY, KEY)),
 }
 MASKS = {
     "mask-inverted": (CAUSAL, CAUSAL),
@@ -95,6 +103,14 @@ MASKS = {
     "causal-mask-aligned-upper-left": (None, torch.tensor([[True, False, False]])),
     "heads-split-by-view-alone": (CAUSAL, CAUSAL),
     "alibi-with-the-sign-reversed": (CAUSAL, CAUSAL),
+    "layer-norm-over-the-length": (CAUSAL, CAUSAL),
+    "memory-masked-causally": (None, CAUSAL),
+}
+READ, WRITTEN = ["早", "上", "好"], ["a", "b", "c"]
+# Of rows and columns, right and wrong, where there are two texts.
+LABELS = {
+    "cross-attention-the-wrong-way-round": ((WRITTEN, READ), (READ, WRITTEN)),
+    "memory-masked-causally": ((WRITTEN, READ), (WRITTEN, READ)),
 }
 
 
@@ -108,14 +124,16 @@ def picture(slug: str) -> bytes:
     right, arguments = RIGHT[slug]
     tables = [function(*arguments) for function in (right, names["weights"])]
     figure, axes = subplots(1, 2, height=2.0 if tables[0].shape[0] == 1 else 3.4)
-    tokens = {1: ["好"], 3: ["早", "上", "好"]}
-    for ax, table, title, mask in zip(
-        axes, tables, ("✓", "✗"), MASKS.get(slug, (None, None)), strict=True
+    tokens = {1: ["好"], 3: READ}
+    one_text = [tuple(map(tokens.get, table.shape)) for table in tables]
+    labels = LABELS.get(slug, one_text)
+    for ax, table, title, mask, (rows, columns) in zip(
+        axes, tables, ("✓", "✗"), MASKS.get(slug, (None, None)), labels, strict=True
     ):
         plot_attention(
             table,
-            query_labels=tokens.get(table.shape[0]),
-            key_labels=tokens.get(table.shape[1]),
+            query_labels=rows,
+            key_labels=columns,
             mask=mask,
             ax=ax,
             title=title,

@@ -3,6 +3,7 @@
 `look` is what all figures look like, the other rooms draw; each lists its own public names.
 """
 
+from attnlib.plotting.blocks import *  # noqa: F403
 from attnlib.plotting.grids import *  # noqa: F403
 from attnlib.plotting.look import *  # noqa: F403
 from attnlib.plotting.matrices import *  # noqa: F403
