@@ -1,0 +1,157 @@
+"""Train what a chapter trains with several seeds, and its variants: `make experiments`.
+
+    python -m tools.experiments            # writes tools/experiments.json: ten minutes
+    python -m tools.experiments 5 6 7      # other seeds, printed only
+
+What runs are the chapter's own cells, so that the table cannot be about something else. The chapter
+shows it and asserts the same claims for its own seed; tests hold the two together.
+"""
+
+import contextlib
+import io
+import json
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import nbformat
+import torch
+from torch import Tensor, nn
+
+from tools import atomic_write
+from tools.editions import ROOT, editions
+
+TABLE = ROOT / "tools" / "experiments.json"
+SEEDS = (0, 1, 2, 3, 4)
+# Cells of the chapter that define something, in their order.
+CELLS = (
+    "imports",
+    "phrases",
+    "ambiguous",
+    "split",
+    "look-up",
+    "vocabulary",
+    "reader",
+    "company",
+    "fit",
+    "measure",
+)
+WORDS = {"音乐": 1, "快乐": 1, "银行": 1, "行人": 0, "重新": 0}
+
+
+def chapter() -> dict[str, Any]:
+    """Run the cells that define, and nothing else; return the names that they leave."""
+    (path,) = (path for path in editions()[0].chapters if path.stem == "08_training")
+    cells = {cell.id: cell.source for cell in nbformat.read(path, as_version=4).cells}
+    names: dict[str, Any] = {}
+    for cell in CELLS:
+        with contextlib.redirect_stdout(io.StringIO()):  # what the cells print is the chapter's
+            exec(compile(cells[cell], f"{path.name}: {cell}", "exec"), names)
+    return names
+
+
+class Bag(nn.Module):
+    """Looks at all alike: the mean of the phrase, in the place of attention."""
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+        self.value = nn.Linear(embed_dim, embed_dim)
+
+    def forward(self, x: Tensor, need_weights: bool = False) -> tuple[Tensor, None]:  # noqa: ARG002
+        """Return the same for each place."""
+        return self.value(x.mean(dim=1, keepdim=True)).expand_as(x), None
+
+
+def readers(there: Any, vocabulary: Any, train: list[str], seed: int) -> dict[str, Any]:
+    """Return the chapter's reader and variants of it, before training."""
+    made = {
+        name: there.new_reader(vocabulary, train, seed)
+        for name in ("attention", "no_positions", "bag")
+    }
+    made["no_positions"].attention.rotary = None
+    width = made["bag"].embed.embedding_dim
+    made["bag"].attention = Bag(width)
+    torch.manual_seed(seed)
+    made["random_start"] = there.Reader(vocabulary)
+    return made
+
+
+def run(names: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Train the chapter's reader and its variants with one seed; return what they read."""
+    there = SimpleNamespace(**names)
+    train, held = there.split(seed)
+    asked = there.questions(held)
+    look_up = there.LookUp(there.count(train))
+    vocabulary = there.Vocabulary(train)
+    guesses = {
+        "majority": {(p, i): there.readings[p[i]][0] for p, i in asked},
+        "back-off": {(p, i): look_up.read(p, i) for p, i in asked},
+    }
+    fitted = {}
+    for name, reader in readers(there, vocabulary, train, seed).items():
+        fitted[name] = there.fit(reader, vocabulary, train)
+        guesses[name] = there.answers(fitted[name], vocabulary, asked)
+    row: dict[str, Any] = {"seed": seed, "questions": len(asked)}
+    row["accuracy"] = {name: round(there.right(guess), 4) for name, guess in guesses.items()}
+    never = [q for q in asked if not look_up.knows(*q)]
+    row["never"] = {
+        name: round(there.right({q: guess[q] for q in never}), 4) for name, guess in guesses.items()
+    }
+    row["leaked"] = leaked(there, seed)
+    row["words"] = {
+        word: {
+            "questions": len(about := _about(held, asked, word, place)),
+            **{
+                name: sum(there.phrases[p][i] == guess[p, i] for p, i in about)
+                for name, guess in guesses.items()
+            },
+        }
+        for word, place in WORDS.items()
+    }
+    row["爱好"] = puzzle(fitted["attention"], vocabulary, "爱好", 1)
+    row["业余爱好者"] = puzzle(fitted["attention"], vocabulary, "业余爱好者", 3)
+    return row
+
+
+def leaked(there: Any, seed: int) -> dict[str, float]:
+    """Return accuracies after the careless split."""
+    train, held = there.split(seed, strict=False)
+    asked = there.questions(held)
+    look_up, vocabulary = there.LookUp(there.count(train)), there.Vocabulary(train)
+    reader = there.fit(there.new_reader(vocabulary, train, seed), vocabulary, train)
+    return {
+        "back-off": round(there.right({(p, i): look_up.read(p, i) for p, i in asked}), 4),
+        "attention": round(there.right(there.answers(reader, vocabulary, asked)), 4),
+    }
+
+
+def _about(held: list[str], asked: list[Any], word: str, place: int) -> list[Any]:
+    there = set(asked)
+    questions = ((phrase, phrase.index(word) + place) for phrase in held if word in phrase)
+    return [question for question in questions if question in there]
+
+
+@torch.no_grad()
+def puzzle(reader: Any, vocabulary: Any, phrase: str, place: int) -> dict[str, Any]:
+    """Return the probability of hào at a place, and the most that a head gives to 爱 from there."""
+    ids = torch.tensor([vocabulary.ids(phrase)])
+    found, weights = reader(ids, need_weights=True)
+    p = reader.answer(found, ids)[0, place + 1].softmax(dim=-1)
+    looks = weights[0, :, place + 1, phrase.index("爱") + 1].max().item()
+    return {"hào": round(p[vocabulary.answer["好", "hào"]].item(), 2), "on 爱": round(looks, 2)}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the table; or print the rows of the seeds named on the command line."""
+    torch.set_num_threads(1)
+    names, rows = chapter(), []
+    for seed in map(int, arguments or SEEDS):
+        rows.append(json.dumps(run(names, seed), ensure_ascii=False))
+        print(rows[-1], flush=True)
+    if not arguments:
+        atomic_write.write(TABLE, "[\n" + ",\n".join(rows) + "\n]\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
