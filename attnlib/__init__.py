@@ -16,12 +16,16 @@ from attnlib.positional import (
     alibi_slopes,
     sinusoidal_encoding,
 )
+from attnlib.transformer import BlockWeights, FeedForward, TransformerBlock
 
 __all__ = [
+    "BlockWeights",
+    "FeedForward",
     "LearnedPositionalEncoding",
     "MultiHeadAttention",
     "RotaryPositionalEncoding",
     "SinusoidalPositionalEncoding",
+    "TransformerBlock",
     "alibi_bias",
     "alibi_slopes",
     "attention_weights",

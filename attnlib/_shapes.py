@@ -82,15 +82,27 @@ def _check_inputs(query: Tensor, key: Tensor, value: Tensor | None) -> None:
             )
 
 
-def check_mask(mask: Tensor, scores_shape: Sequence[int]) -> None:
+def mask_for_heads(mask: Tensor, scores_shape: Sequence[int], *, name: str = "mask") -> Tensor:
+    """Give a mask for all heads, (batch, q_len, k_len), an axis for them; refuse what fits not.
+
+    The scores are (batch, num_heads, q_len, k_len).
+    """
+    if isinstance(mask, Tensor) and mask.ndim == 3:
+        check_mask(mask, (scores_shape[0], *scores_shape[2:]), name=name)
+        return mask.unsqueeze(1)
+    check_mask(mask, scores_shape, name=name)
+    return mask
+
+
+def check_mask(mask: Tensor, scores_shape: Sequence[int], *, name: str = "mask") -> None:
     """Refuse a mask that is not boolean or does not broadcast to the scores."""
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
         kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
         raise ValueError(
-            f"mask must be a boolean tensor (True = may attend), got {kind}; "
+            f"{name} must be a boolean tensor (True = may attend), got {kind}; "
             "additive scores go to `attn_bias`"
         )
-    check_broadcast("mask", mask, scores_shape)
+    check_broadcast(name, mask, scores_shape)
 
 
 def check_bias(attn_bias: Tensor, query: Tensor, scores_shape: Sequence[int]) -> None:

@@ -1,9 +1,10 @@
 """Several attentions side by side, each in its own slice of the features."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from attnlib._shapes import check_mask
+from attnlib._shapes import mask_for_heads
 from attnlib._typing import Bool, Float, Shaped
 from attnlib.functional import scaled_dot_product_attention
 from attnlib.positional import RotaryPositionalEncoding
@@ -81,18 +82,24 @@ class MultiHeadAttention(nn.Module):
     what is put on them or in their place (a hook, an adapter, quantised weights) acts in
     self-attention and in cross-attention alike.
 
+    With fewer heads of keys and values (grouped queries), neighbouring heads of queries share one:
+    head h reads keys and values of number h // (num_heads / num_kv_heads).
+
     Args:
         embed_dim: Width of queries, keys, values and output.
         num_heads: Number of heads; divides `embed_dim`.
+        num_kv_heads: Number of heads of keys and values; divides `num_heads`, and is as many
+            unless given.
         bias: Whether the projections add a bias.
         dropout: Probability of dropping a weight while training.
         rotary: Turns queries and keys of each head by their position.
 
     Raises:
-        ValueError: If `num_heads` does not divide `embed_dim`, `dropout` is no probability, or
-            `rotary` has not the width of a head.
+        ValueError: If `num_heads` does not divide `embed_dim` or `num_kv_heads` does not divide
+            `num_heads`, `dropout` is no probability, or `rotary` has not the width of a head.
 
-    Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.2.2.
+    Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.2.2; grouped queries:
+    Ainslie et al. 2023, "GQA", section 2.2.
 
     >>> attention = MultiHeadAttention(embed_dim=100, num_heads=5)
     >>> output, weights = attention(torch.randn(2, 4, 100), is_causal=True, need_weights=True)
@@ -105,12 +112,19 @@ class MultiHeadAttention(nn.Module):
         embed_dim: int,
         num_heads: int,
         *,
+        num_kv_heads: int | None = None,
         bias: bool = False,
         dropout: float = 0.0,
         rotary: RotaryPositionalEncoding | None = None,
     ) -> None:
         super().__init__()
         _check_heads(embed_dim, num_heads)
+        num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
+        if num_kv_heads < 1 or num_heads % num_kv_heads != 0:
+            raise ValueError(
+                f"num_kv_heads must divide num_heads, got num_kv_heads = {num_kv_heads} "
+                f"and num_heads = {num_heads}"
+            )
         if not 0.0 <= dropout <= 1.0:
             raise ValueError(f"dropout must lie between 0 and 1, got {dropout}")
         if rotary is not None and rotary.head_dim != embed_dim // num_heads:
@@ -120,9 +134,11 @@ class MultiHeadAttention(nn.Module):
             )
         self.embed_dim = embed_dim
         self.num_heads = num_heads
+        self.num_kv_heads = num_kv_heads
         self.dropout = dropout
         self.rotary = rotary
-        self.in_proj = nn.Linear(embed_dim, 3 * embed_dim, bias=bias)
+        head_dim = embed_dim // num_heads
+        self.in_proj = nn.Linear(embed_dim, embed_dim + 2 * num_kv_heads * head_dim, bias=bias)
         self.out_proj = nn.Linear(embed_dim, embed_dim, bias=bias)
 
     def forward(
@@ -173,14 +189,15 @@ class MultiHeadAttention(nn.Module):
         self._check(query, key, value)
         batch, q_len, _ = query.shape
         k_len = key.shape[1]
-        if isinstance(mask, Tensor) and mask.ndim == 3:
-            check_mask(mask, (batch, q_len, k_len))
-            mask = mask.unsqueeze(1)  # (batch, 1, q_len, k_len)
+        if mask is not None:
+            mask = mask_for_heads(mask, (batch, self.num_heads, q_len, k_len))
 
         q, k, v = self._project(query, key, value)
         if self.rotary is not None:
             q = self.rotary(q, offset=k_len - q_len)  # both end at one position
             k = self.rotary(k)
+        if self.num_kv_heads != self.num_heads:  # k, v: (batch, num_kv_heads, k_len, head_dim)
+            k, v = (x.repeat_interleave(self.num_heads // self.num_kv_heads, 1) for x in (k, v))
         heads, weights = scaled_dot_product_attention(
             q,
             k,
@@ -194,17 +211,20 @@ class MultiHeadAttention(nn.Module):
         return self.out_proj(merge_heads(heads)), weights
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
-        """Project to queries, keys and values, each (batch, num_heads, length, head_dim)."""
+        """Project to queries, keys and values, each (batch, heads of its own, length, head_dim)."""
+        numbers = [self.num_heads, self.num_kv_heads, self.num_kv_heads]
         if query is key is value:
-            return split_heads(self.in_proj(query), 3 * self.num_heads).chunk(3, dim=1)
+            return torch.split(split_heads(self.in_proj(query), sum(numbers)), numbers, dim=1)
         inputs = (query, key, value)
+        widths = [number * (self.embed_dim // self.num_heads) for number in numbers]
         if _is_bare_linear(self.in_proj):  # then the parts that nobody needs can be left out
-            weights = self.in_proj.weight.chunk(3)
-            biases = (None,) * 3 if self.in_proj.bias is None else self.in_proj.bias.chunk(3)
+            weight, bias = self.in_proj.weight, self.in_proj.bias
+            weights = torch.split(weight, widths)
+            biases = (None,) * 3 if bias is None else torch.split(bias, widths)
             parts = list(map(F.linear, inputs, weights, biases))
         else:
-            parts = [self.in_proj(x).chunk(3, dim=-1)[i] for i, x in enumerate(inputs)]
-        return tuple(split_heads(part, self.num_heads) for part in parts)
+            parts = [torch.split(self.in_proj(x), widths, dim=-1)[i] for i, x in enumerate(inputs)]
+        return tuple(map(split_heads, parts, numbers))
 
     def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         self._check_one("query", query)

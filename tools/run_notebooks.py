@@ -6,7 +6,8 @@
 A notebook runs once for all editions (tools/proof/runner.py), and is written from the record of
 that run; where the record of its code, of the library and of the pins stands already, nothing runs.
 What differs from run to run is canonical in it: the ids of widget models are numbered by order of
-creation; versions and times leave the metadata. A browser takes a picture of each live figure whose
+creation; versions and times leave the metadata. Trained weights are kept while a newly trained
+model does the same (proof/trained.py). A browser takes a picture of each live figure whose
 committed one is no longer right (figure_pictures.py). A notebook is replaced by renaming a finished
 file (atomic_write.py): an interruption leaves the old one.
 """
@@ -24,7 +25,7 @@ import nbformat
 
 from tools import atomic_write, figure_pictures
 from tools.editions import editions
-from tools.proof import records, runner
+from tools.proof import records, runner, trained
 from tools.proof.pictures import image_difference
 from tools.proof.records import Record, Unit
 
@@ -61,7 +62,8 @@ def written(
             cell.outputs = outputs
     notebook.metadata.pop("widgets", None)
     if edition["widgets"]:
-        saved = {"state": edition["widgets"], "version_major": 2, "version_minor": 0}
+        models = trained.keep(figure_pictures.states(committed), edition["widgets"])
+        saved = {"state": models, "version_major": 2, "version_minor": 0}
         notebook.metadata["widgets"] = {WIDGET_STATE: saved}
     studio.attach(notebook, committed)
     notebook.metadata["kernelspec"] = {

@@ -6,6 +6,7 @@ from attnlib.widgets.mask_lab import MaskLab
 from attnlib.widgets.multi_head import MultiHeadView
 from attnlib.widgets.positional_encoding import PositionalEncodingExplorer
 from attnlib.widgets.query_key_value import QueryKeyValueExplorer
+from attnlib.widgets.reading import PhraseReader
 from attnlib.widgets.rotary import RotaryExplorer
 from attnlib.widgets.scaling import ScalingExplorer
 
@@ -14,6 +15,7 @@ __all__ = [
     "LiveFigure",
     "MaskLab",
     "MultiHeadView",
+    "PhraseReader",
     "PositionalEncodingExplorer",
     "QueryKeyValueExplorer",
     "RotaryExplorer",

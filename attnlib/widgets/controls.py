@@ -27,6 +27,12 @@ def checkbox(description: str, value: bool) -> ipywidgets.Checkbox:
     return ipywidgets.Checkbox(description=description, value=value, layout=layout)
 
 
+def text_field(description: str, value: str) -> ipywidgets.Text:
+    """Return a line to type into; what is typed counts at once."""
+    layout = ipywidgets.Layout(width="auto")
+    return ipywidgets.Text(description=description, value=value, layout=layout)
+
+
 def buttons(
     description: str, options: Sequence[str], index: int, *, width: str = "auto"
 ) -> ipywidgets.ToggleButtons:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import anywidget
 import ipywidgets
@@ -73,6 +73,14 @@ class Drawing(anywidget.AnyWidget):
     start = traitlets.Dict().tag(sync=True)  # the traits that "reset" puts back, and their values
     limits = traitlets.Dict().tag(sync=True)  # numbers that the JavaScript needs, too
     words = traitlets.Dict().tag(sync=True)
+
+    # Traits that hold what a chapter has trained: another processor trains other last bits.
+    trained: ClassVar[tuple[str, ...]] = ()
+
+    @staticmethod
+    def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
+        """Say what two saved states with other trained traits do otherwise; None if nothing."""
+        return "their trained weights" if before != after else None
 
 
 class LiveFigure(ipywidgets.VBox):

@@ -8,6 +8,7 @@ import * as float from '@jupyter-widgets/controls/lib/widget_float';
 import * as int from '@jupyter-widgets/controls/lib/widget_int';
 import * as link from '@jupyter-widgets/controls/lib/widget_link';
 import * as selection from '@jupyter-widgets/controls/lib/widget_selection';
+import * as string from '@jupyter-widgets/controls/lib/widget_string';
 import * as anywidget from './anywidget.js';
 import known from './known_widgets.json';
 
@@ -51,7 +52,7 @@ class ToggleButtonsView extends selection.ToggleButtonsView {
 const sources = {
   '@jupyter-widgets/base': base,
   '@jupyter-widgets/controls': {
-    ...bool, ...box, ...description, ...float, ...int, ...link, ...selection,
+    ...bool, ...box, ...description, ...float, ...int, ...link, ...selection, ...string,
     IntSliderView: named(int.IntSliderView),
     FloatSliderView: named(float.FloatSliderView),
     ToggleButtonsView,

@@ -21,6 +21,7 @@ ROOMS = [
     ["functional"],
     ["chunked", "positional"],
     ["multihead"],
+    ["transformer"],
     [""],  # attnlib/__init__.py: the maths under one name
     ["words"],
     ["checks", "plotting"],
@@ -152,7 +153,7 @@ def test_what_is_public_is_exported() -> None:
     """Every public function and class of the maths, and nothing else, under `attnlib`."""
     defined = {
         node.name
-        for room in ("masks", "functional", "chunked", "positional", "multihead")
+        for room in ("masks", "functional", "chunked", "positional", "multihead", "transformer")
         for node in ast.parse((PACKAGE / f"{room}.py").read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
     }

@@ -24,7 +24,7 @@ from tests.maths.reference import bytes_of, seeded
 SIGNATURES = """
 split_heads(x, num_heads)
 merge_heads(x)
-MultiHeadAttention(embed_dim, num_heads, *, bias=False, dropout=0.0, rotary=None)
+MultiHeadAttention(embed_dim, num_heads, *, num_kv_heads=None, bias=False, dropout=0.0, rotary=None)
 MultiHeadAttention.forward(self, query, key=None, value=None, mask=None, *, attn_bias=None, \
 is_causal=False, need_weights=False)
 """

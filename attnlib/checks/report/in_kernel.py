@@ -104,7 +104,16 @@ def _modules() -> list[ModuleType]:
     ]
 
 
-_ROOMS = {"checks", "_shapes", "masks", "functional", "chunked", "multihead", "positional"}
+_ROOMS = {
+    "checks",
+    "_shapes",
+    "masks",
+    "functional",
+    "chunked",
+    "multihead",
+    "positional",
+    "transformer",
+}
 
 
 def _made_of(name: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,208 @@
+"""The figure of chapter 8: a phrase of the reader's, read by the model that the chapter trained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import traitlets
+from torch import Tensor
+
+from attnlib.widgets.arguments import numbers, whole
+from attnlib.widgets.controls import slider, text_field
+from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style, texts
+from attnlib.widgets.reading_example import example
+from attnlib.widgets.reading_model import (
+    Place,
+    Reading,
+    characters_of,
+    difference,
+    names_and_shapes,
+    pairs,
+    write_counts,
+)
+from attnlib.widgets.weights import pack, rounding
+
+MOST_CHARACTERS = 10  # of a phrase
+MOST_EXAMPLES = 12
+MOST_HEADS = 12  # that colours and numbers tell apart
+
+
+class PhraseDrawing(Drawing):
+    """The drawing: the browser reads the phrase with these weights, and looks it up in the counts."""
+
+    _esm = module("reading.js")
+    _css = style("multi_head.css", "reading.css")
+
+    weights = traitlets.Dict().tag(sync=True)  # see weights.py
+    characters = traitlets.Unicode().tag(sync=True)  # of the embedding's rows 3, 4, 5, …
+    readings = traitlets.Unicode().tag(sync=True)  # a line for each character: "乐 lè yuè"
+    counts = traitlets.Unicode().tag(sync=True)  # a line for each reading: reading_model.py
+    examples = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    phrase = traitlets.Unicode().tag(sync=True)  # whatever is typed
+    chosen = traitlets.Int().tag(sync=True)  # which character of it
+    window = traitlets.Int().tag(sync=True)  # how far a character may look
+    on = traitlets.List(traitlets.Bool()).tag(sync=True)  # each head
+
+    trained = ("weights",)
+    difference = staticmethod(difference)
+
+
+class PhraseReader(LiveFigure):
+    """Type a phrase: how a model and a count read its characters, and where each head looks.
+
+        x = embed(phrase);  x = x + attention(norm(x));  P(r) = softmax(output[r] · final_norm(x))
+
+    Args:
+        state_dict: The trained weights: `embed.weight`, whose rows 0, 1, 2 are an unknown
+            character, the beginning and the end; `norm`, `attention.in_proj.weight`,
+            `attention.out_proj.weight`, `final_norm`, `output`. If left out: a model of nine
+            characters, set by hand, with its own characters, readings and counts.
+        characters: The characters of the embedding's rows from 3 on.
+        readings: The readings of each character that has several, in the order of the rows of
+            `output`.
+        counts: How often, in the phrases trained on, each (left neighbour, character, right
+            neighbour, reading) occurred; "" stands for an end.
+        num_heads: Number of heads.
+        base: Base of the rotary encoding.
+        phrase: What stands there at the start: 1 to 10 characters.
+        examples: Up to 12 phrases to choose from.
+
+    Attributes:
+        rounding: How far off each packed tensor is, as a share of its largest entry.
+
+    Raises:
+        ValueError: If names, shapes, characters and readings do not fit together.
+    """
+
+    def __init__(
+        self,
+        state_dict: Mapping[str, Tensor] | None = None,
+        characters: str = "",
+        readings: Mapping[str, Sequence[str]] | None = None,
+        counts: Mapping[Place, int] | None = None,
+        *,
+        num_heads: int = 6,
+        base: float = 100.0,
+        phrase: str = "音乐",
+        examples: Sequence[str] = ("音乐", "快乐", "银行", "中国银行", "爱好"),
+    ) -> None:
+        if state_dict is None:
+            state_dict, characters, readings, counts, num_heads = example()
+        readings, counts = readings or {}, counts or {}
+        num_heads = whole("num_heads", num_heads, 1, MOST_HEADS)
+        if numbers("base", base, ()) <= 0:
+            raise ValueError(f"base must be above 0, got {base!r}")
+        _check_readings(characters, readings)
+        _check_weights(state_dict, len(characters), len(pairs(readings)), num_heads)
+        _check_counts(counts, readings)
+        _check_phrases(phrase, examples)
+        packed = pack(state_dict)
+        several = [i for i, each in enumerate(characters_of(phrase)) if each in readings]
+        all_words = texts("reading")
+        start = {
+            "phrase": phrase,
+            "chosen": several[-1] if several else 0,
+            "window": MOST_CHARACTERS + 1,
+            "on": [True] * num_heads,
+        }
+        drawing = PhraseDrawing(
+            weights=packed,
+            characters=characters,
+            readings="\n".join("\t".join([each, *names]) for each, names in readings.items()),
+            counts=write_counts(counts, pairs(readings)),
+            examples=list(examples),
+            start=start,
+            limits={"heads": num_heads, "base": float(base), "most": MOST_CHARACTERS},
+            words=all_words,
+            **start,
+        )
+        controls = {
+            "phrase": text_field(all_words["phrase"], phrase),
+            "window": slider(all_words["window"], start["window"], 0, start["window"]),
+        }
+        super().__init__(drawing, controls)
+        self.rounding = rounding(state_dict, packed)
+
+    def read(self, phrase: str) -> list[tuple[str, dict[str, float]]]:
+        """Return the characters that have several readings, with the probability of each.
+
+        They are computed with the rounded weights, as in the browser.
+        """
+        return self._reading.read(phrase)
+
+    def look_up(self, phrase: str) -> list[tuple[str, str]]:
+        """Return the characters that have several readings, with what the look-up reads."""
+        found, characters = self._reading.look_up, characters_of(phrase)
+        several = [i for i, each in enumerate(characters) if each in found.readings]
+        return [(characters[i], found.read(characters, i)) for i in several]
+
+    @cached_property
+    def _reading(self) -> Reading:
+        names = ("weights", "characters", "readings", "counts", "limits")
+        return Reading({name: getattr(self.drawing, name) for name in names})
+
+    def __repr__(self) -> str:
+        d = self.drawing
+        sizes = f"{len(d.characters)} characters, {len(d.readings.splitlines())} with several readings"
+        return f"PhraseReader({sizes}, phrase={d.start['phrase']!r})"
+
+
+def _check_readings(characters: str, readings: Mapping[str, Sequence[str]]) -> None:
+    if not isinstance(characters, str) or not characters or len(set(characters)) < len(characters):
+        raise ValueError(f"characters must be a text of different characters, got {characters!r}")
+    if not readings:
+        raise ValueError("readings must hold a character with several readings, got none")
+    for character, names in readings.items():
+        if len(character) != 1 or isinstance(names, str) or len(set(names)) < 2:
+            raise ValueError(
+                "readings must name two or more different readings for each character, "
+                f"got {names!r} for {character!r}"
+            )
+        if not all(names) or re.search(r"[\t\n]", "".join(names)):
+            raise ValueError(f"readings must be texts in one line, got {names!r} for {character!r}")
+
+
+def _check_weights(
+    state_dict: Mapping[str, Tensor], characters: int, readings: int, num_heads: int
+) -> None:
+    embed = state_dict.get("embed.weight")
+    width = 0 if embed is None else embed.shape[-1]
+    wanted = names_and_shapes(characters, readings, width)
+    for word, names in (
+        ("must hold", [name for name in wanted if name not in state_dict]),
+        ("must not hold", [name for name in state_dict if name not in wanted]),
+    ):
+        if names:
+            raise ValueError(f"state_dict {word} {', '.join(names)}")
+    for name, shape in wanted.items():
+        if tuple(state_dict[name].shape) != shape:
+            raise ValueError(
+                f"{name} must have shape {shape} for {characters} characters and {readings} "
+                f"readings, got {tuple(state_dict[name].shape)}"
+            )
+    if width % (2 * num_heads):
+        raise ValueError(
+            f"num_heads must divide the width {width} into heads of even width, got {num_heads}"
+        )
+
+
+def _check_counts(counts: Mapping[Place, int], readings: Mapping[str, Sequence[str]]) -> None:
+    for place, count in counts.items():
+        left, character, right, reading = place
+        neighbours = all(len(each) <= 1 and not each.isdigit() for each in (left, right))
+        if not neighbours or reading not in readings.get(character, ()):
+            raise ValueError(
+                "counts must be of (left neighbour, character, right neighbour, reading), "
+                f"got {place!r}"
+            )
+        whole(f"counts[{place!r}]", count, 1, float("inf"))
+
+
+def _check_phrases(phrase: str, examples: Sequence[str]) -> None:
+    if isinstance(examples, str) or len(examples) > MOST_EXAMPLES:
+        raise ValueError(f"examples must be up to {MOST_EXAMPLES} phrases, got {examples!r}")
+    for name, each in [("phrase", phrase), *(("examples", each) for each in examples)]:
+        if not isinstance(each, str) or not 1 <= len(characters_of(each)) <= MOST_CHARACTERS:
+            raise ValueError(f"{name} must have 1 to {MOST_CHARACTERS} characters, got {each!r}")
