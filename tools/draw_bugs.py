@@ -25,6 +25,8 @@ CAUSAL = attnlib.causal_mask(3)
 X = torch.tensor([[[2.0, 1.0, 0.0, 1.0], [1.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 1.0]]])
 FIRST_SEES_NOBODY = CAUSAL & torch.tensor([[False], [True], [True]])
 
+LABELS = torch.tensor([[4, -100, 7, 2, -100], [1, 3, 5, -100, -100]])
+
 
 def namespace() -> dict[str, Any]:
     """Return the names that the page's code may use."""
@@ -36,6 +38,7 @@ def namespace() -> dict[str, Any]:
         "query": QUERY,
         "key": KEY,
         "causal": CAUSAL,
+        "labels": LABELS,
     }
 
 
@@ -68,6 +71,11 @@ def _alibi(query: Tensor, key: Tensor) -> Tensor:
     return attnlib.attention_weights(query, key, attn_bias=bias, is_causal=True)
 
 
+def _of_mean(labels: Tensor) -> Tensor:
+    asks = (labels != -100).float()
+    return asks / asks.sum()
+
+
 # What is right, and the arguments with which both are drawn.
 RIGHT: dict[str, tuple[Callable[..., Tensor], tuple[Any, ...]]] = {
     "mask-inverted": (attnlib.attention_weights, (QUERY, KEY, CAUSAL)),
@@ -88,6 +96,7 @@ RIGHT: dict[str, tuple[Callable[..., Tensor], tuple[Any, ...]]] = {
     ),
     "rotary-layouts-mixed": (_rotary, (torch.ones(6, 8), torch.ones(6, 8).cumsum(-1) / 4)),
     "alibi-with-the-sign-reversed": (_alibi, (QUERY, KEY)),
+    "padding-in-the-denominator": (_of_mean, (LABELS,)),
 }
 MASKS = {
     "mask-inverted": (CAUSAL, CAUSAL),
@@ -95,6 +104,7 @@ MASKS = {
     "causal-mask-aligned-upper-left": (None, torch.tensor([[True, False, False]])),
     "heads-split-by-view-alone": (CAUSAL, CAUSAL),
     "alibi-with-the-sign-reversed": (CAUSAL, CAUSAL),
+    "padding-in-the-denominator": (LABELS != -100, LABELS != -100),
 }
 
 

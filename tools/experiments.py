@@ -22,7 +22,8 @@ from tools import atomic_write
 from tools.editions import ROOT, editions
 
 TABLE = ROOT / "tools" / "experiments.json"
-SEEDS = (0, 1, 2, 3, 4)
+SEEDS = (5, 6, 7)  # 5 is the chapter's own; width and epochs were chosen with 0 to 4
+VARIANTS = ("attention", "no_positions", "bag", "random_start")
 # Cells of the chapter that define something, in their order.
 CELLS = (
     "imports",
@@ -62,18 +63,17 @@ class Bag(nn.Module):
         return self.value(x.mean(dim=1, keepdim=True)).expand_as(x), None
 
 
-def readers(there: Any, vocabulary: Any, train: list[str], seed: int) -> dict[str, Any]:
-    """Return the chapter's reader and variants of it, before training."""
-    made = {
-        name: there.new_reader(vocabulary, train, seed)
-        for name in ("attention", "no_positions", "bag")
-    }
-    made["no_positions"].attention.rotary = None
-    width = made["bag"].embed.embedding_dim
-    made["bag"].attention = Bag(width)
-    torch.manual_seed(seed)
-    made["random_start"] = there.Reader(vocabulary)
-    return made
+def reader_of(there: Any, variant: str, vocabulary: Any, train: list[str], seed: int) -> Any:
+    """Return the chapter's reader, or a variant of it, before training."""
+    if variant == "random_start":
+        torch.manual_seed(seed)
+        return there.Reader(vocabulary)
+    reader = there.new_reader(vocabulary, train, seed)
+    if variant == "no_positions":
+        reader.attention.rotary = None
+    if variant == "bag":
+        reader.attention = Bag(reader.embed.embedding_dim)
+    return reader
 
 
 def run(names: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -84,13 +84,14 @@ def run(names: dict[str, Any], seed: int) -> dict[str, Any]:
     look_up = there.LookUp(there.count(train))
     vocabulary = there.Vocabulary(train)
     guesses = {
-        "majority": {(p, i): there.readings[p[i]][0] for p, i in asked},
+        "majority": {(p, i): look_up.read(p, i, ()) for p, i in asked},
         "back-off": {(p, i): look_up.read(p, i) for p, i in asked},
     }
     fitted = {}
-    for name, reader in readers(there, vocabulary, train, seed).items():
-        fitted[name] = there.fit(reader, vocabulary, train)
-        guesses[name] = there.answers(fitted[name], vocabulary, asked)
+    for variant in VARIANTS:
+        reader = reader_of(there, variant, vocabulary, train, seed)
+        fitted[variant] = there.fit(reader, vocabulary, train)
+        guesses[variant] = there.answers(fitted[variant], vocabulary, asked)
     row: dict[str, Any] = {"seed": seed, "questions": len(asked)}
     row["accuracy"] = {name: round(there.right(guess), 4) for name, guess in guesses.items()}
     never = [q for q in asked if not look_up.knows(*q)]

@@ -14,9 +14,7 @@ from tools.proof import records, runner
 from tools.proof.records import Unit
 
 CELL = "data-packages"
-CELLS = {
-    unit.name: cell for unit in records.units() for id_, cell in unit.code if id_ == CELL
-}
+CELLS = {unit.name: cell for unit in records.units() for id_, cell in unit.code if id_ == CELL}
 pytestmark = [
     pytest.mark.parametrize("runtime", runtimes.NAMES),
     pytest.mark.parametrize("name", CELLS),
@@ -37,8 +35,9 @@ def test_the_cell_says_how_much_it_fetches_and_under_which_licence(name, runtime
     assert re.search(r"# .*\b\d+ MB\b", CELLS[name])
     assert re.search(r"# .*\bCC BY-SA 4\.0\b|# .*\bApache-2\.0\b", CELLS[name])
     for package in runtimes.DATA:
-        assert f'"{package}=={runtimes.pins(runtimes.ROOT / "requirements.txt")[package]}"' in (
-            CELLS[name]
+        assert (
+            f'"{package}=={runtimes.pins(runtimes.ROOT / "requirements.txt")[package]}"'
+            in (CELLS[name])
         )
 
 

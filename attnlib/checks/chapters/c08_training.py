@@ -12,7 +12,7 @@ from attnlib.checks.engine.check import check
 from attnlib.checks.engine.inputs import Arguments, Draw, grid
 from attnlib.checks.engine.mistakes import WrongAnswers
 from attnlib.checks.engine.predictions import Numbers, prediction
-from attnlib.checks.engine.reader_tests import Calls, reader_test
+from attnlib.checks.engine.reader_tests import reader_test
 
 UNASKED = -100  # the label that asks for nothing
 
@@ -207,9 +207,7 @@ WRONG_ACCURACIES: WrongAnswers = {
     ),
     "accuracy_of_phrases": (
         lambda logits, labels: _of_phrases(_hits(logits, labels).float(), labels != UNASKED),
-        lambda logits, labels: (
-            (_hits(logits, labels) | (labels == UNASKED)).all(1).float().mean()
-        ),
+        lambda logits, labels: (_hits(logits, labels) | (labels == UNASKED)).all(1).float().mean(),
     ),
     "smallest_taken": lambda logits, labels: (
         (logits.argmin(-1) == labels)[labels != UNASKED].float().mean()
@@ -302,7 +300,9 @@ NEAR: dict[str, tuple[Leaks, ...]] = {
 
 WRONG_LEAKS: WrongAnswers = {
     **{id_: tuple(map(_count, some)) for id_, some in NEAR.items()},
-    "pairs_counted": lambda train, held: sum(_too_near(one, other) for one in train for other in held),
+    "pairs_counted": lambda train, held: sum(
+        _too_near(one, other) for one in train for other in held
+    ),
     "held_out_counted": lambda train, held: _count(_too_near)(held, train),
     "clean_counted": lambda train, held: len(train) - _count(_too_near)(train, held),
     "share_instead_of_number": lambda train, held: (
