@@ -106,6 +106,7 @@ MASKS = {
     "alibi-with-the-sign-reversed": (CAUSAL, CAUSAL),
     "padding-in-the-denominator": (LABELS != -100, LABELS != -100),
 }
+NO_PAIRS = {"padding-in-the-denominator"}  # its rows are phrases, its columns places
 
 
 def picture(slug: str) -> bytes:
@@ -117,7 +118,7 @@ def picture(slug: str) -> bytes:
     exec(sections(editions()[0])[slug][0], names)
     right, arguments = RIGHT[slug]
     tables = [function(*arguments) for function in (right, names["weights"])]
-    figure, axes = subplots(1, 2, height=2.0 if tables[0].shape[0] == 1 else 3.4)
+    figure, axes = subplots(1, 2, height={1: 2.0, 2: 2.4}.get(tables[0].shape[0], 3.4))
     tokens = {1: ["好"], 3: ["早", "上", "好"]}
     for ax, table, title, mask in zip(
         axes, tables, ("✓", "✗"), MASKS.get(slug, (None, None)), strict=True
@@ -129,6 +130,8 @@ def picture(slug: str) -> bytes:
             mask=mask,
             ax=ax,
             title=title,
+            query_title="batch" if slug in NO_PAIRS else None,
+            key_title="length" if slug in NO_PAIRS else None,
         )
     png, _ = figure.png()
     return png

@@ -142,6 +142,25 @@ def puzzle(reader: Any, vocabulary: Any, phrase: str, place: int) -> dict[str, A
     return {"hào": round(p[vocabulary.answer["好", "hào"]].item(), 2), "on 爱": round(looks, 2)}
 
 
+def spread(values: list[float], form: str) -> str:
+    """Write the least and the most of some values; one number where they are the same."""
+    least, most = format(min(values), form), format(max(values), form)
+    return least if least == most else f"{least}–{most}"
+
+
+def summary(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """Return the numbers of the chapter's table: for each reader the spread over the seeds."""
+    return [
+        [
+            spread([row["accuracy"][name] for row in rows], ".2f"),
+            spread([row["never"][name] for row in rows], ".2f"),
+            spread([row["words"]["音乐"][name] for row in rows], "d"),
+            spread([row["words"]["银行"][name] for row in rows], "d"),
+        ]
+        for name in rows[0]["accuracy"]
+    ]
+
+
 def main(arguments: list[str]) -> int:
     """Write the table; or print the rows of the seeds named on the command line."""
     torch.set_num_threads(1)
@@ -151,6 +170,8 @@ def main(arguments: list[str]) -> int:
         print(rows[-1], flush=True)
     if not arguments:
         atomic_write.write(TABLE, "[\n" + ",\n".join(rows) + "\n]\n")
+    for line in summary([json.loads(row) for row in rows]):
+        print("|", " | ".join(line), "|")
     return 0
 
 

@@ -35,12 +35,12 @@ def progress(steps: Sequence[Step]) -> Iterator[Step]:
     try:
         for done, step in enumerate(steps):
             if (full := _CELLS * done // len(steps)) != shown:
-                clear_output(wait=True)
+                clear_output(wait=True)  # type: ignore[no-untyped-call]
                 print("█" * full + "░" * (_CELLS - full), flush=True)
                 shown = full
             yield step
     finally:
-        clear_output()
+        clear_output()  # type: ignore[no-untyped-call]
 
 
 def _in_a_notebook() -> bool:
