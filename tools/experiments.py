@@ -22,7 +22,8 @@ from tools import atomic_write
 from tools.editions import ROOT, editions
 
 TABLE = ROOT / "tools" / "experiments.json"
-SEEDS = (5, 6, 7)  # 5 is the chapter's own; width and epochs were chosen with 0 to 4
+SEEDS = (5, 6, 7)  # 5 is the chapter's own; width and start were chosen with 0 to 4
+MORE_SEEDS = (0, 1, 2, 3, 4, 10, 11, 12)  # for the puzzle alone
 VARIANTS = ("attention", "no_positions", "bag", "random_start")
 # Cells of the chapter that define something, in their order.
 CELLS = (
@@ -109,9 +110,7 @@ def run(names: dict[str, Any], seed: int) -> dict[str, Any]:
         }
         for word, place in WORDS.items()
     }
-    row["爱好"] = puzzle(fitted["attention"], vocabulary, "爱好", 1)
-    row["业余爱好者"] = puzzle(fitted["attention"], vocabulary, "业余爱好者", 3)
-    return row
+    return row | puzzles(fitted["attention"], vocabulary)
 
 
 def leaked(there: Any, seed: int) -> dict[str, float]:
@@ -142,6 +141,14 @@ def puzzle(reader: Any, vocabulary: Any, phrase: str, place: int) -> dict[str, A
     return {"hào": round(p[vocabulary.answer["好", "hào"]].item(), 2), "on 爱": round(looks, 2)}
 
 
+def puzzles(reader: Any, vocabulary: Any) -> dict[str, Any]:
+    """Return what the reader says of the puzzle, and of a longer phrase with it."""
+    return {
+        phrase: puzzle(reader, vocabulary, phrase, place)
+        for phrase, place in (("爱好", 1), ("业余爱好者", 3))
+    }
+
+
 def spread(values: list[float], form: str) -> str:
     """Write the least and the most of some values; one number where they are the same."""
     least, most = format(min(values), form), format(max(values), form)
@@ -161,16 +168,34 @@ def summary(rows: list[dict[str, Any]]) -> list[list[str]]:
     ]
 
 
+def run_puzzle(names: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Train the chapter's reader alone; return what it reads in the puzzle."""
+    there = SimpleNamespace(**names)
+    train, _ = there.split(seed)
+    vocabulary = there.Vocabulary(train)
+    reader = there.fit(there.new_reader(vocabulary, train, seed), vocabulary, train)
+    return {"seed": seed, **puzzles(reader, vocabulary)}
+
+
+def written(rows: list[dict[str, Any]], puzzle: list[dict[str, Any]]) -> str:
+    """Return the table, a line for each run."""
+    lines = [
+        ",\n".join(json.dumps(row, ensure_ascii=False) for row in part) for part in (rows, puzzle)
+    ]
+    return f'{{"rows": [\n{lines[0]}\n],\n"puzzle": [\n{lines[1]}\n]}}\n'
+
+
 def main(arguments: list[str]) -> int:
     """Write the table; or print the rows of the seeds named on the command line."""
     torch.set_num_threads(1)
     names, rows = chapter(), []
     for seed in map(int, arguments or SEEDS):
-        rows.append(json.dumps(run(names, seed), ensure_ascii=False))
-        print(rows[-1], flush=True)
+        rows.append(run(names, seed))
+        print(json.dumps(rows[-1], ensure_ascii=False), flush=True)
     if not arguments:
-        atomic_write.write(TABLE, "[\n" + ",\n".join(rows) + "\n]\n")
-    for line in summary([json.loads(row) for row in rows]):
+        puzzle = [run_puzzle(names, seed) for seed in MORE_SEEDS]
+        atomic_write.write(TABLE, written(rows, puzzle))
+    for line in summary(rows):
         print("|", " | ".join(line), "|")
     return 0
 

@@ -9,7 +9,8 @@ import pytest
 from tools import experiments
 from tools.editions import editions
 
-ROWS = json.loads(experiments.TABLE.read_text(encoding="utf-8"))
+TABLE = json.loads(experiments.TABLE.read_text(encoding="utf-8"))
+ROWS, PUZZLE = TABLE["rows"], TABLE["puzzle"]
 CHAPTERS = {
     each.language: nbformat.read(path, as_version=4)
     for each in editions()
@@ -41,6 +42,18 @@ def test_what_the_chapter_asserts_of_its_own_seed_holds_for_each(row):
     assert music["attention"] > music["back-off"] + 5 > music["random_start"]
     assert row["leaked"]["back-off"] > every["back-off"] + 0.015
     assert row["爱好"]["on 爱"] > 0.6
+
+
+def test_the_puzzle_fails_with_most_seeds_and_not_with_all():
+    """The chapter says so: in each of its three, and in six of eight more."""
+    assert [row["seed"] for row in PUZZLE] == list(experiments.MORE_SEEDS)
+    assert all(row["爱好"]["hào"] < 0.5 < row["业余爱好者"]["hào"] for row in ROWS)
+    assert [row["seed"] for row in PUZZLE if row["爱好"]["hào"] > 0.5] == [1, 4]
+    assert all(row["爱好"]["on 爱"] > 0.6 for row in PUZZLE)
+
+
+def test_the_committed_table_is_as_the_tool_writes_it():
+    assert experiments.written(ROWS, PUZZLE) == experiments.TABLE.read_text(encoding="utf-8")
 
 
 def test_the_chapter_shows_the_table(cells):
