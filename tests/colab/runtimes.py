@@ -144,8 +144,8 @@ def data() -> Runtime:
     exact = [f"{name}=={known[name]}" for name in DATA]
 
     def pip(*arguments: str | Path) -> None:
-        quiet = ("--disable-pip-version-check", "--quiet")
-        subprocess.run([PYTHON, "-m", "pip", *quiet, *arguments], check=True)
+        command = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
+        subprocess.run(command, check=True, env=os.environ | {"PIP_ROOT_USER_ACTION": "ignore"})
 
     def make(folder: Path) -> None:
         wheels = folder / "wheels"
