@@ -179,6 +179,20 @@ FAULTS = (
         "not ok|✖",
     ),
     Fault(
+        "javascript-forward-pass",
+        "attnlib/widgets/static/transformer.js",
+        planting.replace(r"normFirst \? sum", "!normFirst ? sum"),
+        pytest("tests/widgets/test_transformer_js.py"),
+        "FAILED.*test_every_part_and_every_block",
+    ),
+    Fault(
+        "another-model-is-kept",
+        "attnlib/widgets/reading_model.py",
+        planting.replace(r"if off > MARGIN", "if off > 2"),
+        pytest("tests/tools/test_trained.py"),
+        "FAILED.*test_what_does_something_else",
+    ),
+    Fault(
         "import-points-back",
         "attnlib/masks.py",
         planting.append("\n\ndef late():\n    from attnlib import widgets\n"),

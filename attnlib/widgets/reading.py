@@ -17,8 +17,8 @@ from attnlib.widgets.reading_model import (
     Place,
     Reading,
     characters_of,
+    check_weights,
     difference,
-    names_and_shapes,
     pairs,
     write_counts,
 )
@@ -27,10 +27,11 @@ from attnlib.widgets.weights import pack, rounding
 MOST_CHARACTERS = 10  # of a phrase
 MOST_EXAMPLES = 12
 MOST_HEADS = 12  # that colours and numbers tell apart
+STEPS = 15  # of a weight; with 31 the page is 13 kB heavier, and no more is read rightly
 
 
 class PhraseDrawing(Drawing):
-    """The drawing: the browser reads the phrase with these weights, and looks it up in the counts."""
+    """The drawing: the browser reads the phrase with these weights, and looks it up."""
 
     _esm = module("reading.js")
     _css = style("multi_head.css", "reading.css")
@@ -95,16 +96,17 @@ class PhraseReader(LiveFigure):
         if numbers("base", base, ()) <= 0:
             raise ValueError(f"base must be above 0, got {base!r}")
         _check_readings(characters, readings)
-        _check_weights(state_dict, len(characters), len(pairs(readings)), num_heads)
+        check_weights(state_dict, len(characters), len(pairs(readings)), num_heads)
         _check_counts(counts, readings)
         _check_phrases(phrase, examples)
-        packed = pack(state_dict)
+        packed = pack(state_dict, steps=STEPS)
         several = [i for i, each in enumerate(characters_of(phrase)) if each in readings]
         all_words = texts("reading")
+        furthest = MOST_CHARACTERS + 1  # from one end of the longest phrase to the other
         start = {
             "phrase": phrase,
             "chosen": several[-1] if several else 0,
-            "window": MOST_CHARACTERS + 1,
+            "window": furthest,
             "on": [True] * num_heads,
         }
         drawing = PhraseDrawing(
@@ -120,7 +122,7 @@ class PhraseReader(LiveFigure):
         )
         controls = {
             "phrase": text_field(all_words["phrase"], phrase),
-            "window": slider(all_words["window"], start["window"], 0, start["window"]),
+            "window": slider(all_words["window"], furthest, 0, furthest),
         }
         super().__init__(drawing, controls)
         self.rounding = rounding(state_dict, packed)
@@ -145,7 +147,8 @@ class PhraseReader(LiveFigure):
 
     def __repr__(self) -> str:
         d = self.drawing
-        sizes = f"{len(d.characters)} characters, {len(d.readings.splitlines())} with several readings"
+        several = d.readings.count("\n") + 1
+        sizes = f"{len(d.characters)} characters, {several} with several readings"
         return f"PhraseReader({sizes}, phrase={d.start['phrase']!r})"
 
 
@@ -164,35 +167,12 @@ def _check_readings(characters: str, readings: Mapping[str, Sequence[str]]) -> N
             raise ValueError(f"readings must be texts in one line, got {names!r} for {character!r}")
 
 
-def _check_weights(
-    state_dict: Mapping[str, Tensor], characters: int, readings: int, num_heads: int
-) -> None:
-    embed = state_dict.get("embed.weight")
-    width = 0 if embed is None else embed.shape[-1]
-    wanted = names_and_shapes(characters, readings, width)
-    for word, names in (
-        ("must hold", [name for name in wanted if name not in state_dict]),
-        ("must not hold", [name for name in state_dict if name not in wanted]),
-    ):
-        if names:
-            raise ValueError(f"state_dict {word} {', '.join(names)}")
-    for name, shape in wanted.items():
-        if tuple(state_dict[name].shape) != shape:
-            raise ValueError(
-                f"{name} must have shape {shape} for {characters} characters and {readings} "
-                f"readings, got {tuple(state_dict[name].shape)}"
-            )
-    if width % (2 * num_heads):
-        raise ValueError(
-            f"num_heads must divide the width {width} into heads of even width, got {num_heads}"
-        )
-
-
 def _check_counts(counts: Mapping[Place, int], readings: Mapping[str, Sequence[str]]) -> None:
     for place, count in counts.items():
-        left, character, right, reading = place
-        neighbours = all(len(each) <= 1 and not each.isdigit() for each in (left, right))
-        if not neighbours or reading not in readings.get(character, ()):
+        good = isinstance(place, tuple) and len(place) == 4
+        # One character or none, and none of those that say how often, or stand for an end.
+        good = good and all(re.fullmatch(r"[^\d\s^$]?", each) for each in (place[0], place[2]))
+        if not good or place[3] not in readings.get(place[1], ()):
             raise ValueError(
                 "counts must be of (left neighbour, character, right neighbour, reading), "
                 f"got {place!r}"

@@ -46,12 +46,40 @@ def names_and_shapes(characters: int, readings: int, width: int) -> dict[str, tu
     }
 
 
+def check_weights(
+    state_dict: Mapping[str, Tensor], characters: int, readings: int, num_heads: int
+) -> None:
+    """Refuse weights that are not those of a `PhraseModel`.
+
+    Raises:
+        ValueError: If names or shapes are others, or heads do not fit.
+    """
+    embed = state_dict.get("embed.weight")
+    width = 0 if embed is None else embed.shape[-1]
+    wanted = names_and_shapes(characters, readings, width)
+    for word, names in (
+        ("must hold", [name for name in wanted if name not in state_dict]),
+        ("must not hold", [name for name in state_dict if name not in wanted]),
+    ):
+        if names:
+            raise ValueError(f"state_dict {word} {', '.join(names)}")
+    for name, shape in wanted.items():
+        if tuple(state_dict[name].shape) != shape:
+            raise ValueError(
+                f"{name} must have shape {shape} for {characters} characters and {readings} "
+                f"readings, got {tuple(state_dict[name].shape)}"
+            )
+    if width % (2 * num_heads):
+        raise ValueError(
+            f"num_heads must divide the width {width} into heads of even width, got {num_heads}"
+        )
+
+
 class PhraseModel(nn.Module):
     """The model: attention over the characters of a phrase, then a row for each reading.
 
-        x = embed(phrase)
-        x = x + attention(norm(x))
-        score[i, r] = output[r] · final_norm(x)[i]    for the readings r of character i
+    x = embed(phrase), x = x + attention(norm(x)), and score[i, r] = output[r] · final_norm(x)[i]
+    for the readings r of character i.
     """
 
     def __init__(self, characters: int, readings: int, width: int, heads: int, base: float) -> None:
@@ -91,11 +119,12 @@ class Reading:
         lines = [line.split("\t") for line in state["readings"].split("\n")]
         self.readings = {character: names for character, *names in lines}
         self.rows = pairs(self.readings)
-        self.first_row = {character: row for row, (character, _) in reversed([*enumerate(self.rows)])}
+        self.first_row = {each: self.rows.index((each, names[0])) for each, *names in lines}
         self.counts = parse_counts(state["counts"], self.rows)
         self.look_up = LookUp(self.counts, self.readings)
         tensors = unpack(state["weights"])
         heads, base = int(state["limits"]["heads"]), float(state["limits"]["base"])
+        check_weights(tensors, len(self.ids), len(self.rows), heads)
         width = len(tensors["norm.weight"])
         # Weights that are replaced at once: the reader's random numbers stay as they were.
         with torch.device("meta"):

@@ -20,12 +20,15 @@ def one_of_each():
         "check": widgets.Checkbox(value=True, description="causal"),
         "drop": widgets.Dropdown(options=["a", "b", "c"], description="choose"),
         "toggle": widgets.ToggleButtons(options=["one", "two", "three"], description="pick"),
+        "text": widgets.Text(value="早", description="phrase"),
+        "same": widgets.Text(value="早", description="twin"),
         "markup": widgets.Checkbox(
             description="<img src=x onerror='window.hit = 1'>name", description_allow_html=True
         ),
     }
     widgets.jslink((controls["drop"], "index"), (controls["toggle"], "index"))
     widgets.jslink((controls["int"], "value"), (controls["copy"], "value"))
+    widgets.jslink((controls["text"], "value"), (controls["same"], "value"))
     return widgets.VBox([*controls.values()])
 
 
@@ -60,7 +63,7 @@ def test_the_page_holds_all_known_widgets(stage):
 
 
 def test_all_are_shown(page):
-    for name in ("slider", "checkbox", "dropdown", "toggle-buttons"):
+    for name in ("slider", "checkbox", "dropdown", "toggle-buttons", "text"):
         assert page.locator(f".live .widget-{name}").first.is_visible(), name
 
 
@@ -71,6 +74,7 @@ def test_all_have_names(page):
         ("checkbox", "causal"),
         ("combobox", "choose"),
         ("group", "pick"),
+        ("textbox", "phrase"),
     ]:
         assert page.locator(".live").get_by_role(role, name=name).count() == 1, name
     assert violations(page) == []
@@ -95,6 +99,13 @@ def test_links_join_them(page):
     assert page.get_by_role("textbox", name="copy").inner_text() == "3"
 
 
+def test_what_is_typed_counts_at_once(page):
+    field = page.get_by_role("textbox", name="phrase")
+    field.press("End")
+    field.press_sequentially("上好")
+    assert page.get_by_role("textbox", name="twin").input_value() == "早上好"
+
+
 def test_checkbox_and_slider_keep_their_bounds(page):
     box = page.get_by_role("checkbox", name="causal")
     assert box.is_checked()
@@ -114,5 +125,5 @@ def test_descriptions_are_text(page):
 
 
 def test_controls_are_large_enough_for_a_finger(page):
-    for name in ("toggle-button", "dropdown select"):
+    for name in ("toggle-button", "dropdown select", "text input"):
         assert page.locator(f".live .widget-{name}").first.bounding_box()["height"] >= 32, name

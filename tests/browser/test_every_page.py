@@ -17,7 +17,8 @@ from tests.site.built import BARE, SITE, pages, soup
 PAGES = [page for page in pages() if page not in BARE]
 WITH_FIGURES = [page for page in PAGES if soup(page).select(".live-figure")]
 COLLECTS_NAMES = True  # for tests/evidence.py: a test of a page depends on that page
-KILOBYTES = {True: 600, False: 350}  # gzipped; pages with figures, pages without
+# Gzipped: pages with a trained model, with figures, and with neither.
+KILOBYTES = {"model": 750, "figures": 600, "text": 350}
 MOST_SHIFT = 0.05
 
 DESK = {"viewport": {"width": 1300, "height": 900}, "color_scheme": "light"}
@@ -58,6 +59,12 @@ class Reader:
 
     def figures(self):
         return self.page.locator(".live-figure").all()
+
+
+def has_model(page):
+    """Whether a figure of the page carries packed weights."""
+    state = soup(page).find("script", type="application/vnd.jupyter.widget-state+json")
+    return bool(state) and '"embed.weight"' in state.string
 
 
 def reading(visit, path, **options):
@@ -111,7 +118,8 @@ def test_its_weight(desk, report):
     names = ", ".join(f"{name} {sizes[name]:.0f}" for name in heavy)
     report(f"{desk.path}: {weight:.0f} kB gzipped in {len(sizes)} files (most: {names})")
     assert len(sizes) > 8
-    assert weight <= KILOBYTES[desk.path in WITH_FIGURES], sizes
+    kind = "figures" if desk.path in WITH_FIGURES else "text"
+    assert weight <= KILOBYTES["model" if has_model(desk.path) else kind], sizes
 
 
 def fits(reader):

@@ -67,7 +67,10 @@ def test_it_is_a_drawing_with_standard_controls_and_needs_no_kernel(figure):
     for control in live.controls:
         assert control._model_module == "@jupyter-widgets/controls"
         assert not isinstance(control, ipywidgets.Output)
-        assert not control._trait_values.get("_msg_callbacks")
+        known = control._trait_values.get("_msg_callbacks")
+        called = known.callbacks if known else []
+        # A text field calls itself when Enter is pressed; nobody waits for that.
+        assert not [each for each in called if getattr(each, "__self__", None) is not control]
     links = [
         widget
         for widget in ipywidgets.Widget.get_manager_state()["state"].values()

@@ -1,8 +1,8 @@
 """PhraseReader: what it is made of, what it computes, the same model by what it does; errors."""
 
-import base64
 import copy
 import json
+import subprocess
 from collections import Counter
 
 import nbformat
@@ -23,6 +23,7 @@ from attnlib.widgets.reading_model import (
 )
 from attnlib.widgets.weights import pack
 from tests.widgets.facts import Facts, close
+from tests.widgets.test_live_figure import node
 from tools import editions, figure_pictures
 
 DRAWING = "attnlib.widgets.reading.PhraseDrawing"
@@ -43,17 +44,17 @@ def agrees(shown, reading):
     phrase = list(shown["phrase"])
     scores, weights = reading.scores(phrase, shown["window"], shown["on"])
     for i, (each, expected) in enumerate(zip(shown["scores"], scores, strict=True)):
-        assert (each is None) is (expected is None)
+        assert bool(each) is (expected is not None)
         if expected is None:
             continue
         values = torch.tensor(list(expected.values()), dtype=torch.float64)
-        close(torch.tensor(each) / 10, values / 10)  # 1e-4 on the scores
+        close([score / 10 for score in each], values / 10)  # 1e-4 on the scores
         close(shown["readings"][i], values.softmax(dim=0))
         assert each.index(max(each)) == values.argmax().item()
         names, counted = reading.readings[phrase[i]], reading.look_up.counted(phrase, i)
         assert shown["counted"][i][1:] == list(counted.values())
         assert names[shown["counted"][i][0]] == reading.look_up.read(phrase, i)
-    if shown["at"] is not None:
+    if shown["at"] >= 0:
         close(shown["weights"], weights[:, shown["at"] + 1])
 
 
@@ -65,23 +66,31 @@ def random_reader(characters=60, readings=9, seed=3, **options):
     """A figure as large as asked for, with random weights, that reads anything but evenly."""
     generator = torch.Generator().manual_seed(seed)
     known = "".join(chr(0x4E00 + 7 * i) for i in range(characters))
-    several = {each: [f"{n}a", f"{n}b", f"{n}c"][: 2 + n % 2] for n, each in enumerate(known[:readings])}
+    names = [[f"{n}a", f"{n}b", f"{n}c"][: 2 + n % 2] for n in range(readings)]
+    several = dict(zip(known, names, strict=False))
     rows = sum(map(len, several.values()))
     model = PhraseModel(characters, rows, 48, 6, 100.0)
     state = {
         name: torch.randn(tensor.shape, generator=generator) * (0.5 if tensor.ndim == 2 else 1)
         for name, tensor in model.state_dict().items()
     }
-    state["output.weight"] *= 0.8
+    state["attention.in_proj.weight"] *= 0.3  # heads that look at several characters
     places = torch.randint(0, characters, (40 * readings, 2), generator=generator).tolist()
     counts = Counter()
     for n, (left, right) in enumerate(places):
         character = known[n % readings]
         reading = several[character][n // readings % len(several[character])]
-        counts[known[left] if left % 5 else "", character, known[right] if right % 4 else "", reading] += 1 + n % 3
+        before, after = known[left] if left % 5 else "", known[right] if right % 4 else ""
+        counts[before, character, after, reading] += 1 + n % 3
     phrase = known[20] + known[1] + known[21]
     options = {"phrase": phrase, "examples": [phrase, known[2] + known[3]]} | options
     return PhraseReader(state, known, several, counts, **options)
+
+
+def best(shown):
+    """Return which reading of the chosen character is the most probable one."""
+    shares = shown["readings"][shown["at"]]
+    return shares.index(max(shares))
 
 
 def with_reading(text):
@@ -91,14 +100,12 @@ def with_reading(text):
     return PhraseReader(weights, characters, readings, {}, num_heads=heads, examples=["音乐"])
 
 
-WIDE = {"shape": [1, 3], "scales": "AAA=", "steps": "AAAA"}
+WIDE = {"shape": [1, 3], "scales": "AAA=", "steps": "ggg"}
 FACTS = Facts(
     kind=PhraseReader,
     check=check,
     # The model reads otherwise than the count: that is what the figure is about.
-    opening=lambda shown: shown["at"] is not None
-    and shown["readings"][shown["at"]].index(max(shown["readings"][shown["at"]]))
-    != shown["counted"][shown["at"]][0],
+    opening=lambda shown: best(shown) != shown["counted"][shown["at"]][0],
     tapped=[".attn-reading-example >> nth=1", ".attn-reading-switch input >> nth=1"],
     pressed=[
         (".attn-reading-switch input >> nth=0", ["Space"]),
@@ -106,9 +113,15 @@ FACTS = Facts(
         (".widget-text input", ["End", "Backspace"]),
     ],
     bad=[
-        ({"weights": {}}, "weights must have a width that 2 heads divide into even parts, got undefined"),
+        (
+            {"weights": {}},
+            "weights must have a width that 2 heads divide into even parts, got undefined",
+        ),
         ({"weights": {"norm.weight": WIDE}}, "weights must have a width that 2 heads divide"),
-        ({"characters": "好"}, "weights.embed.weight.shape must be packed weights, got [12,16], not [4,16]"),
+        (
+            {"characters": "好"},
+            "weights.embed.weight.shape must be packed weights, got [12,16], not [4,16]",
+        ),
         ({"characters": ""}, 'characters must be a text, got ""'),
         ({"readings": "乐\tlè"}, r'a character and two or more readings, got "乐\tlè"'),
         ({"counts": "音$"}, "counts must be 6 lines of neighbours and numbers, got 1"),
@@ -137,12 +150,10 @@ FACTS = Facts(
 def test_without_a_model_it_shows_one_set_by_hand():
     figure = PhraseReader()
     assert repr(figure) == "PhraseReader(9 characters, 3 with several readings, phrase='音乐')"
-    read = {}
-    for phrase in ("音乐", "快乐", "爱好", "好", "中国银行", "行"):
+    wanted = {"音乐": "yuè", "快乐": "lè", "爱好": "hào", "好": "hǎo"}
+    for phrase, reading in (wanted | {"中国银行": "háng", "行": "xíng"}).items():
         ((_, probabilities),) = figure.read(phrase)
-        read[phrase] = max(probabilities, key=probabilities.get)
-        assert probabilities[read[phrase]] > 0.97
-    assert read == {"音乐": "yuè", "快乐": "lè", "爱好": "hào", "好": "hǎo", "中国银行": "háng", "行": "xíng"}
+        assert probabilities[reading] > 0.97, phrase
     assert figure.look_up("音乐") == [("乐", "lè")]  # after 音 it has counted nothing
     reading = Reading(figure.drawing.get_state())
     _, weights = reading.scores(list("音乐"))
@@ -170,14 +181,14 @@ def test_it_computes_what_a_model_of_these_modules_does():
     assert [character for character, _ in read] == ["丙", "甲"]
     for (_, probabilities), wanted in zip(read, expected, strict=True):
         torch.testing.assert_close(
-            torch.tensor(list(probabilities.values())), wanted, atol=0.01, rtol=0
+            torch.tensor(list(probabilities.values())), wanted, atol=0.06, rtol=0
         )
 
 
 def test_it_states_how_far_packing_has_moved_the_weights():
     figure = random_reader()
     assert figure.rounding.keys() == figure.drawing.weights.keys()
-    assert 0.002 < max(figure.rounding.values()) < 0.004
+    assert 0.02 < max(figure.rounding.values()) < 0.034
 
 
 def test_the_look_up_goes_from_the_rarest_place_to_the_commonest():
@@ -233,6 +244,51 @@ def test_the_state_survives_json_with_sorted_keys():
     )
     phrase = figure.drawing.phrase
     assert Reading(saved).read(phrase) == figure.read(phrase)
+
+
+# --- in JavaScript
+
+
+def phrases(figure, count=200, seed=11):
+    """Phrases of one to ten characters, of which the model knows most and the look-up some."""
+    generator = torch.Generator().manual_seed(seed)
+    known = figure.drawing.characters
+    several = known[: len(figure.drawing.readings.splitlines())]
+    made = []
+    for n in range(count):
+        draw = torch.randint(0, 10**6, (1 + n % 10,), generator=generator).tolist()
+        texts = [(known, several, known, "?b中")[i % 4] for i in draw]
+        made.append("".join(text[i // 4 % len(text)] for text, i in zip(texts, draw, strict=True)))
+    return made + Reading(figure.drawing.get_state()).probes()[:50]
+
+
+def test_node_reads_two_hundred_phrases_as_torch_does():
+    figure = random_reader()
+    reading = Reading(figure.drawing.get_state())
+    cases = []
+    for n, phrase in enumerate(phrases(figure)):
+        on = [(n >> head) % 5 != 0 for head in range(6)]
+        cases.append({"phrase": phrase, "chosen": n % 10, "window": n % 12, "on": on})
+    names = ("weights", "characters", "readings", "counts", "limits")
+    state = {name: getattr(figure.drawing, name) for name in names}
+    done = subprocess.run(
+        [node(), "tests/widgets/static/read.mjs"],
+        input=json.dumps({"state": state, "cases": cases}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(done.stdout)
+    assert len(answers) == len(cases) >= 250
+    for shown in answers:
+        agrees(shown, reading)
+    assert sum(shown["at"] >= 0 for shown in answers) > 150
+    scores = [each for shown in answers for each in shown["scores"] if each]
+    assert {each.index(max(each)) for each in scores} == {0, 1, 2}
+    counted = [each for shown in answers for each in shown["counted"] if each]
+    assert sum(any(each[1]) for each in counted) > 40  # both neighbours were counted
+    assert sum(not any(each[1]) and any(each[2]) for each in counted) > 40
 
 
 # --- the same model by what it does
@@ -335,6 +391,8 @@ def changed_weights(**changed):
         (arguments(counts={("", "好", "hǎo"): 1}), r"counts must be of \(left neighbour"),
         (arguments(counts={("", "好", "", "hé"): 1}), r"got \('', '好', '', 'hé'\)"),
         (arguments(counts={("1", "好", "", "hǎo"): 1}), r"got \('1', '好', '', 'hǎo'\)"),
+        (arguments(counts={("^", "好", "", "hǎo"): 1}), r"got \('\^', '好', '', 'hǎo'\)"),
+        (arguments(counts={("早上", "好", "", "hǎo"): 1}), r"got \('早上', '好', '', 'hǎo'\)"),
         (arguments(counts={("", "好", "", "hǎo"): 0}), "must be a whole number from 1"),
         (arguments(phrase=""), "phrase must have 1 to 10 characters, got ''"),
         (arguments(phrase="好" * 11), "phrase must have 1 to 10 characters"),
@@ -350,8 +408,11 @@ def test_bad_arguments(given, message):
 
 def test_a_damaged_state_is_refused():
     state = state_of(PhraseReader())
-    state["weights"]["norm.bias"]["steps"] = base64.b64encode(b"abc").decode()
-    with pytest.raises(ValueError, match="steps of norm.bias must be 16 numbers, got 3"):
+    without = {name: each for name, each in state["weights"].items() if name != "norm.weight"}
+    with pytest.raises(ValueError, match=r"state_dict must hold norm\.weight"):
+        Reading(state | {"weights": without})
+    state["weights"]["norm.bias"]["steps"] = "abc"
+    with pytest.raises(ValueError, match=r"steps of norm\.bias must be 16 digits, got 3"):
         Reading(state)
 
 
@@ -364,4 +425,4 @@ def test_what_is_typed_is_whatever_it_is():
 
 def test_packed_weights_are_those_of_the_trait():
     weights = example()[0]
-    assert PhraseReader().drawing.weights == pack(weights)
+    assert PhraseReader().drawing.weights == pack(weights, steps=15)

@@ -19,9 +19,9 @@ def _drawing_of(state: Mapping[str, Any]) -> Any:
     return getattr(import_module(module), name) if module.startswith("attnlib.") else None
 
 
-def _same(drawing: Any, before: dict[str, Any], after: dict[str, Any]) -> bool:
+def _same(before: dict[str, Any], after: dict[str, Any]) -> bool:
     try:
-        return drawing.difference(before, after) is None
+        return _drawing_of(after).difference(before, after) is None
     except (KeyError, TypeError, ValueError):  # what was committed is damaged
         return False
 
@@ -40,10 +40,9 @@ def keep(stored: States, fresh: States) -> dict[str, dict[str, Any]]:
     for name, model in fresh.items():
         now = model["state"]
         twins = committed[now.get("_anywidget_id")]
-        before = twins.pop(0) if twins else None
-        drawing = _drawing_of(now) if before else None
-        traits = drawing.trained if drawing else ()
-        if any(before.get(trait) != now[trait] for trait in traits) and _same(drawing, before, now):
+        before = twins.pop(0) if twins else {}
+        traits = getattr(_drawing_of(now), "trained", ()) if before else ()
+        if any(before.get(trait) != now[trait] for trait in traits) and _same(before, now):
             model = {**model, "state": now | {trait: before[trait] for trait in traits}}
         kept[name] = model
     return kept

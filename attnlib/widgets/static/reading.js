@@ -82,15 +82,16 @@ function remarks({ characters, several, known, left }, { most }, words) {
   ].filter(Boolean).join(' ');
 }
 
-const numbersOf = ({ characters, at = null, window, on, scores, readings, weights, counted }) => ({
+/** For the tests: a character that has one reading has empty lists. */
+export const numbersOf = ({ characters, at = -1, window, on, scores, readings, weights, counted }) => ({
   phrase: characters.join(''),
   at,
   window,
   on,
-  scores,
-  readings,
-  counted: counted.map((each) => each && [each.reading, ...each.places.map(({ counts }) => counts)]),
-  weights: at === null ? [] : weights.map((head) => [...head[at + 1]]),
+  scores: scores.map((each) => each ?? []),
+  readings: readings.map((each) => each ?? []),
+  counted: counted.map((each) => (each ? [each.reading, ...each.places.map(({ counts }) => counts)] : [])),
+  weights: at < 0 ? [] : weights.map((head) => [...head[at + 1]]),
 });
 
 function tell(seen, words) {
