@@ -24,6 +24,7 @@ KEY = torch.tensor([[1.0, 1.0], [2.0, -1.0], [1.0, -1.0]])
 CAUSAL = attnlib.causal_mask(3)
 X = torch.tensor([[[2.0, 1.0, 0.0, 1.0], [1.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 1.0]]])
 FIRST_SEES_NOBODY = CAUSAL & torch.tensor([[False], [True], [True]])
+LABELS = torch.tensor([[4, -100, 7, 2, -100], [1, 3, 5, -100, -100]])
 
 
 def namespace() -> dict[str, Any]:
@@ -36,6 +37,7 @@ def namespace() -> dict[str, Any]:
         "query": QUERY,
         "key": KEY,
         "causal": CAUSAL,
+        "labels": LABELS,
     }
 
 
@@ -73,6 +75,11 @@ def _alibi(query: Tensor, key: Tensor) -> Tensor:
     return attnlib.attention_weights(query, key, attn_bias=bias, is_causal=True)
 
 
+def _of_mean(labels: Tensor) -> Tensor:
+    asks = (labels != -100).float()
+    return asks / asks.sum()
+
+
 # What is right, and the arguments with which both are drawn.
 RIGHT: dict[str, tuple[Callable[..., Tensor], tuple[Any, ...]]] = {
     "mask-inverted": (attnlib.attention_weights, (QUERY, KEY, CAUSAL)),
@@ -96,6 +103,7 @@ RIGHT: dict[str, tuple[Callable[..., Tensor], tuple[Any, ...]]] = {
     "layer-norm-over-the-length": (_normal, (X[0],)),
     "cross-attention-the-wrong-way-round": (attnlib.attention_weights, (QUERY, KEY)),
     "memory-masked-causally": (attnlib.attention_weights, (QUERY, KEY)),
+    "padding-in-the-denominator": (_of_mean, (LABELS,)),
 }
 MASKS = {
     "mask-inverted": (CAUSAL, CAUSAL),
@@ -105,13 +113,15 @@ MASKS = {
     "alibi-with-the-sign-reversed": (CAUSAL, CAUSAL),
     "layer-norm-over-the-length": (CAUSAL, CAUSAL),
     "memory-masked-causally": (None, CAUSAL),
+    "padding-in-the-denominator": (LABELS != -100, LABELS != -100),
 }
 READ, WRITTEN = ["早", "上", "好"], ["a", "b", "c"]
-# Of rows and columns, right and wrong, where there are two texts.
-LABELS = {
+# Of rows and columns, right and wrong, where they are not those of one text.
+SIDES = {
     "cross-attention-the-wrong-way-round": ((WRITTEN, READ), (READ, WRITTEN)),
     "memory-masked-causally": ((WRITTEN, READ), (WRITTEN, READ)),
 }
+NO_PAIRS = {"padding-in-the-denominator"}  # its rows are phrases, its columns places
 
 
 def picture(slug: str) -> bytes:
@@ -123,12 +133,12 @@ def picture(slug: str) -> bytes:
     exec(sections(editions()[0])[slug][0], names)
     right, arguments = RIGHT[slug]
     tables = [function(*arguments) for function in (right, names["weights"])]
-    figure, axes = subplots(1, 2, height=2.0 if tables[0].shape[0] == 1 else 3.4)
+    figure, axes = subplots(1, 2, height={1: 2.0, 2: 2.4}.get(tables[0].shape[0], 3.4))
     tokens = {1: ["好"], 3: READ}
     one_text = [tuple(map(tokens.get, table.shape)) for table in tables]
-    labels = LABELS.get(slug, one_text)
+    sides = SIDES.get(slug, one_text)
     for ax, table, title, mask, (rows, columns) in zip(
-        axes, tables, ("✓", "✗"), MASKS.get(slug, (None, None)), labels, strict=True
+        axes, tables, ("✓", "✗"), MASKS.get(slug, (None, None)), sides, strict=True
     ):
         plot_attention(
             table,
@@ -137,6 +147,8 @@ def picture(slug: str) -> bytes:
             mask=mask,
             ax=ax,
             title=title,
+            query_title="batch" if slug in NO_PAIRS else None,
+            key_title="length" if slug in NO_PAIRS else None,
         )
     png, _ = figure.png()
     return png

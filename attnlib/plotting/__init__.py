@@ -7,6 +7,7 @@ from attnlib.plotting.blocks import *  # noqa: F403
 from attnlib.plotting.grids import *  # noqa: F403
 from attnlib.plotting.look import *  # noqa: F403
 from attnlib.plotting.matrices import *  # noqa: F403
+from attnlib.plotting.progress import *  # noqa: F403
 from attnlib.plotting.shapes import *  # noqa: F403
 from attnlib.plotting.shares import *  # noqa: F403
 from attnlib.plotting.steps import *  # noqa: F403
