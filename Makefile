@@ -29,7 +29,7 @@ export REPO REF TAG CHAPTER
 # Many systems set a LANGUAGE of their own, which is none of ours: only the command line counts.
 export EDITION := $(if $(filter command,$(origin LANGUAGE)),$(LANGUAGE))
 
-.PHONY: help book serve offline pdf colab test test-colab speed faults lab reset notebooks lint bench audit fonts lock colab-pins \
+.PHONY: help book serve offline pdf colab test test-colab speed faults lab reset notebooks experiments lint bench audit fonts lock colab-pins \
 	publish-as release-check wheel clean environment web python
 
 help: ## list the targets
@@ -85,6 +85,9 @@ reset: environment ## bring a chapter back as it was, keeping a copy of yours (C
 
 notebooks: web ## run every notebook in place (ONLY=path: just that one)
 	@python -m tools.run_notebooks $(ONLY)
+
+experiments: environment ## train what chapter 8 trains with several seeds, and variants of it: half an hour (maintainers)
+	@python -m tools.experiments
 
 lint: environment ## put the code into its form and name what is wrong with it
 	@ruff format && ruff check --fix && mypy

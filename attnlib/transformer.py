@@ -57,10 +57,12 @@ class FeedForward(nn.Module):
         if activation not in ACTIVATIONS:
             names = " or ".join(f'"{name}"' for name in ACTIVATIONS)
             raise ValueError(f"activation must be {names}, got {activation!r}")
+        if not 0.0 <= dropout <= 1.0:
+            raise ValueError(f"dropout must lie between 0 and 1, got {dropout}")
         self.embed_dim = embed_dim
         self.activation = activation
+        self.dropout = dropout
         self.linear1 = nn.Linear(embed_dim, dim_feedforward)
-        self.dropout = nn.Dropout(dropout)
         self.linear2 = nn.Linear(dim_feedforward, embed_dim)
 
     def forward(
@@ -72,7 +74,7 @@ class FeedForward(nn.Module):
                 f"x must have shape (..., embed_dim = {self.embed_dim}), got {tuple(x.shape)}"
             )
         hidden = ACTIVATIONS[self.activation](self.linear1(x))
-        output: Tensor = self.linear2(self.dropout(hidden))
+        output: Tensor = self.linear2(F.dropout(hidden, self.dropout, self.training))
         return output
 
 
@@ -175,7 +177,7 @@ class TransformerBlock(nn.Module):
             self.cross_attention_norm = nn.LayerNorm(embed_dim)
         self.feed_forward = FeedForward(embed_dim, dim_feedforward, dropout=dropout)
         self.feed_forward_norm = nn.LayerNorm(embed_dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
 
     def forward(
         self,
@@ -246,10 +248,11 @@ class TransformerBlock(nn.Module):
         return read
 
     def _add(self, x: Tensor, found: Tensor, norm: nn.Module) -> Tensor:
-        total: Tensor = x + self.dropout(found)
+        total: Tensor = x + F.dropout(found, self.dropout, self.training)
         return total if self.norm_first else norm(total)
 
     def _check(self, x: Tensor, memory: Tensor | None, memory_mask: Tensor | None) -> None:
+        self._check_one("x", x)
         if self.cross_attention is None:
             for name, given in (("memory", memory), ("memory_mask", memory_mask)):
                 if given is not None:
@@ -257,18 +260,18 @@ class TransformerBlock(nn.Module):
                         f"{name} was given, of shape {tuple(given.shape)}, "
                         "to a block with cross_attention = False"
                     )
-            inputs = [("x", x)]
-        elif memory is None:
+            return
+        if memory is None:
             raise ValueError("memory is missing: this block has cross_attention = True")
-        else:
-            inputs = [("x", x), ("memory", memory)]
-        for name, given in inputs:
-            if given.ndim != 3 or given.shape[-1] != self.embed_dim:
-                raise ValueError(
-                    f"{name} must have shape (batch, length, embed_dim = {self.embed_dim}), "
-                    f"got {tuple(given.shape)}"
-                )
-        if memory is not None and memory.shape[0] != x.shape[0]:
+        self._check_one("memory", memory)
+        if memory.shape[0] != x.shape[0]:
             raise ValueError(
                 f"x and memory must agree in batch, got {tuple(x.shape)} and {tuple(memory.shape)}"
+            )
+
+    def _check_one(self, name: str, x: Tensor) -> None:
+        if x.ndim != 3 or x.shape[-1] != self.embed_dim:
+            raise ValueError(
+                f"{name} must have shape (batch, length, embed_dim = {self.embed_dim}), "
+                f"got {tuple(x.shape)}"
             )

@@ -21,10 +21,13 @@ from benchmarks import history, memory, report
 from benchmarks.clock import compare
 from benchmarks.rivals import (
     Attnlib,
+    AttnlibBlock,
     RawTorch,
+    RawTorchBlock,
     RawTorchThreeLinears,
     TablePositionalEncoding,
     Textbook,
+    TorchBlock,
     TorchLayer,
     TorchLayerWithBias,
 )
@@ -37,6 +40,11 @@ LAYERS: dict[str, type[nn.Module]] = {
     "nn.MultiheadAttention": TorchLayer,
     "nn.MultiheadAttention, bias": TorchLayerWithBias,
     "textbook": Textbook,
+}
+BLOCKS: dict[str, type[nn.Module]] = {
+    "attnlib": AttnlibBlock,
+    "raw torch": RawTorchBlock,
+    "nn.TransformerEncoderLayer": TorchBlock,
 }
 # batch, length, embed_dim, num_heads
 SHAPES = [
@@ -83,6 +91,20 @@ def training(names: list[str], shape: tuple[int, ...], **options: object) -> Tim
             for name, layer in layers(names, embed_dim, num_heads).items()
         }
     )
+
+
+def blocks(shape: tuple[int, ...], **options: object) -> Times:
+    """Blocks in inference; the plain one is seen to compute the same."""
+    batch, length, embed_dim, num_heads = shape
+    x = torch.randn(batch, length, embed_dim)
+    contenders = {name: kind(embed_dim, num_heads).eval() for name, kind in BLOCKS.items()}
+    ours, raw = contenders["attnlib"], contenders["raw torch"]
+    raw.load_state_dict(dict(zip(raw.state_dict(), ours.state_dict().values(), strict=True)))
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x, **options), raw(x, **options), atol=1e-4, rtol=1e-4)
+        return compare(
+            {name: lambda b=block: b(x, **options) for name, block in contenders.items()}
+        )
 
 
 def half_padding(shape: tuple[int, ...]) -> Times:
@@ -209,6 +231,8 @@ def measure_all() -> dict[str, object]:
             per_shape(lambda s, b=before: history.in_a_new_process(b, s)),
         )
     each("half padding", per_shape(half_padding))
+    each("blocks", per_shape(blocks))
+    each("blocks, causal", per_shape(lambda s: blocks(s, is_causal=True)))
     each(
         "chunked",
         {

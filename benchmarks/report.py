@@ -88,6 +88,7 @@ def speed_rows(results: Results) -> list[list[str]]:
     none: list[float | None] = [None] * 6
     ones: list[float | None] = [1.0] * 6
     over_floor: list[float | None] = [1.25, 1.25, 1.10, 1.10, 1.05, 1.05]
+    over_block: list[float | None] = [1.25, 1.25, 1.05, 1.05, 1.05, 1.05]
     return [
         one("time over raw torch", "inference", ours, floor, over_floor, at_most=True),
         one("… causal", "inference, causal", ours, floor, over_floor, at_most=True),
@@ -173,6 +174,16 @@ def speed_rows(results: Results) -> list[list[str]]:
             floor,
             [1.1] * 6,
             at_most=True,
+        ),
+        one("a block: time over raw torch", "blocks", ours, floor, over_block, at_most=True),
+        one("… causal", "blocks, causal", ours, floor, over_block, at_most=True),
+        one(
+            "a block: faster than `nn.TransformerEncoderLayer`",
+            "blocks",
+            "nn.TransformerEncoderLayer",
+            ours,
+            none,
+            at_most=False,
         ),
         one(
             "half padding: gained by cutting off hidden keys",

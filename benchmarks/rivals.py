@@ -146,6 +146,53 @@ class Textbook(nn.Module):
         return rows.reshape(shape).softmax(dim=-1)
 
 
+class AttnlibBlock(attnlib.TransformerBlock):
+    """`attnlib.TransformerBlock`, norms first, four times as wide inside."""
+
+    def __init__(self, embed_dim: int, num_heads: int) -> None:
+        super().__init__(embed_dim, num_heads, 4 * embed_dim)
+
+    def forward(self, x: Tensor, is_causal: bool = False) -> Tensor:
+        return super().forward(x, is_causal=is_causal)[0]
+
+
+class RawTorchBlock(nn.Module):
+    """The floor of blocks: the same in plain torch, parameters in the same order, no more."""
+
+    def __init__(self, embed_dim: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.in_proj = nn.Linear(embed_dim, 3 * embed_dim)
+        self.out_proj = nn.Linear(embed_dim, embed_dim)
+        self.norm1 = nn.LayerNorm(embed_dim)
+        self.linear1 = nn.Linear(embed_dim, 4 * embed_dim)
+        self.linear2 = nn.Linear(4 * embed_dim, embed_dim)
+        self.norm2 = nn.LayerNorm(embed_dim)
+
+    def forward(self, x: Tensor, is_causal: bool = False) -> Tensor:
+        batch, length, embed_dim = x.shape
+        qkv = self.in_proj(self.norm1(x)).view(batch, length, 3 * self.num_heads, -1)
+        mixed = F.scaled_dot_product_attention(
+            *qkv.transpose(1, 2).chunk(3, dim=1), is_causal=is_causal
+        )
+        x = x + self.out_proj(mixed.transpose(1, 2).reshape(batch, length, embed_dim))
+        return x + self.linear2(F.gelu(self.linear1(self.norm2(x))))
+
+
+class TorchBlock(nn.TransformerEncoderLayer):
+    """`nn.TransformerEncoderLayer`, for which torch has a native path if no gradient is needed."""
+
+    def __init__(self, embed_dim: int, num_heads: int) -> None:
+        options = {"activation": "gelu", "batch_first": True, "norm_first": True}
+        super().__init__(embed_dim, num_heads, 4 * embed_dim, dropout=0.0, **options)
+
+    def forward(self, x: Tensor, is_causal: bool = False) -> Tensor:
+        mask = None
+        if is_causal:
+            mask = nn.Transformer.generate_square_subsequent_mask(x.shape[1])
+        return super().forward(x, src_mask=mask, is_causal=is_causal)
+
+
 class TablePositionalEncoding(nn.Module):
     """Sinusoids for 10 000 positions, all made at construction, as most tutorials do."""
 

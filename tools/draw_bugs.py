@@ -24,6 +24,7 @@ KEY = torch.tensor([[1.0, 1.0], [2.0, -1.0], [1.0, -1.0]])
 CAUSAL = attnlib.causal_mask(3)
 X = torch.tensor([[[2.0, 1.0, 0.0, 1.0], [1.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 1.0]]])
 FIRST_SEES_NOBODY = CAUSAL & torch.tensor([[False], [True], [True]])
+LABELS = torch.tensor([[4, -100, 7, 2, -100], [1, 3, 5, -100, -100]])
 
 
 def namespace() -> dict[str, Any]:
@@ -36,6 +37,7 @@ def namespace() -> dict[str, Any]:
         "query": QUERY,
         "key": KEY,
         "causal": CAUSAL,
+        "labels": LABELS,
     }
 
 
@@ -63,9 +65,19 @@ def _rotary(query: Tensor, key: Tensor) -> Tensor:
     return attnlib.attention_weights(turn(query), turn(key))
 
 
+def _normal(x: Tensor) -> Tensor:
+    normal = nn.functional.layer_norm(x, x.shape[-1:])
+    return attnlib.attention_weights(normal, normal, is_causal=True)
+
+
 def _alibi(query: Tensor, key: Tensor) -> Tensor:
     bias = -0.5 * (torch.arange(3)[:, None] - torch.arange(3)).abs()
     return attnlib.attention_weights(query, key, attn_bias=bias, is_causal=True)
+
+
+def _of_mean(labels: Tensor) -> Tensor:
+    asks = (labels != -100).float()
+    return asks / asks.sum()
 
 
 # What is right, and the arguments with which both are drawn.
@@ -88,6 +100,10 @@ RIGHT: dict[str, tuple[Callable[..., Tensor], tuple[Any, ...]]] = {
     ),
     "rotary-layouts-mixed": (_rotary, (torch.ones(6, 8), torch.ones(6, 8).cumsum(-1) / 4)),
     "alibi-with-the-sign-reversed": (_alibi, (QUERY, KEY)),
+    "layer-norm-over-the-length": (_normal, (X[0],)),
+    "cross-attention-the-wrong-way-round": (attnlib.attention_weights, (QUERY, KEY)),
+    "memory-masked-causally": (attnlib.attention_weights, (QUERY, KEY)),
+    "padding-in-the-denominator": (_of_mean, (LABELS,)),
 }
 MASKS = {
     "mask-inverted": (CAUSAL, CAUSAL),
@@ -95,7 +111,17 @@ MASKS = {
     "causal-mask-aligned-upper-left": (None, torch.tensor([[True, False, False]])),
     "heads-split-by-view-alone": (CAUSAL, CAUSAL),
     "alibi-with-the-sign-reversed": (CAUSAL, CAUSAL),
+    "layer-norm-over-the-length": (CAUSAL, CAUSAL),
+    "memory-masked-causally": (None, CAUSAL),
+    "padding-in-the-denominator": (LABELS != -100, LABELS != -100),
 }
+READ, WRITTEN = ["早", "上", "好"], ["a", "b", "c"]
+# Of rows and columns, right and wrong, where they are not those of one text.
+SIDES = {
+    "cross-attention-the-wrong-way-round": ((WRITTEN, READ), (READ, WRITTEN)),
+    "memory-masked-causally": ((WRITTEN, READ), (WRITTEN, READ)),
+}
+NO_PAIRS = {"padding-in-the-denominator"}  # its rows are phrases, its columns places
 
 
 def picture(slug: str) -> bytes:
@@ -107,18 +133,22 @@ def picture(slug: str) -> bytes:
     exec(sections(editions()[0])[slug][0], names)
     right, arguments = RIGHT[slug]
     tables = [function(*arguments) for function in (right, names["weights"])]
-    figure, axes = subplots(1, 2, height=2.0 if tables[0].shape[0] == 1 else 3.4)
-    tokens = {1: ["好"], 3: ["早", "上", "好"]}
-    for ax, table, title, mask in zip(
-        axes, tables, ("✓", "✗"), MASKS.get(slug, (None, None)), strict=True
+    figure, axes = subplots(1, 2, height={1: 2.0, 2: 2.4}.get(tables[0].shape[0], 3.4))
+    tokens = {1: ["好"], 3: READ}
+    one_text = [tuple(map(tokens.get, table.shape)) for table in tables]
+    sides = SIDES.get(slug, one_text)
+    for ax, table, title, mask, (rows, columns) in zip(
+        axes, tables, ("✓", "✗"), MASKS.get(slug, (None, None)), sides, strict=True
     ):
         plot_attention(
             table,
-            query_labels=tokens.get(table.shape[0]),
-            key_labels=tokens.get(table.shape[1]),
+            query_labels=rows,
+            key_labels=columns,
             mask=mask,
             ax=ax,
             title=title,
+            query_title="batch" if slug in NO_PAIRS else None,
+            key_title="length" if slug in NO_PAIRS else None,
         )
     png, _ = figure.png()
     return png

@@ -392,4 +392,11 @@ FAULTS = (
         some("tests/figures/test_figure_numbers.py", "opens_in", "mask"),
         "FAILED.*test_figure_numbers",
     ),
+    Fault(
+        "seed-that-was-better",
+        "tools/experiments.json",
+        planting.replace(r'"音乐": (.*?)"attention": \d+', r'"音乐": \1"attention": 27'),
+        pytest("tests/notebooks/test_experiments.py"),
+        "FAILED.*test_the_chapter_shows_the_table",
+    ),
 )

@@ -27,6 +27,7 @@ from attnlib.widgets.weights import pack, rounding
 MOST_CHARACTERS = 10  # of a phrase
 MOST_EXAMPLES = 12
 MOST_HEADS = 12  # that colours and numbers tell apart
+STEPS = 15  # of a weight; with 31 the page is 13 kB heavier, and no more is read rightly
 
 
 class PhraseDrawing(Drawing):
@@ -98,7 +99,7 @@ class PhraseReader(LiveFigure):
         check_weights(state_dict, len(characters), len(pairs(readings)), num_heads)
         _check_counts(counts, readings)
         _check_phrases(phrase, examples)
-        packed = pack(state_dict)
+        packed = pack(state_dict, steps=STEPS)
         several = [i for i, each in enumerate(characters_of(phrase)) if each in readings]
         all_words = texts("reading")
         furthest = MOST_CHARACTERS + 1  # from one end of the longest phrase to the other

@@ -137,6 +137,7 @@ def everything(request, carrying):
     """The record of each notebook on each runtime that tests ask for."""
     tests = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
     wanted = sorted({(p["runtime"], p["name"]) for p in tests if "name" in p and "runtime" in p})
+    beside = (runtimes.STAND_IN, *runtimes.data().packages)
     made = {}
     for name in sorted({runtime for runtime, _ in wanted}):
         # One language on the lowest versions: so runs of several are held against another kind.
@@ -144,7 +145,7 @@ def everything(request, carrying):
             name,
             BASES[name]().python,
             contents(HERE / "cut_network.py"),
-            without_an_index() | {"PYTHONPATH": str(runtimes.STAND_IN)},
+            without_an_index() | {"PYTHONPATH": os.pathsep.join(map(str, beside))},
             CUT,
             languages=name != "lowest",
         )

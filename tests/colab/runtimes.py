@@ -46,8 +46,9 @@ def pins(path: Path) -> dict[str, str]:
 
 COLAB = pins(HERE / "runtime.txt")
 TORCH = (COLAB if os.environ.get("COLAB_PYTHON") else pins(ROOT / "requirements.txt"))["torch"]
-# The lowest versions are older than Python 3.13: there are no builds of them for it.
 READERS = ("plots", "widgets")  # extras that a notebook needs; a report is for a teacher's machine
+DATA = ("pypinyin", "pypinyin-dict")  # what cells of chapters install beside the library
+# The lowest versions are older than Python 3.13: there are no builds of them for it.
 NAMES = ["colab"] if VERSION.startswith("3.13") else ["colab", "lowest"]
 
 
@@ -132,6 +133,26 @@ def colab() -> Runtime:
         runtime.run(*pip, "download", "--dest", str(folder / "wheels"), builder)
 
     return kept("colab", json.dumps(wanted), make)
+
+
+def data() -> Runtime:
+    """Return the packages of data that cells of chapters install, as they do, and their wheels.
+
+    On top of a runtime they stand for a reader's download: there is no network for one.
+    """
+    known = pins(ROOT / "requirements.txt")
+    exact = [f"{name}=={known[name]}" for name in DATA]
+
+    def pip(*arguments: str | Path) -> None:
+        command = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
+        subprocess.run(command, check=True, env=os.environ | {"PIP_ROOT_USER_ACTION": "ignore"})
+
+    def make(folder: Path) -> None:
+        wheels = folder / "wheels"
+        pip("download", "--no-deps", "--dest", wheels, *exact)
+        pip("install", "--no-deps", "--no-compile", "--prefix", folder, *wheels.glob("*.whl"))
+
+    return kept("data", json.dumps(exact), make)
 
 
 def lowest_allowed() -> Runtime:

@@ -2,9 +2,12 @@
 
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-NAME, TITLE = "07_hard_look_up", "A hard look-up"
+from tools.editions import DEFAULT, edition
 
-CHECKS = '''"""Checks of chapter 7: the hard look-up."""
+NUMBER = len(edition(DEFAULT).chapters) + 1
+NAME, TITLE = f"{NUMBER:02}_hard_look_up", "A hard look-up"
+
+CHECKS = '''"""Checks of chapter NUMBER: the hard look-up."""
 
 import torch
 from torch import Tensor
@@ -14,9 +17,9 @@ from attnlib.checks.engine.inputs import grid
 from attnlib.checks.engine.predictions import Numbers, prediction
 
 
-@prediction("7.1", wrong={"soft_weights_given": [0.67, 0.24, 0.09]})
+@prediction("NUMBER.1", wrong={"soft_weights_given": [0.67, 0.24, 0.09]})
 def hard_row() -> Numbers:
-    """Check exercise 7.1: the hard weights of 上.
+    """Check exercise NUMBER.1: the hard weights of 上.
 
     Args:
         answer: The weights of 早, 上 and 好: a list of three numbers.
@@ -31,12 +34,12 @@ def hard_row() -> Numbers:
 
 
 @check(
-    "7.2",
+    "NUMBER.2",
     wrong={"hard_over_queries": lambda scores: _one_hot(scores, -2)},
     inputs=[lambda: grid(lambda draw, n, m: (draw.normal(n, m),), n=(2, 3), m=(3, 5))],
 )
 def hard_weights(scores: Tensor) -> Tensor:
-    """Check exercise 7.2: hard weights.
+    """Check exercise NUMBER.2: hard weights.
 
     Args:
         answer: Called as answer(scores), with a tensor of shape (q_len, k_len); returns one too.
@@ -45,7 +48,7 @@ def hard_weights(scores: Tensor) -> Tensor:
         A result that shows itself.
 
     >>> check_hard_weights(lambda scores: None)
-    ○ Exercise 7.2: not attempted yet
+    ○ Exercise NUMBER.2: not attempted yet
     """
     return _one_hot(scores, -1)
 
@@ -55,7 +58,7 @@ def _one_hot(scores: Tensor, dim: int) -> Tensor:
 
 
 @check(
-    "7.3",
+    "NUMBER.3",
     wrong={},
     inputs=[
         lambda: grid(
@@ -66,7 +69,7 @@ def _one_hot(scores: Tensor, dim: int) -> Tensor:
     ],
 )
 def hard_look_up(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Check exercise 7.3: the hard look-up.
+    """Check exercise NUMBER.3: the hard look-up.
 
     Args:
         answer: Called as answer(query, key, value); returns a tensor of shape (q_len, width).
@@ -75,10 +78,10 @@ def hard_look_up(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         A result that shows itself.
 
     >>> check_hard_look_up(lambda query, key, value: None)
-    ○ Exercise 7.3: not attempted yet
+    ○ Exercise NUMBER.3: not attempted yet
     """
     return value[(query @ key.mT).argmax(dim=-1)]
-'''
+'''.replace("NUMBER", str(NUMBER))
 
 WORDS = """
 [checks.misconception.soft_weights_given]
@@ -88,7 +91,7 @@ text = "These are soft weights: a hard look-up takes all from one place."
 text = "The largest score was looked for among the queries of each key, not among the keys."
 """
 
-ANSWERS = '''"""Chapter 7: the hard look-up. Right answers and wrong ones, as readers write them."""
+ANSWERS = '''"""Chapter NUMBER: the hard look-up. Right answers and wrong ones."""
 
 import torch
 
@@ -140,7 +143,7 @@ def in_a_loop(query, key, value):
 @right("hard_look_up")
 def sorted_first(query, key, value):
     return value[(query @ key.T).argsort(-1)[:, -1]]
-'''
+'''.replace("NUMBER", str(NUMBER))
 
 IMPORTS = """import torch
 
@@ -189,8 +192,8 @@ def notebook(phrases, bootstrap):
         return f"> **{say(phrase)}.**\n>\n> {said}"
 
     def exercise(number, kind, stub, solution):
-        name = f"exercise-7-{number}"
-        head = f"### {say('exercise')} 7.{number} ★ {say(kind)}\n\nTry it."
+        name = f"exercise-{NUMBER}-{number}"
+        head = f"### {say('exercise')} {NUMBER}.{number} ★ {say(kind)}\n\nTry it."
         folds = [(say("hint"), "Look at the largest."), (say("solution"), solution)]
         folded = "\n\n".join(
             f"{FOLD}{fold}</summary>\n\n{said}\n\n</details>" for fold, said in folds
@@ -203,7 +206,10 @@ def notebook(phrases, bootstrap):
     predict = box("predict", "What comes out?")
     opening = f"**早上好: what if only one key counts?**\n\n{say('able')}\n\n- look\n- see\n- take"
     cells = [
-        text("title", f"# 7. {TITLE}\n\n{opening}\n\n{say('need')} [1](01_query_key_value.ipynb)."),
+        text(
+            "title",
+            f"# {NUMBER}. {TITLE}\n\n{opening}\n\n{say('need')} [1](01_query_key_value.ipynb).",
+        ),
         bootstrap,
         code("imports", IMPORTS),
         text("first", f"## First\n\n{predict}"),
@@ -214,7 +220,7 @@ def notebook(phrases, bootstrap):
         code("largest", "(query @ keys.T).argmax().item()"),
         text("try-it", box("try", "Pull.")),
         code("live-figure", FIGURE, mystnb={"image": picture}),
-        text("live-figure-caption", f"**{say('figure')} 7.1.** One key, one query."),
+        text("live-figure-caption", f"**{say('figure')} {NUMBER}.1.** One key, one query."),
         text("live-answers", "The output follows."),
         text("what-goes-wrong", f"## {say('what_goes_wrong')}\n\nTies."),
         text("exercises", f"## {say('exercises')}"),

@@ -30,7 +30,13 @@ def d2l_source() -> dict[str, Any]:
     names = ("def masked_softmax", "class DotProductAttention", "class MultiHeadAttention")
     found = [
         re.search(rf"^{name}\(.*?(?=^class |^def )", text, re.DOTALL | re.MULTILINE)
-        for name in (*names, "class PositionalEncoding")
+        for name in (
+            *names,
+            "class PositionWiseFFN",
+            "class AddNorm",
+            "class TransformerEncoderBlock",
+            "class PositionalEncoding",
+        )
     ]
     scope: dict[str, Any] = {}
     exec("import math\nimport torch\nfrom torch import nn\nimport types\n", scope)
@@ -41,7 +47,8 @@ def d2l_source() -> dict[str, Any]:
     for match in found:
         assert match is not None
         exec(match[0], scope)
-        exec("d2l.DotProductAttention = globals().get('DotProductAttention')", scope)
+        for name in ("DotProductAttention", "MultiHeadAttention"):
+            exec(f"d2l.{name} = globals().get({name!r})", scope)
     return scope
 
 
@@ -55,6 +62,16 @@ def check_d2l() -> None:
     for valid_lens in (None, lens, torch.arange(1, 8).expand(2, 7)):
         close(ours(x, x, x, valid_lens), theirs(x, x, x, valid_lens))
         close(ours.attention.attention_weights, theirs.attention.attention_weights)
+    block = d2l["TransformerEncoderBlock"](15, 13, 5, 0.0).eval()
+    expected = block(x, lens)
+    mine = restated.d2l_transformer_encoder_block(
+        x,
+        lambda x: block.attention(x, x, x, lens),
+        block.ffn,
+        block.addnorm1.ln,
+        block.addnorm2.ln,
+    )
+    close(mine, expected)
     close(restated.d2l_positional_encoding(16), d2l["PositionalEncoding"](16, 0.0).P)
 
 
@@ -111,6 +128,7 @@ def check_hugging_face() -> None:
         theirs, mine = Conv1D(6, 5), restated.HfConv1D(6, 5)
         mine.load_state_dict(theirs.state_dict())
         close(mine(torch.ones(2, 5)), theirs(torch.ones(2, 5)))
+    check_blocks()
     check_default_attention(config, tokens, real)
     check_windows()
     assert {"q_proj", "k_proj", "v_proj", "o_proj"} <= {name for name, _ in layer.named_children()}
@@ -135,6 +153,34 @@ def check_windows() -> None:
     reached = [torch.autograd.grad(row[0], x, retain_graph=True)[0] for row in output]
     seen = torch.stack([each[0].abs().sum(dim=-1) > 0 for each in reached])
     assert torch.equal(seen, restated.hf_longformer_window(16, 4))
+
+
+def check_blocks() -> None:
+    """GPT-2's block and that of Marian's encoder."""
+    from transformers import GPT2Config, MarianConfig
+    from transformers.models.gpt2.modeling_gpt2 import GPT2Block
+    from transformers.models.marian.modeling_marian import MarianEncoderLayer
+
+    x = torch.randn(2, 7, 24)
+    config = GPT2Config(n_embd=24, n_head=3, n_inner=13, attn_implementation="eager")
+    block = GPT2Block(config, layer_idx=0).eval()
+    assert block.mlp.c_fc.weight.shape == (24, 13)
+    ours = restated.hf_gpt2_block(x, lambda x: block.attn(x)[0], block.mlp, block.ln_1, block.ln_2)
+    close(ours, block(x))
+
+    settings = MarianConfig(
+        d_model=24, encoder_attention_heads=3, encoder_ffn_dim=13, attn_implementation="eager"
+    )
+    layer = MarianEncoderLayer(settings).eval()
+    ours = restated.hf_marian_encoder_layer(
+        x,
+        lambda x: layer.self_attn(x)[0],
+        lambda x: layer.fc2(layer.activation_fn(layer.fc1(x))),
+        layer.self_attn_layer_norm,
+        layer.final_layer_norm,
+    )
+    theirs = layer(x, attention_mask=None)
+    close(ours, theirs[0] if isinstance(theirs, tuple) else theirs)
 
 
 def check_default_attention(config: Any, tokens: Any, real: Any) -> None:

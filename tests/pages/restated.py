@@ -51,6 +51,12 @@ class D2lMultiHeadAttention(nn.Module):
         return self.W_o(heads.unflatten(0, (-1, self.num_heads)).transpose(1, 2).flatten(2))
 
 
+def d2l_transformer_encoder_block(X, attention, ffn, ln1, ln2):  # noqa: N803
+    """`d2l.TransformerEncoderBlock` without dropout, with its parts as functions."""
+    Y = ln1(attention(X) + X)  # noqa: N806
+    return ln2(ffn(Y) + Y)
+
+
 def d2l_positional_encoding(num_hiddens: int, max_len: int = 1000) -> Tensor:
     """`d2l.PositionalEncoding(...).P`, of shape (1, max_len, num_hiddens)."""
     angle = torch.arange(max_len)[:, None] / 10000 ** (
@@ -138,3 +144,15 @@ class HfConv1D(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x @ self.weight + self.bias
+
+
+def hf_gpt2_block(hidden_states, attn, mlp, ln_1, ln_2):
+    """`GPT2Block`, with its attention and its feed-forward network as functions."""
+    hidden_states = hidden_states + attn(ln_1(hidden_states))
+    return hidden_states + mlp(ln_2(hidden_states))
+
+
+def hf_marian_encoder_layer(hidden_states, self_attn, ffn, self_attn_layer_norm, final_layer_norm):
+    """`MarianEncoderLayer`, with its attention and its feed-forward network as functions."""
+    hidden_states = self_attn_layer_norm(hidden_states + self_attn(hidden_states))
+    return final_layer_norm(hidden_states + ffn(hidden_states))

@@ -7,7 +7,12 @@ it and holds the words against the measurement.
 
 import pytest
 
-from tests.pages import names_of_arguments, names_of_masks, names_of_parameters  # noqa: F401
+from tests.pages import (  # noqa: F401  # their rows come in the order of the page
+    names_of_arguments,
+    names_of_masks,
+    names_of_parameters,
+    names_of_transformers,
+)
 from tests.pages.names_page import CHECKS, COLUMNS, EDITIONS, ROWS, rows
 
 

@@ -1,6 +1,5 @@
 """Trained models that do the same keep the committed weights, and with them their pictures."""
 
-import base64
 import copy
 
 import pytest
@@ -78,7 +77,7 @@ def test_weights_that_are_the_same_stay():
 def test_damaged_weights_are_replaced():
     stored, fresh = states(trained()), states(trained(0.01))
     packed = drawing(stored)["weights"]
-    packed["norm.bias"]["steps"] = base64.b64encode(b"abc").decode()
+    packed["norm.bias"]["steps"] = "abc"
     assert keep(stored, fresh) == fresh
     del packed["norm.bias"]
     assert keep(stored, fresh) == fresh

@@ -1,6 +1,5 @@
 """PhraseReader: what it is made of, what it computes, the same model by what it does; errors."""
 
-import base64
 import copy
 import json
 import subprocess
@@ -101,7 +100,7 @@ def with_reading(text):
     return PhraseReader(weights, characters, readings, {}, num_heads=heads, examples=["音乐"])
 
 
-WIDE = {"shape": [1, 3], "scales": "AAA=", "steps": "AAAA"}
+WIDE = {"shape": [1, 3], "scales": "AAA=", "steps": "ggg"}
 FACTS = Facts(
     kind=PhraseReader,
     check=check,
@@ -182,14 +181,14 @@ def test_it_computes_what_a_model_of_these_modules_does():
     assert [character for character, _ in read] == ["丙", "甲"]
     for (_, probabilities), wanted in zip(read, expected, strict=True):
         torch.testing.assert_close(
-            torch.tensor(list(probabilities.values())), wanted, atol=0.01, rtol=0
+            torch.tensor(list(probabilities.values())), wanted, atol=0.06, rtol=0
         )
 
 
 def test_it_states_how_far_packing_has_moved_the_weights():
     figure = random_reader()
     assert figure.rounding.keys() == figure.drawing.weights.keys()
-    assert 0.002 < max(figure.rounding.values()) < 0.004
+    assert 0.02 < max(figure.rounding.values()) < 0.034
 
 
 def test_the_look_up_goes_from_the_rarest_place_to_the_commonest():
@@ -412,8 +411,8 @@ def test_a_damaged_state_is_refused():
     without = {name: each for name, each in state["weights"].items() if name != "norm.weight"}
     with pytest.raises(ValueError, match=r"state_dict must hold norm\.weight"):
         Reading(state | {"weights": without})
-    state["weights"]["norm.bias"]["steps"] = base64.b64encode(b"abc").decode()
-    with pytest.raises(ValueError, match=r"steps of norm\.bias must be 16 numbers, got 3"):
+    state["weights"]["norm.bias"]["steps"] = "abc"
+    with pytest.raises(ValueError, match=r"steps of norm\.bias must be 16 digits, got 3"):
         Reading(state)
 
 
@@ -426,4 +425,4 @@ def test_what_is_typed_is_whatever_it_is():
 
 def test_packed_weights_are_those_of_the_trait():
     weights = example()[0]
-    assert PhraseReader().drawing.weights == pack(weights)
+    assert PhraseReader().drawing.weights == pack(weights, steps=15)

@@ -22,7 +22,6 @@ from tools.palette import with_palette
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
 ICON_RULE = re.compile(r"(\.fa-[a-z0-9-]+:before,?)+")
-ESCAPED = re.compile(r"\\u([0-9a-f]{4})")  # a letter in the state of a figure
 GLYPH = re.compile(r"\\([ef][0-9a-f]{3})\b|([\ue000-\uf8ff])")
 
 COLOURS = 64  # of a picture: lines, letters and the cells of heat maps need no more
@@ -101,7 +100,7 @@ def cut(site: Path, style: Path) -> None:
     logging.getLogger("fontTools").setLevel(logging.WARNING)
     pages = "".join(each.read_text("utf-8") for each in sorted(site.glob("*/*.html")))
     cut_icons(site, pages)
-    letters = set(map(ord, unescape(pages))) | {int(code, 16) for code in ESCAPED.findall(pages)}
+    letters = set(map(ord, unescape(pages)))
     for pattern in ("vendor/fonts/*-latin-ext-*.woff2", "vendor/katex/fonts/*.woff2"):
         for path in site.glob(f"_static/{pattern}"):
             cut_font(path, letters)

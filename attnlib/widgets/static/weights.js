@@ -2,35 +2,36 @@
 
 import { Refused, shown } from './common.js';
 
-function bytes(text, name, part) {
+const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const VALUES = new Map([...DIGITS].map((digit, value) => [digit, value - 32])); // 0 is in the middle
+
+function readScales(text, name, rows) {
   let found;
   try {
     if (typeof text === 'string') found = atob(text);
   } catch { /* no base64: said below */ }
-  if (found === undefined) throw new Refused('not_packed', { name: `${name}.${part}`, got: shown(text) });
-  return Uint8Array.from(found, (character) => character.charCodeAt(0));
+  if (found?.length !== 2 * rows) throw new Refused('not_packed', { name: `${name}.scales`, got: shown(text) });
+  const view = new DataView(new ArrayBuffer(4));
+  return Array.from({ length: rows }, (_, row) => {
+    view.setUint8(2, found.charCodeAt(2 * row));
+    view.setUint8(3, found.charCodeAt(2 * row + 1));
+    const scale = view.getFloat32(0, true);
+    if (!Number.isFinite(scale)) throw new Refused('not_packed', { name: `${name}.scales`, got: shown(scale) });
+    return scale;
+  });
 }
 
 /**
- * A tensor from its packed form {shape, scales, steps}: a vector as a Float32Array, a matrix as a list of them.
- * A row is its whole numbers times its scale, which is the upper half of a float32.
+ * A tensor from its packed form {shape, scales, steps}: a vector as a Float32Array, a matrix as a list of them. A row
+ * is its steps, each a digit of base64, times its scale, which is the upper half of a float32.
  */
-function unpackOne(parts, name) {
-  const shape = parts?.shape;
-  const good = Array.isArray(shape) && [1, 2].includes(shape.length) && shape.every((length) => Number.isInteger(length) && length > 0);
-  if (!good) throw new Refused('not_packed', { name: `${name}.shape`, got: shown(shape) });
+function unpackOne({ shape, scales, steps }, name) {
   const [rows, columns] = shape.length === 1 ? [1, shape[0]] : shape;
-  const [halves, steps] = [bytes(parts.scales, name, 'scales'), bytes(parts.steps, name, 'steps')];
-  if (halves.length !== 2 * rows) throw new Refused('not_packed', { name: `${name}.scales`, got: halves.length });
-  if (steps.length !== rows * columns) throw new Refused('not_packed', { name: `${name}.steps`, got: steps.length });
-  const view = new DataView(new ArrayBuffer(4));
-  const signed = new Int8Array(steps.buffer);
-  const matrix = Array.from({ length: rows }, (_, row) => {
-    view.setUint16(2, halves[2 * row] + 256 * halves[2 * row + 1], true);
-    const scale = view.getFloat32(0, true);
-    if (!Number.isFinite(scale)) throw new Refused('not_packed', { name: `${name}.scales`, got: shown(scale) });
-    return Float32Array.from(signed.subarray(row * columns, (row + 1) * columns), (step) => scale * step);
-  });
+  if (typeof steps !== 'string' || steps.length !== rows * columns || !/^[A-Za-z0-9+/]*$/.test(steps)) {
+    throw new Refused('not_packed', { name: `${name}.steps`, got: shown(steps) });
+  }
+  const matrix = readScales(scales, name, rows).map((scale, row) =>
+    Float32Array.from({ length: columns }, (_, column) => scale * VALUES.get(steps[row * columns + column])));
   return shape.length === 1 ? matrix[0] : matrix;
 }
 

@@ -8,13 +8,13 @@ import { unpack } from '../../../attnlib/widgets/static/weights.js';
 // Equality with torch: tests/widgets/test_reading.py and test_transformer_js.py, which start node.
 
 const bytes = (...values) => Buffer.from(values).toString('base64');
-const packed = (shape, step = 0) => {
+const packed = (shape) => {
   const [rows, columns] = shape.length === 1 ? [1, shape[0]] : shape;
-  return { shape, scales: bytes(...Array(rows).fill([0x80, 0x3f]).flat()), steps: bytes(...Array(rows * columns).fill(step)) };
+  return { shape, scales: bytes(...Array(rows).fill([0x80, 0x3f]).flat()), steps: 'g'.repeat(rows * columns) }; // zeros
 };
 const traits = (changes = {}) => {
   const weights = Object.fromEntries(Object.entries(shapes(2, 2, 4)).map(([name, shape]) => [name, packed(shape)]));
-  weights['output.bias'] = { shape: [2], scales: bytes(0x80, 0x3f), steps: bytes(1, 0) };
+  weights['output.bias'] = { shape: [2], scales: bytes(0x80, 0x3f), steps: 'hg' };
   const all = { weights, characters: '乐音', readings: '乐\tlè\tyuè', counts: '快$3^$\n音$', ...changes };
   return (name) => all[name];
 };
@@ -22,12 +22,11 @@ const limits = { heads: 1, base: 100 };
 const refuses = (act, key, facts) => assert.throws(act, { key, facts });
 
 test('unpack: whole numbers times the scale of their row', () => {
-  const steps = bytes(127, 255, 0, 2, 128 + 1, 0);
   const { w, b } = unpack({
-    w: { shape: [2, 3], scales: bytes(0x80, 0x3f, 0x00, 0x40), steps }, // 1 and 2
-    b: { shape: [2], scales: bytes(0x00, 0x3f), steps: bytes(1, 254) }, // 0.5
+    w: { shape: [2, 3], scales: bytes(0x80, 0x3f, 0x00, 0x40), steps: '/fgiBg' }, // 1 and 2
+    b: { shape: [2], scales: bytes(0x00, 0x3f), steps: 'he' }, // 0.5
   }, { w: [2, 3], b: [2] });
-  assert.deepEqual(w.map((row) => [...row]), [[127, -1, 0], [4, -254, 0]]);
+  assert.deepEqual(w.map((row) => [...row]), [[31, -1, 0], [4, -62, 0]]);
   assert.deepEqual([...b], [0.5, -1]);
 });
 
@@ -35,9 +34,10 @@ test('unpack says what is wrong', () => {
   const good = packed([2, 3]);
   const one = (changes) => () => unpack({ w: { ...good, ...changes } }, { w: [2, 3] });
   refuses(one({ shape: [3, 2] }), 'not_packed', { name: 'weights.w.shape', got: '[3,2], not [2,3]' });
-  refuses(one({ steps: bytes(1, 2) }), 'not_packed', { name: 'weights.w.steps', got: 2 });
-  refuses(one({ scales: bytes(1, 2) }), 'not_packed', { name: 'weights.w.scales', got: 2 });
-  refuses(one({ steps: '早' }), 'not_packed', { name: 'weights.w.steps', got: '"早"' });
+  refuses(one({ steps: 'ggggg' }), 'not_packed', { name: 'weights.w.steps', got: '"ggggg"' });
+  refuses(one({ steps: 'ggg早gg' }), 'not_packed', { name: 'weights.w.steps', got: '"ggg早gg"' });
+  refuses(one({ scales: 'AAA=' }), 'not_packed', { name: 'weights.w.scales', got: '"AAA="' });
+  refuses(one({ scales: '早' }), 'not_packed', { name: 'weights.w.scales', got: '"早"' });
   refuses(one({ steps: 5 }), 'not_packed', { name: 'weights.w.steps', got: '5' });
   refuses(one({ scales: bytes(0x80, 0x7f, 0x80, 0x7f) }), 'not_packed', { name: 'weights.w.scales', got: '"Infinity"' });
   refuses(() => unpack(undefined, { w: [1] }), 'not_packed', { name: 'weights.w.shape', got: 'undefined, not [1]' });

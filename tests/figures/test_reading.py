@@ -7,8 +7,8 @@ import pytest
 from attnlib.widgets import PhraseReader
 from attnlib.widgets.reading_model import Reading
 from tests.browser.axe import violations
-from tests.browser.stage import Stage
-from tests.browser.test_speed import Clock
+from tests.figures.stage import Stage
+from tests.figures.test_speed import Clock
 from tests.widgets.test_reading import agrees, phrases, random_reader
 
 MOST = 30  # ms of script and layout for a phrase that is typed
