@@ -176,8 +176,13 @@ def _(ours, torch_, d2l, hf):
     by_function = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)[..., 4, :]
     x = torch.randn(BATCH, LENGTH, EMBED)
     by_layer = layers()[1](x, x, x, attn_mask=~mask, need_weights=True)[0][:, 4]
+    even = nn.MultiheadAttention(2 * WIDTH, 2, batch_first=True).eval()
+    wide = torch.randn(BATCH, LENGTH, 2 * WIDTH)
+    with torch.no_grad():  # with an odd number of heads there is no fast path
+        on_fast_path = even(wide, wide, wide, attn_mask=~mask, need_weights=False)[0][:, 4]
+    assert describe(on_fast_path, wide) == describe(by_layer, x)
     got = [describe(by_function, value), describe(by_layer, x)]
-    torch_.says("function: {}; layer, asked for weights: {}".format(*got))
+    torch_.says("function: {}; layer, asked for weights or on its fast path: {}".format(*got))
     flat = [each.flatten(0, 1) for each in (query, key, value)]
     by_d2l = restated.D2lDotProductAttention(0.0)(*flat, torch.zeros(BATCH * HEADS))
     d2l.says(describe(by_d2l[:, 4], flat[2]))

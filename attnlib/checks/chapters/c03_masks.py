@@ -295,6 +295,12 @@ def _centred(x: Tensor) -> Tensor:
     return _attending(masks.causal_mask)(x - x.mean(dim=-2, keepdim=True))
 
 
+def _without_what_features_share(x: Tensor) -> Tensor:
+    """Look at everything; but to add the same to all features of a token changes nothing."""
+    everyone = torch.ones(x.shape[-2], x.shape[-2], dtype=torch.bool)
+    return _attending(lambda _: everyone)(x - x.mean(dim=-1, keepdim=True))
+
+
 CAUSAL_LAYERS = (
     _attending(masks.causal_mask),
     lambda x: 2 * x,
@@ -311,6 +317,7 @@ LEAKING_LAYERS = (
     _attending(lambda length: masks.causal_mask(length).mT),
     _columns,
     _centred,
+    _without_what_features_share,
 )
 
 
@@ -319,6 +326,22 @@ def _influence(layer: Callable[[Tensor], Tensor], length: int, width: int) -> Te
     x = Draw(0).normal(1, length, width)
     whole: Tensor = torch.autograd.functional.jacobian(layer, x)  # type: ignore[no-untyped-call]
     return (whole[0, :, :, 0].abs() > 1e-7).any(dim=-1).any(dim=1)
+
+
+def _influence_of_shifts(layer: Callable[[Tensor], Tensor], length: int, width: int) -> Tensor:
+    """Say the same, as far as it shows when all features of a token are raised alike."""
+    x = Draw(0).normal(1, length, width)
+    raised = x + torch.eye(length)[:, :, None]  # (token raised, length, width)
+    moved = torch.stack([layer(each[None])[0] for each in raised]) - layer(x)
+    return (moved.abs() > 1e-6).any(dim=-1).T
+
+
+def _verdicts(judge: Callable[[Tensor], bool]) -> tuple[Callable[..., bool], ...]:
+    """Judge by what a layer is seen to do, with either probe."""
+    return tuple(
+        lambda *layer, probe=probe: judge(probe(*layer))
+        for probe in (_influence, _influence_of_shifts)
+    )
 
 
 def _no_leak(layer: Callable[[Tensor], Tensor], length: int, width: int) -> bool:
@@ -336,17 +359,20 @@ def _layers() -> list[Arguments]:
     wrong={
         "always_true": lambda *_: True,
         "always_false": lambda *_: False,
-        "verdict_reversed": lambda *layer: not _no_leak(*layer),
-        "past_taken_for_future": lambda *layer: not bool(_influence(*layer).tril(-1).any()),
-        "own_token_taken_for_future": lambda *layer: not bool(_influence(*layer).triu().any()),
-        "exact_mask_demanded": lambda layer, length, width: torch.equal(
-            _influence(layer, length, width), masks.causal_mask(length)
+        "features_changed_alike": lambda *layer: (
+            not bool(_influence_of_shifts(*layer).triu(1).any())
         ),
-        "only_last_token_changed": lambda *layer: not bool(_influence(*layer)[:-1, -1].any()),
-        "only_next_token_changed": lambda *layer: not bool(_influence(*layer).diagonal(1).any()),
-        "only_first_output_watched": lambda *layer: not bool(_influence(*layer)[0, 1:].any()),
-        "any_influence_counts": lambda *layer: (
-            not bool((_influence(*layer) & ~torch.eye(layer[1], dtype=torch.bool)).any())
+        "verdict_reversed": _verdicts(lambda seen: bool(seen.triu(1).any())),
+        "past_taken_for_future": _verdicts(lambda seen: not bool(seen.tril(-1).any())),
+        "own_token_taken_for_future": _verdicts(lambda seen: not bool(seen.triu().any())),
+        "exact_mask_demanded": _verdicts(
+            lambda seen: torch.equal(seen, masks.causal_mask(len(seen)))
+        ),
+        "only_last_token_changed": _verdicts(lambda seen: not bool(seen[:-1, -1].any())),
+        "only_next_token_changed": _verdicts(lambda seen: not bool(seen.diagonal(1).any())),
+        "only_first_output_watched": _verdicts(lambda seen: not bool(seen[0, 1:].any())),
+        "any_influence_counts": _verdicts(
+            lambda seen: not bool((seen & ~torch.eye(len(seen), dtype=torch.bool)).any())
         ),
     },
     inputs=[_layers],

@@ -32,9 +32,9 @@ function draw(root, { slopes, limits }, { words }) {
   const { length } = limits;
   const panels = html('div', { class: 'attn-planes' }, root);
   const { root: plot, range, at } = panel(panels, words.weights, words.note, (place) =>
-    chart(place, HEIGHT, 'i − j', { role: 'img', 'aria-label': words.weights }));
+    chart(place, HEIGHT, 'n − m', { role: 'img', 'aria-label': words.weights }));
   const curve = (kind) => svg('path', { class: `attn-alibi-curve ${kind}` }, plot);
-  const heads = slopes.map((slope, h) => ({ weights: weightsOf(slope, length), path: curve(`attn-alibi-${h}`), name: `m = 1/${fixed(1 / slope, 0)}` }));
+  const heads = slopes.map((slope, h) => ({ weights: weightsOf(slope, length), path: curve(`attn-alibi-${h}`), name: `s = 1/${fixed(1 / slope, 0)}` }));
   const own = curve('attn-alibi-own');
   range([0, length - 1], [-0.06, 0.45]);
   const points = (weights) => through(weights.map((weight, distance) => at([distance, weight])));
@@ -60,10 +60,10 @@ function draw(root, { slopes, limits }, { words }) {
   return ({ slope }) => {
     const weights = weightsOf(slope, length);
     set(own, { d: points(weights) });
-    fill(`m = ${fixed(slope)}`, weights);
+    fill(`s = ${fixed(slope)}`, weights);
     return {
       numbers: { slope, weights, reach: reach(weights), heads: heads.map((each) => each.weights) },
-      told: `m = ${fixed(slope)}. ${words.first}: ${fixed(weights[0], 3)}. ${words.reach}: ${reach(weights)}.`,
+      told: `s = ${fixed(slope)}. ${words.first}: ${fixed(weights[0], 3)}. ${words.reach}: ${reach(weights)}.`,
     };
   };
 }

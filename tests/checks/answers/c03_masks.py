@@ -958,6 +958,17 @@ def reversed_loop(layer, length, width):
     return not any(leaks)
 
 
+@wrong("is_causal", "features_changed_alike")
+def raised_alike(layer, length, width):
+    x = torch.randn(1, length, width)
+    for j in range(1, length):
+        y = x.clone()
+        y[:, j] += 1.0
+        if not torch.allclose(layer(x)[:, :j], layer(y)[:, :j], atol=1e-6):
+            return False
+    return True
+
+
 @wrong("is_causal", "only_last_token_changed")
 def last_one_zeroed(layer, length, width):
     x = torch.rand(1, length, width)
