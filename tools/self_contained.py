@@ -1,18 +1,22 @@
 """Write the notebooks so that one file is enough: `make colab`.
 
-The first code cell of such a notebook carries the wheel of `attnlib`, as base64, and makes it
-importable without a network; the rest is the chapter, cell for cell. Upload the file to Colab or
-Kaggle, or open it in any Jupyter with torch. `make book` puts them behind the download buttons.
+The first code cell of such a notebook carries the wheel of `attnlib`, as bzip2 and base64, and
+makes it importable without a network; the rest is the chapter, cell for cell. Upload the file to
+Colab or Kaggle, or open it in any Jupyter with torch. `make book` puts them behind the download
+buttons.
 
     python -m tools.self_contained       # into dist/colab/<language>
 """
 
 import base64
+import bz2
 import copy
+import io
 import re
 import sys
 import tempfile
 import tomllib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,13 +37,14 @@ CELL = '''\
 # @title attnlib {version}, carried by this notebook
 # Makes `attnlib` importable where only this notebook exists (Colab, Kaggle,
 # any Jupyter); does nothing where it is installed. This cell holds the library
-# itself: a wheel of {size} kB, as base64. It is unpacked into a temporary folder,
-# without a network, and no package of the runtime changes. Only where one is
-# missing that attnlib needs, pip installs it, and says so.
+# itself: a wheel of {size} kB, as bzip2 and base64. It is unpacked into a temporary
+# folder, without a network, and no package of the runtime changes. Only where one
+# is missing that attnlib needs, pip installs it, and says so.
 from importlib.util import find_spec
 
 if find_spec("attnlib") is None:
     import base64
+    import bz2
     import io
     import sys
     import tempfile
@@ -48,7 +53,8 @@ if find_spec("attnlib") is None:
     WHEEL = """
 {wheel}"""
     unpacked = tempfile.TemporaryDirectory(prefix="attnlib-")  # goes when the kernel ends
-    with zipfile.ZipFile(io.BytesIO(base64.b64decode(WHEEL))) as archive:
+    unfolded = io.BytesIO(bz2.decompress(base64.b64decode(WHEEL)))
+    with zipfile.ZipFile(unfolded) as archive:
         archive.extractall(unpacked.name)
     sys.path.append(unpacked.name)
 
@@ -68,7 +74,7 @@ class Wheel:
 
     Attributes:
         version: Version of the library.
-        content: The file.
+        content: The file, its parts stored without compression.
         needed: What a notebook needs beside it, "torch>=2.6".
     """
 
@@ -83,6 +89,15 @@ def project(root: Path = ROOT) -> dict[str, Any]:
     return dict(tomllib.loads(text)["project"])
 
 
+def uncompressed(wheel: bytes) -> bytes:
+    """Return a wheel whose files are stored as they are: compressed as a whole it gets smaller."""
+    stored = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(wheel)) as old, zipfile.ZipFile(stored, "w") as new:
+        for each in old.infolist():
+            new.writestr(each, old.read(each), zipfile.ZIP_STORED)
+    return stored.getvalue()
+
+
 def build_wheel(root: Path = ROOT) -> Wheel:
     """Build the wheel of the library in this copy of the book."""
     about = project(root)
@@ -90,7 +105,7 @@ def build_wheel(root: Path = ROOT) -> Wheel:
     needed = [each for part in (about["dependencies"], *extras) for each in part]
     with tempfile.TemporaryDirectory() as folder:
         (path,) = WheelBuilder(str(root)).build(directory=folder)
-        content = Path(path).read_bytes()
+        content = uncompressed(Path(path).read_bytes())
     return Wheel(about["version"], content, [each for each in needed if "[" not in each])
 
 
@@ -100,8 +115,9 @@ def carrying(source: str, wheel: Wheel) -> str:
     Raises:
         ValueError: If the cell is none that makes the library importable, or grows too large.
     """
-    lines = base64.encodebytes(wheel.content).decode()
-    size = round(len(wheel.content) / 1000)
+    packed = bz2.compress(wheel.content)
+    lines = base64.encodebytes(packed).decode()
+    size = round(len(packed) / 1000)
     cell = CELL.format(version=wheel.version, size=size, wheel=lines, needed=wheel.needed)
     carried, found = FETCHING.subn(lambda _: cell, source, count=1)
     if not found:
