@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 
 from attnlib.plotting.glyphs import complete
 from attnlib.plotting.look import FAINT, MASKED, PAPER, WEIGHT_MAP, style, subplots
@@ -19,6 +20,7 @@ def plot_shares(
     shares: Mapping[str, Any],
     *,
     labels: Sequence[str],
+    colors: Sequence[str] | None = None,
     show_numbers: bool = True,
     ax: Axes | None = None,
     title: str | None = None,
@@ -30,6 +32,7 @@ def plot_shares(
     Args:
         shares: The name of each bar, and its weights: none negative, at most 1 together.
         labels: What the weights are on; a share that is too small for its label has none.
+        colors: One for each label, where labels rather than weights are to be told apart.
         show_numbers: Write the weights below the labels?
         ax: Where to draw; a new figure if left out.
         title: Text above the bars; set as a formula if all of it stands between two `$`.
@@ -38,19 +41,21 @@ def plot_shares(
         The axes.
 
     Raises:
-        ValueError: If there is no bar, or weights are not such, or not as many as labels.
+        ValueError: If there is no bar, or weights are not such, or not as many as labels or colors.
     """
     if not shares:
         raise ValueError("shares must have a bar, got none")
     bars = {name: _shares(name, parts) for name, parts in shares.items()}
     names = {name: _labels("labels", labels, len(parts)) for name, parts in bars.items()}
+    if colors is not None and len(colors) != len(labels):
+        raise ValueError(f"colors must have {len(labels)} entries, got {len(colors)}")
     if ax is None:
         _, ax = subplots(width=4.4, height=0.6 * len(bars) + 0.4)
     with style():
         for y, (name, parts) in enumerate(bars.items()):
             start = 0.0
-            for label, part in zip(names[name], parts, strict=True):
-                color = WEIGHT_MAP(part)
+            fills = map(WEIGHT_MAP, parts) if colors is None else map(to_rgba, colors)
+            for label, part, color in zip(names[name], parts, fills, strict=True):
                 ax.barh(y, part, left=start, color=color, edgecolor=PAPER)
                 text = f"{label}\n{part:.2f}" if show_numbers else label
                 at: dict[str, Any] = {"ha": "center", "va": "center", "linespacing": 1.1}

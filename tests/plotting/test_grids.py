@@ -122,6 +122,16 @@ def test_shares_fill_a_bar_and_what_is_missing_is_hatched():
     assert [t.get_text() for t in named.texts] == ["早", "上", "好", "早"]
 
 
+def test_shares_have_the_colour_of_their_weight_or_of_their_label():
+    rows = {"before": [0.5, 0.3], "after": [0.2, 0.5]}
+    bluer = [p.get_facecolor() for p in plotting.plot_shares(rows, labels="早上").patches]
+    assert bluer[0] == bluer[4] == plotting.WEIGHT_MAP(0.5)
+    ax = plotting.plot_shares(rows, labels="早上", colors=["#000080", "#FFFF00"])
+    bars = [p.get_facecolor() for p in ax.patches if not p.get_hatch()]
+    assert bars == [(0, 0, 128 / 255, 1), (1, 1, 0, 1)] * 2
+    assert [t.get_color() for t in ax.texts] == ["#FFFFFF", "#000000"] * 2
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -137,6 +147,10 @@ def test_shares_fill_a_bar_and_what_is_missing_is_hatched():
         (
             lambda: plotting.plot_shares({"w": [0.5]}, labels="ab"),
             "labels must have 1 entries, got 2",
+        ),
+        (
+            lambda: plotting.plot_shares({"w": [0.5]}, labels="a", colors=["#000000"] * 2),
+            "colors must have 1 entries, got 2",
         ),
         (lambda: plotting.plot_mask(np.ones((2, 2))), "mask must be boolean, got float64"),
         (lambda: plotting.plot_mask(np.ones(2, bool)), r"not empty, got shape \(2,\)"),
