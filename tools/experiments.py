@@ -17,6 +17,7 @@ from typing import Any
 import nbformat
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tools import atomic_write
 from tools.editions import ROOT, editions
@@ -68,7 +69,10 @@ def reader_of(there: Any, variant: str, vocabulary: Any, train: list[str], seed:
     """Return the chapter's reader, or a variant of it, before training."""
     if variant == "random_start":
         torch.manual_seed(seed)
-        return there.Reader(vocabulary)
+        reader = there.Reader(vocabulary)
+        with torch.no_grad():  # as long as those from company: only what they say differs
+            reader.embed.weight.copy_(2 * functional.normalize(reader.embed.weight, dim=1))
+        return reader
     reader = there.new_reader(vocabulary, train, seed)
     if variant == "no_positions":
         reader.attention.rotary = None
@@ -93,6 +97,9 @@ def run(names: dict[str, Any], seed: int) -> dict[str, Any]:
         reader = reader_of(there, variant, vocabulary, train, seed)
         fitted[variant] = there.fit(reader, vocabulary, train)
         guesses[variant] = there.answers(fitted[variant], vocabulary, asked)
+    guesses["together"] = {
+        q: guesses["back-off" if look_up.knows(*q) else "attention"][q] for q in asked
+    }
     row: dict[str, Any] = {"seed": seed, "questions": len(asked)}
     row["accuracy"] = {name: round(there.right(guess), 4) for name, guess in guesses.items()}
     never = [q for q in asked if not look_up.knows(*q)]
