@@ -103,13 +103,14 @@ def remembered(function=None, **options):
     sources = {}
 
     @functools.wraps(function)
-    def called(*arguments):
-        if arguments not in sources:
+    def called(*arguments, **names):
+        call = (arguments, tuple(names.items()))
+        if call not in sources:
             with reading() as found:
-                sources[arguments] = (function(*arguments), found)
+                sources[call] = (function(*arguments, **names), found)
         elif _reading:
-            _reading[-1].update(sources[arguments][1])
-        return sources[arguments][0]
+            _reading[-1].update(sources[call][1])
+        return sources[call][0]
 
     called.cache_clear = sources.clear
     return called
