@@ -8,7 +8,8 @@ Three fonts come out, each an exact subset of Noto Sans SC (SIL Open Font Licens
 - `attnlib/fonts/NotoSansSC-attnlib.ttf`, for matplotlib: the Chinese characters that figures use,
   and Latin, so that a label is set in one typeface;
 - `attnlib/fonts/NotoSansSC-attnlib.woff2`, the same without Latin: the widgets carry it with them;
-- `book/_static/fonts/NotoSansSC-{400,700}.woff2`: the Chinese characters of the whole book.
+- `book/_static/fonts/NotoSansSC-400.woff2`: the Chinese characters of the whole book;
+- `book/_static/fonts/NotoSansSC-700.woff2`: those of headings and of what is set in bold.
 """
 
 from __future__ import annotations
@@ -95,6 +96,25 @@ def figure_characters() -> set[str]:
     return chinese(library) | chinese(_cells(code_only=True)) | set(COMMON + PUNCTUATION)
 
 
+# A heading, the first row of a table, what stands between two pairs of asterisks. A page loads this
+# font for a few characters: where there are more, tests/browser names them.
+BOLD = re.compile(r"^#.*$|^\|.*(?=\n\| *:?-)|\*\*[^*]+\*\*", re.MULTILINE)
+
+
+def bold_characters() -> set[str]:
+    """What the pages may have to show in bold."""
+    pages = (path.read_text(encoding="utf-8") for path in _files("book/**/*.md"))
+    cells = (
+        "".join(cell["source"])
+        for path in _files("notebooks/**/*.ipynb")
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "markdown"
+    )
+    bold = (each for text in (*pages, *cells) for each in BOLD.findall(text))
+    about = (path.read_text(encoding="utf-8") for path in _files("book/**/*.toml", "_config.yml"))
+    return chinese(bold) | chinese(about)
+
+
 def book_characters() -> set[str]:
     """What the pages of the book may have to show."""
     texts = (
@@ -121,7 +141,8 @@ def wanted() -> dict[Path, set[str]]:
     return {
         FIGURE_FONT: figures | set(LATIN),
         WIDGET_FONT: figures,
-        **dict.fromkeys(BOOK_FONTS.values(), book),
+        BOOK_FONTS["Regular"]: book,
+        BOOK_FONTS["Bold"]: bold_characters(),
     }
 
 

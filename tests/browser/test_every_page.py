@@ -7,6 +7,7 @@ yet not in another width, theme or medium than it found it in.
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from fontTools.ttLib import TTFont
 
 from tests.browser.axe import violations
 from tests.browser.conftest import packed
@@ -166,6 +167,29 @@ def test_it_never_scrolls_sideways_on_a_desk(desk):
 def test_it_never_scrolls_sideways_on_a_phone(phone):
     phone.window.open_all_boxes()
     assert not scrolls_sideways(phone.page, 360)
+
+
+# Chinese in the book's bold face: not in figures, which bring a font along, nor in code.
+BOLD = """() => {
+  const found = new Set();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node; (node = walker.nextNode());) {
+    const element = node.parentElement;
+    if (element.closest('.live, .attn-figure, script, style, pre, code')) continue;
+    if (getComputedStyle(element).fontWeight < 550) continue;
+    for (const letter of node.data) {
+      if (/[\\u2e80-\\u9fff\\uff00-\\uffef]/.test(letter)) found.add(letter);
+    }
+  }
+  return [...found];
+}"""
+BOLD_FONT = SITE / "_static/fonts/NotoSansSC-700.woff2"
+
+
+def test_what_is_bold_and_chinese_is_in_the_bold_font(desk):
+    desk.window.open_all_boxes()
+    has = TTFont(BOLD_FONT).getBestCmap()
+    assert [each for each in desk.page.evaluate(BOLD) if ord(each) not in has] == []
 
 
 SHOWN = """() => [...document.querySelectorAll('article picture img')].map(

@@ -7,7 +7,9 @@ WORD = re.compile(r"[A-Za-z]{2,}")
 # The same in every edition: endings of files, names of services, keys and interfaces, functions
 # in formulas, and Python's own words for true and false.
 ALLOWED = {"ipynb", "md", "pdf", "Binder", "Colab", "Ctrl", "attnlib", "SDPA", "MHA"}
-ALLOWED |= {"softmax", "max", "ln", "log", "sin", "cos", "True", "False", "float", "inf"}
+ALLOWED |= {"softmax", "max", "ln", "log", "sin", "cos", "LN", "True", "False", "float", "inf"}
+# Pinyin says how a character is read, in every edition.
+PINYIN = re.compile(r"\w*[āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜ]\w*")
 CODE = re.compile(r"\b(?:F|nn)\.\w+|`[^`]+`")
 
 # Text, and attributes that a reader sees or hears, of what is shown or may be; not what is code, a
@@ -53,7 +55,8 @@ COLLECT = r"""(selector) => {
 
 def english(text):
     """Return the English words of a text."""
-    return [word for word in WORD.findall(CODE.sub(" ", text)) if word not in ALLOWED]
+    text = PINYIN.sub(" ", CODE.sub(" ", text))
+    return [word for word in WORD.findall(text) if word not in ALLOWED]
 
 
 def left_in_english(page, selector=None):

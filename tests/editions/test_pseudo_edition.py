@@ -83,7 +83,7 @@ def test_a_figure_that_cannot_start_says_so_in_the_language_of_its_edition(visit
         f"**/{path}",
         lambda route: route.fulfill(
             response=(answer := route.fetch()),
-            body=answer.text().replace('"model_name": "AnyModel"', '"model_name": "Nobody"'),
+            body=answer.text().replace('"model_name":"AnyModel"', '"model_name":"Nobody"'),
         ),
     )
     page = window.open(path)

@@ -13,6 +13,7 @@ KEYS = {  # names that Playwright knows -> what the protocols send
     "ArrowLeft": "\ue012",
     "ArrowUp": "\ue013",
     "ArrowRight": "\ue014",
+    "Backspace": "\ue003",
     "ArrowDown": "\ue015",
     "End": "\ue010",
     "Home": "\ue011",
