@@ -76,7 +76,8 @@ def test_terms_come_in_pairs_of_two_languages(edition):
     assert len(found) > 30
     for pair in found:
         assert len(pair) == 2, pair
-        assert sum(bool(re.fullmatch(r"[\u4e00-\u9fff]+", term)) for term in pair) == 1, pair
+        # A name may stay as it is in Chinese, too: Transformer块.
+        assert sum(bool(re.search(r"[\u4e00-\u9fff]", term)) for term in pair) == 1, pair
     first = [pair[0] for pair in found]
     if all(term.isascii() for term in first):  # Chinese is sorted otherwise
         assert sorted(first, key=str.casefold) == first

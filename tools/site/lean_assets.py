@@ -24,7 +24,7 @@ ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
 ICON_RULE = re.compile(r"(\.fa-[a-z0-9-]+:before,?)+")
 GLYPH = re.compile(r"\\([ef][0-9a-f]{3})\b|([\ue000-\uf8ff])")
 
-COLOURS = 64  # of a picture: lines, letters and the cells of heat maps need no more
+COLOURS = 36  # of a picture: lines, letters and the cells of heat maps need no more
 CONTROLS = "vendor/controls.css"  # of the standard controls; book.css overrides some of it
 
 # Files next to book.css. Loaded after it, they would break lines anew in front of the reader.
