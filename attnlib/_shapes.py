@@ -82,6 +82,14 @@ def _check_inputs(query: Tensor, key: Tensor, value: Tensor | None) -> None:
             )
 
 
+def check_vectors(name: str, x: Tensor, embed_dim: int) -> None:
+    """Refuse what is no batch of texts, each a row of vectors of this width."""
+    if x.ndim != 3 or x.shape[-1] != embed_dim:
+        raise ValueError(
+            f"{name} must have shape (batch, length, embed_dim = {embed_dim}), got {tuple(x.shape)}"
+        )
+
+
 def mask_for_heads(mask: Tensor, scores_shape: Sequence[int], *, name: str = "mask") -> Tensor:
     """Give a mask for all heads, (batch, q_len, k_len), an axis for them; refuse what fits not.
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from attnlib._shapes import mask_for_heads
+from attnlib._shapes import check_vectors, mask_for_heads
 from attnlib._typing import Bool, Float, Shaped
 from attnlib.functional import scaled_dot_product_attention
 from attnlib.positional import RotaryPositionalEncoding
@@ -227,22 +227,15 @@ class MultiHeadAttention(nn.Module):
         return tuple(map(split_heads, parts, numbers))
 
     def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
-        self._check_one("query", query)
+        check_vectors("query", query, self.embed_dim)
         if query is key is value:
             return  # self-attention fits itself
-        self._check_one("key", key)
-        self._check_one("value", value)
+        check_vectors("key", key, self.embed_dim)
+        check_vectors("value", value, self.embed_dim)
         if query.shape[0] != key.shape[0] or key.shape[:2] != value.shape[:2]:
             raise ValueError(
                 "query, key and value must agree in batch, key and value in length too; got "
                 f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
-            )
-
-    def _check_one(self, name: str, x: Tensor) -> None:
-        if x.ndim != 3 or x.shape[-1] != self.embed_dim:
-            raise ValueError(
-                f"{name} must have shape (batch, length, embed_dim = {self.embed_dim}), "
-                f"got {tuple(x.shape)}"
             )
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from attnlib._shapes import mask_for_heads
+from attnlib._shapes import check_vectors, mask_for_heads
 from attnlib._typing import Bool, Float
 from attnlib.multihead import MultiHeadAttention
 from attnlib.positional import RotaryPositionalEncoding
@@ -252,7 +252,7 @@ class TransformerBlock(nn.Module):
         return total if self.norm_first else norm(total)
 
     def _check(self, x: Tensor, memory: Tensor | None, memory_mask: Tensor | None) -> None:
-        self._check_one("x", x)
+        check_vectors("x", x, self.embed_dim)
         if self.cross_attention is None:
             for name, given in (("memory", memory), ("memory_mask", memory_mask)):
                 if given is not None:
@@ -263,15 +263,8 @@ class TransformerBlock(nn.Module):
             return
         if memory is None:
             raise ValueError("memory is missing: this block has cross_attention = True")
-        self._check_one("memory", memory)
+        check_vectors("memory", memory, self.embed_dim)
         if memory.shape[0] != x.shape[0]:
             raise ValueError(
                 f"x and memory must agree in batch, got {tuple(x.shape)} and {tuple(memory.shape)}"
-            )
-
-    def _check_one(self, name: str, x: Tensor) -> None:
-        if x.ndim != 3 or x.shape[-1] != self.embed_dim:
-            raise ValueError(
-                f"{name} must have shape (batch, length, embed_dim = {self.embed_dim}), "
-                f"got {tuple(x.shape)}"
             )

@@ -1,6 +1,7 @@
 """Attention once more, from the formula and one number at a time: what the fast ones must equal."""
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -53,3 +54,12 @@ def bytes_of(*tensors: Tensor) -> list[bytes]:
 def seeded(seed: int) -> torch.Generator:
     """Make a source of random numbers on the device on which tests make their tensors."""
     return torch.Generator(device=torch.get_default_device()).manual_seed(seed)
+
+
+def input_gradients(output: Tensor, mixture: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Go back from a mixture of an output's numbers; take from the inputs what reached them."""
+    (output * mixture).sum().backward()
+    gradients = [each.grad for each in inputs]
+    for each in inputs:
+        each.grad = None
+    return gradients

@@ -19,7 +19,7 @@ from attnlib import (
     scaled_dot_product_attention,
     split_heads,
 )
-from tests.maths.reference import bytes_of, seeded
+from tests.maths.reference import bytes_of, input_gradients, seeded
 
 # What is promised: see test_docstrings.py.
 SIGNATURES = """
@@ -142,13 +142,10 @@ def test_equals_torchs_layer(
         assert weights is None
 
     mixture = torch.randn_like(output)
-    (output * mixture).sum().backward()
-    gradients = [each.grad.clone() for each in inputs]
-    for each in inputs:
-        each.grad = None
-    (their_output * mixture).sum().backward()
-    for each, gradient in zip(inputs, gradients, strict=True):
-        torch.testing.assert_close(gradient, each.grad)
+    gradients = input_gradients(output, mixture, inputs)
+    their_inputs = input_gradients(their_output, mixture, inputs)
+    for gradient, their in zip(gradients, their_inputs, strict=True):
+        torch.testing.assert_close(gradient, their)
     torch.testing.assert_close(ours.in_proj.weight.grad, theirs.in_proj_weight.grad)
     torch.testing.assert_close(ours.out_proj.weight.grad, theirs.out_proj.weight.grad)
     if bias:

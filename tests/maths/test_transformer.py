@@ -21,7 +21,7 @@ from attnlib import (
     causal_mask,
     padding_mask,
 )
-from tests.maths.reference import bytes_of, seeded
+from tests.maths.reference import bytes_of, input_gradients, seeded
 
 # What is promised: see test_docstrings.py.
 SIGNATURES = """
@@ -146,14 +146,11 @@ def test_equals_torchs_layer(
     torch.testing.assert_close(output, their_output)
 
     mixture = torch.randn_like(output)
-    (output * mixture).sum().backward()
-    gradients = [each.grad.clone() for each in inputs]
-    for each in inputs:
-        each.grad = None
-    (their_output * mixture).sum().backward()
-    for each, gradient in zip(inputs, gradients, strict=True):
+    gradients = input_gradients(output, mixture, inputs)
+    their_inputs = input_gradients(their_output, mixture, inputs)
+    for gradient, their in zip(gradients, their_inputs, strict=True):
         assert (gradient != 0).any()
-        torch.testing.assert_close(gradient, each.grad)
+        torch.testing.assert_close(gradient, their)
     their_gradients = {name: p.grad for name, p in theirs.named_parameters()}
     for name, parameter in ours.named_parameters():
         torch.testing.assert_close(parameter.grad, their_gradients[torchs_names(kind)[name]])

@@ -1,13 +1,12 @@
 """The diagram of a block: what stands in it, where the stream goes on, and what bad input gets."""
 
-from collections.abc import Iterator
-
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
 from attnlib import plotting
+from tests.plotting.conftest import texts
 
 mpl.use("agg")
 from matplotlib import pyplot as plt
@@ -15,17 +14,6 @@ from matplotlib import pyplot as plt
 ENCODER = ("self_attention", "feed_forward")
 DECODER = ("self_attention", "cross_attention", "feed_forward")
 ARROWS = ["q", "k", "v"]
-
-
-@pytest.fixture(autouse=True)
-def _no_figure_left_open() -> Iterator[None]:
-    yield
-    plt.close("all")
-
-
-def texts(ax):
-    ax.figure.png()
-    return [text.get_text() for text in ax.texts if text.get_text()]
 
 
 def stream(ax):

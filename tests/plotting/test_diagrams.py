@@ -1,6 +1,5 @@
 """Vectors in the plane and the steps of attention: what is drawn, and what bad input gets."""
 
-from collections.abc import Iterator
 from itertools import combinations
 
 import matplotlib as mpl
@@ -11,6 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from attnlib import plotting
+from tests.plotting.conftest import texts
 
 mpl.use("agg")
 from matplotlib import pyplot as plt
@@ -33,17 +33,6 @@ PRODUCT = {
     "colors": [plotting.QUERY, plotting.KEY, plotting.OUTPUT],
     "row": 1,
 }
-
-
-@pytest.fixture(autouse=True)
-def _no_figure_left_open() -> Iterator[None]:
-    yield
-    plt.close("all")
-
-
-def texts(ax):
-    ax.figure.png()
-    return [text.get_text() for text in ax.texts if text.get_text()]
 
 
 def test_points_stand_where_their_numbers_say():

@@ -13,15 +13,8 @@ from attnlib import plotting
 from attnlib.plotting import grids
 
 mpl.use("agg")
-from matplotlib import pyplot as plt
 
 CAUSAL = torch.ones(3, 3).tril().bool()
-
-
-@pytest.fixture(autouse=True)
-def _no_figure_left_open():
-    yield
-    plt.close("all")
 
 
 def signs(ax):

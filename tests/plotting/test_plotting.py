@@ -5,7 +5,6 @@ import io
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib as mpl
@@ -25,12 +24,6 @@ from matplotlib import pyplot as plt
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WEIGHTS = [[0.017, 0.867, 0.116], [0.665, 0.245, 0.090], [0.787, 0.106, 0.107]]
-
-
-@pytest.fixture(autouse=True)
-def _no_figure_left_open() -> Iterator[None]:
-    yield
-    plt.close("all")
 
 
 def png(ax: Axes) -> bytes:

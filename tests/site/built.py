@@ -4,6 +4,7 @@ A page is named by its path below the site: "en/03_masks.html".
 """
 
 from functools import cache
+from pathlib import Path
 
 from bs4 import BeautifulSoup
 
@@ -50,6 +51,11 @@ def chapters(edition: Edition) -> list[str]:
     if not found:
         raise RuntimeError(f"the edition {edition.language} has no chapter")
     return found
+
+
+def notebook_of(page: str) -> Path:
+    """Return the notebook from which a chapter's page was made."""
+    return edition_of(page).chapters_folder / Path(page).with_suffix(".ipynb").name
 
 
 CONTENT = [path for edition in EDITIONS for path in content(edition)]

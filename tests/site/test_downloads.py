@@ -8,7 +8,7 @@ import zipfile
 import nbformat
 import pytest
 
-from tests.site.built import CHAPTERS, ROOT, SITE, edition_of, soup
+from tests.site.built import CHAPTERS, ROOT, SITE, edition_of, notebook_of, soup
 
 FIRST = "bootstrap"
 
@@ -27,8 +27,7 @@ def carried(notebook):
 
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_it_is_the_chapter_cell_for_cell_and_carries_the_library(page):
-    name = page.split("/")[1].removesuffix(".html")
-    chapter = nbformat.read(edition_of(page).chapters_folder / f"{name}.ipynb", as_version=4)
+    chapter = nbformat.read(notebook_of(page), as_version=4)
     notebook = offered(page)
     for mine, theirs in zip(notebook.cells, chapter.cells, strict=True):
         assert (mine == theirs) == (theirs.id != FIRST), mine.id

@@ -20,6 +20,7 @@ from tests.site.built import (
     chapters,
     content,
     edition_of,
+    notebook_of,
     pages,
     prose,
     soup,
@@ -27,11 +28,6 @@ from tests.site.built import (
 
 PAGES = pages()
 NO_TEXT_NEEDED = ".navbar-brand img"  # the book's name stands beside it
-
-
-def notebook_of(page):
-    (path,) = [each for each in edition_of(page).notebooks if each.stem == Path(page).stem]
-    return path
 
 
 @pytest.mark.parametrize("page", PAGES)
