@@ -145,8 +145,26 @@ def scaled_dot_product_attention(
     check_attention(query, key, value, mask=mask, attn_bias=attn_bias)
     if not 0.0 <= dropout_p <= 1.0:
         raise ValueError(f"dropout_p must lie between 0 and 1, got {dropout_p}")
+    return _attend(query, key, value, mask, attn_bias, is_causal, scale, dropout_p, need_weights)
 
+
+def _attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    attn_bias: Tensor | None,
+    is_causal: bool,
+    scale: float | None,
+    dropout_p: float,
+    need_weights: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Attend with what is known to fit. Heads of keys and values may be fewer, and are shared."""
+    are_shared = query.shape[:-2] != key.shape[:-2]
     if need_weights:
+        if are_shared:  # by neighbours: of (batch, heads, length, features)
+            groups = query.shape[1] // key.shape[1]
+            key, value = (x.repeat_interleave(groups, dim=1) for x in (key, value))
         weights = _weights(query, key, mask, attn_bias, is_causal, scale)
         kept = F.dropout(weights, dropout_p) if dropout_p > 0.0 else weights
         return kept @ value, weights
@@ -168,6 +186,7 @@ def scaled_dot_product_attention(
         dropout_p=dropout_p,
         is_causal=is_causal,
         scale=scale,
+        enable_gqa=are_shared,  # copies nothing on a CPU
     )
     return output if query.ndim >= 4 else output.reshape(*query.shape[:-1], value.shape[-1]), None
 

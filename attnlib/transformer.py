@@ -75,7 +75,9 @@ class FeedForward(nn.Module):
                 f"x must have shape (..., embed_dim = {self.embed_dim}), got {tuple(x.shape)}"
             )
         hidden = ACTIVATIONS[self.activation](self.linear1(x))
-        output: Tensor = self.linear2(F.dropout(hidden, self.dropout, self.training))
+        if self.training and self.dropout > 0.0:
+            hidden = F.dropout(hidden, self.dropout)
+        output: Tensor = self.linear2(hidden)
         return output
 
 
@@ -254,7 +256,9 @@ class TransformerBlock(nn.Module):
         return read
 
     def _add(self, x: Tensor, found: Tensor, norm: nn.Module) -> Tensor:
-        total: Tensor = x + F.dropout(found, self.dropout, self.training)
+        if self.training and self.dropout > 0.0:
+            found = F.dropout(found, self.dropout)
+        total: Tensor = x + found
         return total if self.norm_first else norm(total)
 
     def _check(self, x: Tensor, memory: Tensor | None, memory_mask: Tensor | None) -> None:
