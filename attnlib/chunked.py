@@ -1,14 +1,14 @@
 """Attention in O(length) memory: the same result, a block of queries at a time."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from attnlib._shapes import check_attention, computed_dtype
 from attnlib._typing import Bool, Float
-from attnlib.functional import attention_weights
+from attnlib.functional import _weights
 
 
 def chunked_attention(
@@ -68,6 +68,8 @@ def chunked_attention(
             raise ValueError(f"{name} must be at least 1, got {number}")
     query, key, value = (x.to(computed_dtype(x)) for x in (query, key, value))
     scale = query.shape[-1] ** -0.5 if scale is None else scale
+    if window is not None and window >= max(query.shape[-2], key.shape[-2]):
+        window = None  # it hides nothing
     # A compiler decides by itself what to keep for the way back.
     learned = torch.is_grad_enabled() and any(x.requires_grad for x in (query, key, value))
     attend = _Forgetting.apply if learned and not torch.compiler.is_compiling() else _attend
@@ -86,57 +88,63 @@ def _attend(
     chunk_size: int,
 ) -> Tensor:
     output: Any = None
-    for rows, seen in _blocks(query, key, is_causal, window, chunk_size):
-        weights = _weights(query, key, mask, rows, seen, is_causal, scale, window)
-        block = weights @ value[..., seen, :]
-        output = _put(block, output, rows, (*query.shape[:-1], value.shape[-1]))
+    for block in _blocks(query, key, is_causal, window, chunk_size):
+        weights = _weights_of(block, query, key, mask, is_causal, scale)
+        part = weights @ value[..., block.seen, :]
+        output = _put(part, output, block.rows, (*query.shape[:-1], value.shape[-1]))
     return output  # type: ignore[no-any-return]
+
+
+class _Block(NamedTuple):
+    """Some queries, the keys that any of them may see, and what the window hides of those.
+
+    The last is added to the scores, 0 or -inf; it is None without a window.
+    """
+
+    rows: slice
+    seen: slice
+    hidden: Tensor | None
 
 
 def _blocks(
     query: Tensor, key: Tensor, is_causal: bool, window: int | None, chunk_size: int
-) -> list[tuple[slice, slice]]:
-    """Cut the queries into blocks; say for each which keys any of its queries may see."""
+) -> list[_Block]:
+    """Cut the queries into blocks."""
     q_len, k_len = query.shape[-2], key.shape[-2]
-    reach = q_len + k_len if window is None else window - 1  # positions away; the former is all
+    behind = q_len + k_len if window is None else window - 1  # how far a query looks back
+    ahead = 0 if is_causal else behind
+    hidden = None
+    if window is not None:  # query i of a block sees behind + 1 + ahead keys, from its i-th on
+        size = min(chunk_size, q_len)
+        shape = (size, behind + size + ahead)
+        all_of_it = torch.full(shape, -torch.inf, device=query.device, dtype=query.dtype)
+        hidden = all_of_it.tril(-1) + all_of_it.triu(behind + ahead + 1)
     blocks = []
     for start in range(0, max(1, q_len), chunk_size):  # once at least: the output has a gradient
         stop = min(start + chunk_size, q_len)
-        # Keys that lie in the future of all these queries need no scores at all. Cut off there,
-        # both end together again: so `is_causal` means the same inside.
-        first = max(0, start + k_len - q_len - reach)
-        last = stop + k_len - q_len + (0 if is_causal else reach)
-        blocks.append((slice(start, stop), slice(first, max(first, min(last, k_len)))))
+        # Query i stands beside key i + k_len - q_len. Keys that lie in the future of the whole
+        # block need no scores at all. Cut off there, both end together: `is_causal` holds inside.
+        first, last = start + k_len - q_len - behind, stop + k_len - q_len + ahead
+        seen = slice(max(0, first), max(0, min(last, k_len)))
+        cut = None
+        if hidden is not None:
+            cut = hidden[: stop - start, seen.start - first : seen.stop - first]
+        blocks.append(_Block(slice(start, stop), seen, cut))
     return blocks
 
 
-def _weights(
-    query: Tensor,
-    key: Tensor,
-    mask: Tensor | None,
-    rows: slice,
-    seen: slice,
-    is_causal: bool,
-    scale: float,
-    window: int | None,
+def _weights_of(
+    block: _Block, query: Tensor, key: Tensor, mask: Tensor | None, is_causal: bool, scale: float
 ) -> Tensor:
-    """Make the weights of one block."""
+    hidden, is_causal = block.hidden, is_causal and block.hidden is None
     if mask is not None:  # an axis of length 1 stays as it is and goes on broadcasting
-        mask = mask[..., rows, :] if mask.shape[-2] > 1 else mask
-        mask = mask[..., seen] if mask.shape[-1] > 1 else mask
-    if window is not None:
-        q_position = torch.arange(rows.start, rows.stop, device=query.device).unsqueeze(1)
-        k_position = torch.arange(seen.start, seen.stop, device=query.device)
-        ahead = k_position - q_position - (key.shape[-2] - query.shape[-2])
-        near = (ahead > -window) & (ahead < (1 if is_causal else window))
-        mask = near if mask is None else mask & near
-    return attention_weights(
-        query[..., rows, :],
-        key[..., seen, :],
-        mask,
-        is_causal=is_causal and window is None,
-        scale=scale,
-    )
+        mask = mask[..., block.rows, :] if mask.shape[-2] > 1 else mask
+        mask = mask[..., block.seen] if mask.shape[-1] > 1 else mask
+    if hidden is not None and (mask is not None or query.shape[-2] > key.shape[-2]):
+        near = hidden == 0.0  # rows may be empty: so nothing can be just added
+        mask, hidden = near if mask is None else mask & near, None
+    query, key = query[..., block.rows, :], key[..., block.seen, :]
+    return _weights(query, key, mask, None, is_causal, scale, hidden)
 
 
 class _Forgetting(torch.autograd.Function):
@@ -160,8 +168,9 @@ class _Forgetting(torch.autograd.Function):
         """Differentiate output = weights @ value, and weights = softmax(scale · query @ keyᵀ)."""
         query, key, value, mask = ctx.saved_tensors
         by_query = by_key = by_value = None
-        for rows, seen in _blocks(query, key, ctx.is_causal, ctx.window, ctx.chunk_size):
-            weights = _weights(query, key, mask, rows, seen, ctx.is_causal, ctx.scale, ctx.window)
+        for block in _blocks(query, key, ctx.is_causal, ctx.window, ctx.chunk_size):
+            rows, seen = block.rows, block.seen
+            weights = _weights_of(block, query, key, mask, ctx.is_causal, ctx.scale)
             # Of a softmax: weights * (grad - Σ weights * grad), the sum over a row. All the same
             # size as the weights, so each intermediate costs: these are the fewest.
             by_weight = weights * (grad[..., rows, :] @ value[..., seen, :].mT)
@@ -181,14 +190,15 @@ class _Forgetting(torch.autograd.Function):
             for x, moves in zip((query, key, value), tangents[:3], strict=True)
         )
         tangent: Any = None
-        for rows, seen in _blocks(query, key, ctx.is_causal, ctx.window, ctx.chunk_size):
-            weights = _weights(query, key, mask, rows, seen, ctx.is_causal, ctx.scale, ctx.window)
+        for block in _blocks(query, key, ctx.is_causal, ctx.window, ctx.chunk_size):
+            rows, seen = block.rows, block.seen
+            weights = _weights_of(block, query, key, mask, ctx.is_causal, ctx.scale)
             by_query = (moved_query[..., rows, :] * ctx.scale) @ key[..., seen, :].mT
             by_key = (query[..., rows, :] * ctx.scale) @ moved_key[..., seen, :].mT
             by_weight = weights * (by_query + by_key)
             moved_weights = by_weight - weights * by_weight.sum(dim=-1, keepdim=True)
-            block = moved_weights @ value[..., seen, :] + weights @ moved_value[..., seen, :]
-            tangent = _put(block, tangent, rows, (*query.shape[:-1], value.shape[-1]))
+            part = moved_weights @ value[..., seen, :] + weights @ moved_value[..., seen, :]
+            tangent = _put(part, tangent, rows, (*query.shape[:-1], value.shape[-1]))
         return tangent  # type: ignore[no-any-return]
 
 

@@ -198,7 +198,12 @@ def _weights(
     attn_bias: Tensor | None,
     is_causal: bool,
     scale: float | None,
+    hidden: Tensor | None = None,
 ) -> Tensor:
+    """Make the weights. Where nothing else hides keys, `hidden` is added: 0 or -inf, no row empty.
+
+    In half the time of a fill; and the way back needs nothing of it.
+    """
     # Scaling the queries is the same as scaling the scores, but cheaper, and it cannot overflow
     # half precision on the way.
     scale = query.shape[-1] ** -0.5 if scale is None else scale
@@ -208,13 +213,11 @@ def _weights(
         allowed = attn_bias != -torch.inf
         mask = allowed if mask is None else mask & allowed
     q_len, k_len = scores.shape[-2:]
-    if is_causal and mask is None and q_len <= k_len:
-        # The usual case in short. No row is empty here, so -inf may be added to the future: in
-        # half the time of a fill, and the way back needs nothing of it.
-        future = torch.full(
-            (q_len, k_len), -torch.inf, device=scores.device, dtype=scores.dtype
-        ).triu_(k_len - q_len + 1)
-        scores += future
+    if is_causal and mask is None and q_len <= k_len:  # the usual case: each sees itself at least
+        all_of_it = torch.full((q_len, k_len), -torch.inf, device=scores.device, dtype=scores.dtype)
+        hidden = all_of_it.triu_(k_len - q_len + 1)
+    if hidden is not None:
+        scores += hidden
         return scores.softmax(dim=-1)
     if is_causal:
         mask = _and_causal(mask, query, key)

@@ -109,14 +109,14 @@ def test_a_mask_of_two_is_cut_like_any_other() -> None:
 
 def test_blocks_are_small_and_leave_out_the_future(monkeypatch: pytest.MonkeyPatch) -> None:
     blocks: list[tuple[int, ...]] = []
-    attention_weights = attnlib.chunked.attention_weights
+    make_weights = attnlib.chunked._weights
 
-    def spy(*args: Tensor | None, **options: object) -> Tensor:
-        weights: Tensor = attention_weights(*args, **options)
+    def spy(*args: object) -> Tensor:
+        weights: Tensor = make_weights(*args)
         blocks.append(tuple(weights.shape))
         return weights
 
-    monkeypatch.setattr(attnlib.chunked, "attention_weights", spy)
+    monkeypatch.setattr(attnlib.chunked, "_weights", spy)
     query, key, value = inputs()
     chunked_attention(query, key, value, chunk_size=3)
     assert blocks == [(3, 11), (3, 11), (1, 11)]
