@@ -204,10 +204,7 @@ class MultiHeadAttention(nn.Module):
         if mask is not None:
             mask = mask_for_heads(mask, (batch, self.num_heads, q_len, k_len))
 
-        q, k, v = self._project(query, key, value)
-        if self.rotary is not None:
-            q = self.rotary(q, offset=k_len - q_len)  # both end at one position
-            k = self.rotary(k, offset=past)
+        q, k, v = self._project(query, key, value, past)
         if attn_bias is not None:
             check_bias(attn_bias, q, (batch, self.num_heads, q_len, k_len))
         if cache is not None:  # last of all that may fail
@@ -217,11 +214,18 @@ class MultiHeadAttention(nn.Module):
         heads, weights = _attend(q, k, v, mask, attn_bias, is_causal, None, dropout_p, need_weights)
         return self.out_proj(merge_heads(heads)), weights
 
-    def _project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:
-        """Project to queries, keys and values, each (batch, heads of its own, length, head_dim)."""
+    def _project(self, query: Tensor, key: Tensor, value: Tensor, past: int) -> tuple[Tensor, ...]:
+        """Project to queries, keys and values, each (batch, heads of its own, length, head_dim).
+
+        Queries and keys are turned by their position, which keys count from `past`.
+        """
         numbers = [self.num_heads, self.num_kv_heads, self.num_kv_heads]
         if query is key is value:
-            return torch.split(split_heads(self.in_proj(query), sum(numbers)), numbers, dim=1)
+            heads = split_heads(self.in_proj(query), sum(numbers))
+            if self.rotary is not None:  # queries and keys stand at the same positions
+                turned = self.rotary(heads[:, : -self.num_kv_heads], offset=past)
+                return *torch.split(turned, numbers[:2], dim=1), heads[:, -self.num_kv_heads :]
+            return torch.split(heads, numbers, dim=1)
         inputs = (query, key, value)
         widths = [number * (self.embed_dim // self.num_heads) for number in numbers]
         if _is_bare_linear(self.in_proj):  # then the parts that nobody needs can be left out
@@ -231,7 +235,11 @@ class MultiHeadAttention(nn.Module):
             parts = list(map(F.linear, inputs, weights, biases))
         else:
             parts = [torch.split(self.in_proj(x), widths, dim=-1)[i] for i, x in enumerate(inputs)]
-        return tuple(map(split_heads, parts, numbers))
+        q, k, v = map(split_heads, parts, numbers)
+        if self.rotary is not None:
+            q = self.rotary(q, offset=k.shape[2] - q.shape[2])  # both end at one position
+            k = self.rotary(k)
+        return q, k, v
 
     def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         check_vectors("query", query, self.embed_dim)

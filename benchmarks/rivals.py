@@ -179,6 +179,24 @@ class RawTorchBlock(nn.Module):
         return x + self.linear2(F.gelu(self.linear1(self.norm2(x))))
 
 
+class RawTorchStep(RawTorchBlock):
+    """The same for one new token, beside keys and values that were made room for once."""
+
+    def __init__(self, embed_dim: int, num_heads: int, max_len: int) -> None:
+        super().__init__(embed_dim, num_heads)
+        self.kept = torch.zeros(2, 1, num_heads, max_len, embed_dim // num_heads)
+
+    def forward(self, x: Tensor, past: int) -> Tensor:
+        batch, length, embed_dim = x.shape
+        qkv = self.in_proj(self.norm1(x)).view(batch, length, 3 * self.num_heads, -1)
+        query, key, value = qkv.transpose(1, 2).chunk(3, dim=1)
+        self.kept[0, :, :, past : past + length] = key
+        self.kept[1, :, :, past : past + length] = value
+        mixed = F.scaled_dot_product_attention(query, *self.kept[:, :, :, : past + length])
+        x = x + self.out_proj(mixed.transpose(1, 2).reshape(batch, length, embed_dim))
+        return x + self.linear2(F.gelu(self.linear1(self.norm2(x))))
+
+
 class TorchBlock(nn.TransformerEncoderLayer):
     """`nn.TransformerEncoderLayer`, for which torch has a native path if no gradient is needed."""
 
