@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from attnlib._shapes import aligned_positions
 from attnlib._typing import Float
 
-# Sinusoids that were made once are kept, for all layers together: so many tables, of so many
-# entries each at most. In float32 that is 64 MiB if all are as large as can be.
+# Sinusoids that were made once are kept, for all layers and rotations together: so many tables, of
+# so many entries each at most. In float32 that is 64 MiB if all are as large as can be.
 TABLES = 4
 LARGEST_TABLE = 2**22
 

@@ -265,7 +265,13 @@ def sections() -> dict[str, dict[str, Callable[[], object]]]:
         "generation": {
             str(tokens): lambda n=tokens: generation.generation(n) for tokens in (128, 512)
         },
-        "cached step": {str(past): lambda n=past: generation.step(n) for past in (16, 256)},
+        "cached step": {
+            f"{past} tokens kept{', rotary' * rotary}": (
+                lambda n=past, r=rotary: generation.step(n, rotary=r)
+            )
+            for rotary in (False, True)
+            for past in (16, 256)
+        },
         "memory": {
             f"{contender}, {way}": lambda c=contender, w=way: memory_growth(c, w)
             for way in ("forward", "forward and backward")

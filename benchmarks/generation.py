@@ -13,7 +13,7 @@ from torch import Tensor
 from attnlib import KeyValueCache, MultiHeadAttention, RotaryPositionalEncoding, TransformerBlock
 from benchmarks.clock import compare
 from benchmarks.memory import OWN_PAGES, extra_megabytes
-from benchmarks.rivals import AttnlibBlock, RawTorchStep
+from benchmarks.rivals import RawTorchStep
 
 EMBED_DIM, HEADS, DEPTH = 256, 4, 2
 TOKENS = 512
@@ -55,34 +55,27 @@ def generation(tokens: int) -> dict[str, float]:
         return compare({"cached": cached, "anew": anew}, fewest_rounds=3)
 
 
-def step(past: int) -> dict[str, float]:
+def step(past: int, *, rotary: bool) -> dict[str, float]:
     """Pass one token through a block beside so many kept ones, in attnlib and in plain torch."""
-    ours = AttnlibBlock(EMBED_DIM, HEADS).eval()
-    raw = RawTorchStep(EMBED_DIM, HEADS, TOKENS).eval()
+    head_dim = EMBED_DIM // HEADS
+    turns = RotaryPositionalEncoding(head_dim) if rotary else None
+    ours = TransformerBlock(EMBED_DIM, HEADS, 4 * EMBED_DIM, rotary=turns).eval()
+    raw = RawTorchStep(EMBED_DIM, HEADS, TOKENS, rotary=rotary).eval()
     raw.load_state_dict(dict(zip(raw.state_dict(), ours.state_dict().values(), strict=True)))
-    rotary = RotaryPositionalEncoding(EMBED_DIM // HEADS)
-    turned = TransformerBlock(EMBED_DIM, HEADS, 4 * EMBED_DIM, rotary=rotary).eval()
-    turned.load_state_dict(ours.state_dict())
+    cache = KeyValueCache(1, HEADS, TOKENS, head_dim)
     x, new = torch.randn(1, past, EMBED_DIM), torch.randn(1, 1, EMBED_DIM)
-    cache = KeyValueCache(1, HEADS, TOKENS, EMBED_DIM // HEADS)
 
-    def attnlibs(block: TransformerBlock) -> Tensor:
+    def attnlibs() -> Tensor:
         cache.truncate(past)  # the same step again
-        output, _ = TransformerBlock.forward(block, new, is_causal=True, cache=cache)
+        output, _ = ours(new, is_causal=True, cache=cache)
         return output
 
     with torch.no_grad():
-        TransformerBlock.forward(ours, x, is_causal=True, cache=cache)
+        ours(x, is_causal=True, cache=cache)
         for i in range(past):
             raw(x[:, i : i + 1], i)
-        torch.testing.assert_close(attnlibs(ours), raw(new, past), atol=1e-4, rtol=1e-4)
-        return compare(
-            {
-                "attnlib": lambda: attnlibs(ours),
-                "attnlib, rotary": lambda: attnlibs(turned),
-                "raw torch": lambda: raw(new, past),
-            }
-        )
+        torch.testing.assert_close(attnlibs(), raw(new, past), atol=1e-4, rtol=1e-4)
+        return compare({"attnlib": attnlibs, "raw torch": lambda: raw(new, past)})
 
 
 def held_in_a_new_process(num_heads: int, num_kv_heads: int) -> float:
