@@ -138,6 +138,17 @@ def test_blocks_are_small_and_leave_out_the_future(monkeypatch: pytest.MonkeyPat
     assert blocks == [(7, 11)]
 
 
+@pytest.mark.parametrize(("q_len", "k_len"), [(3, 13), (13, 3)])
+def test_a_window_may_be_wider_than_one_side_alone(q_len: int, k_len: int) -> None:
+    query, key, value = inputs(2, q_len=q_len, k_len=k_len)
+    for window in (2, 5, 12, 13):
+        near = sliding_window_mask(q_len, k_len, window=window)
+        expected, _ = scaled_dot_product_attention(query, key, value, near)
+        for chunk_size in (4, 128):
+            output = chunked_attention(query, key, value, window=window, chunk_size=chunk_size)
+            torch.testing.assert_close(output, expected)
+
+
 class Counting(TorchDispatchMode):
     """Count the numbers that are written, and the largest tensor among them."""
 
@@ -211,7 +222,7 @@ def test_nothing_to_attend_to_gives_zeros_and_finite_gradients(
 ) -> None:
     query, key, value = (t.detach().to(dtype).requires_grad_() for t in inputs(2, k_len=3))
     # Causal, with more queries than keys: the first four queries stand before any key.
-    output = chunked_attention(query, key, value, is_causal=True, window=window, chunk_size=2)
+    output = chunked_attention(query, key, value, is_causal=True, window=window, chunk_size=3)
     output.sum().backward()
     assert (output[:, :4] == 0).all()
     assert (output[:, 4:] != 0).any(dim=-1).all()

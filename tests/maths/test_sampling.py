@@ -140,11 +140,13 @@ def test_the_token_that_crosses_p_stays_in(top_p: float, stays: int) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_with_p_one_nothing_is_lost_to_rounding(dtype: torch.dtype) -> None:
-    """Sums of ten thousand shares reach 1 before all are in."""
+    """The sum of shares reaches 1 before all are in, where one has nearly all of it."""
     logits = (3 * torch.randn(10_007)).to(dtype)
-    torch.testing.assert_close(
-        sampling_probabilities(logits, top_p=1.0), sampling_probabilities(logits)
-    )
+    logits[7] = 40.0
+    everything = sampling_probabilities(logits)
+    assert torch.equal(sampling_probabilities(logits, top_p=1.0), everything)
+    assert torch.equal(sampling_probabilities(logits, top_p=1), everything)
+    logits[7] = 0.0
     kept = sampling_probabilities(logits, top_p=0.9) > 0
     all_shares = logits.float().softmax(dim=-1)
     assert 0.9 - 1e-4 < all_shares[kept].sum() < 0.91
