@@ -107,10 +107,12 @@ FACTS = Facts(
 IN_NODE = """
 import { atOnce, bytes, readTiles } from '%s';
 const { row, states, limits } = JSON.parse(process.argv[1]);
-const kept = (_, value) => (typeof value === 'number' && !Number.isFinite(value) ? String(value) : value);
+const finite = (value) => typeof value !== 'number' || Number.isFinite(value);
+const kept = (_, value) => (finite(value) ? value : String(value));
 const numbers = (state) => ({ right: atOnce(row, state), steps: readTiles(row, state) });
 const more = { length: 64, bytes: bytes(64, limits) };
-console.log(JSON.stringify(states.map((state) => ({ ...state, ...more, ...numbers(state) })), kept));
+const shown = states.map((state) => ({ ...state, ...more, ...numbers(state) }));
+console.log(JSON.stringify(shown, kept));
 """
 
 
