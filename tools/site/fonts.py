@@ -88,16 +88,15 @@ def texts(state: Any) -> Iterator[str]:
         yield state
 
 
+def letters(text: str) -> set[int]:
+    """Return the characters of a text, those that scripts and HTML write as escapes, too."""
+    return set(map(ord, html.unescape(ESCAPED.sub(lambda code: chr(int(code[1], 16)), text))))
+
+
 def shown_by(page: str) -> str:
     """Return what a page may show: its text and that of its figures, attributes and all."""
     figures = (text for state in STATE.findall(page) for text in texts(json.loads(state)))
-    return html.unescape(STATE.sub("", page)) + "".join(figures)
-
-
-def said_by_scripts(folder: Path) -> str:
-    """Return what the scripts of an edition say in its language."""
-    scripts = "".join(each.read_text("utf-8") for each in sorted(folder.glob("_static/*.js")))
-    return ESCAPED.sub(lambda code: chr(int(code[1], 16)), scripts)
+    return STATE.sub("", page) + "".join(figures)
 
 
 def give_chinese(edition: Path, faces: str, static: Path) -> None:
@@ -105,23 +104,26 @@ def give_chinese(edition: Path, faces: str, static: Path) -> None:
 
     Args:
         edition: The folder of the edition in the site.
-        faces: The rules of the Chinese faces, which name their fonts.
+        faces: The stylesheet with the rules of the Chinese faces, which name their fonts.
         static: The folder to which these names belong.
     """
     pages = {path: path.read_text("utf-8") for path in sorted(edition.glob("*.html"))}
     shown = {path: shown_by(text) for path, text in pages.items()}
-    scripts = said_by_scripts(edition)
-    fonts = {name: (static / name, TTFont(static / name)) for name in ADDRESS.findall(faces)}
+    scripts = [each.read_text("utf-8") for each in edition.glob("_static/*.js")]
+    fonts = [
+        (face, name, TTFont(static / name).getBestCmap())
+        for face in CHINESE.findall(faces)
+        for name in ADDRESS.findall(face)
+    ]
     (edition / "_static" / "fonts").mkdir(parents=True, exist_ok=True)
     for path, text in pages.items():
         everything = "".join(shown.values()) if path.stem == SEARCH else shown[path]
-        letters = set(map(ord, everything + scripts))
-        css = ""
-        for face in CHINESE.findall(faces):
-            (name,) = ADDRESS.findall(face)
-            file, font = fonts[name]
-            if codes := letters.intersection(font.getBestCmap()):
-                css += inlined(face, name, subset_of(file, codes))
+        wanted = letters("".join([everything, *scripts]))
+        css = "".join(
+            inlined(face, name, subset_of(static / name, codes))
+            for face, name, has in fonts
+            if (codes := wanted.intersection(has))
+        )
         link = f'<link rel="stylesheet" href="_static/fonts/{path.stem}.css?v={digest(css)[:8]}" />'
         linked = STYLE.sub(rf"\g<0>\n{link}", text)
         if css and linked != text:
