@@ -180,7 +180,8 @@ CHINESE = """() => {
   for (let node; (node = walker.nextNode());) {
     const element = node.parentElement;
     if (element.closest('script, style')) continue;
-    const regular = element.closest('.live, pre, code') || getComputedStyle(element).fontWeight < 550;
+    const light = getComputedStyle(element).fontWeight < 550;
+    const regular = light || element.closest('.live, pre, code');
     for (const letter of node.data) {
       if (/[\\u2e80-\\u9fff\\uff00-\\uffef]/.test(letter)) found[regular ? 400 : 700].add(letter);
     }
@@ -216,10 +217,11 @@ def cut_selectors():
     return [each for each in cut if not each.startswith(".fa-")]  # icons: tests/site/test_assets.py
 
 
+STATES = "before|after|hover|focus[a-z-]*|active|checked|disabled|marker|backdrop"
 MATCHED = """(selectors) => selectors.filter((selector) => {
-  const plain = selector.replace(/::?(before|after|hover|focus[a-z-]*|active|checked|disabled|marker|backdrop)\\b/g, '') || '*';
+  const plain = selector.replace(/::?(STATES)\\b/g, '') || '*';
   try { return document.querySelector(plain); } catch { return false; }
-})"""
+})""".replace("STATES", STATES)
 
 
 def cut_rules_match_nothing(reader):
