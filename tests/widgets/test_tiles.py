@@ -105,7 +105,8 @@ FACTS = Facts(
 # --- the JavaScript, in every state
 
 IN_NODE = """
-import { atOnce, bytes, readTiles } from '%s';
+import { atOnce, readTiles } from 'STATIC/online_softmax.js';
+import { bytes } from 'STATIC/tiles.js';
 const { row, states, limits } = JSON.parse(process.argv[1]);
 const finite = (value) => typeof value !== 'number' || Number.isFinite(value);
 const kept = (_, value) => (finite(value) ? value : String(value));
@@ -120,7 +121,7 @@ def computed(states, scores=SCORES, values=VALUES, tile=3):
     """What the figure shows in these states, out of node."""
     row = {"scores": scores, "values": values, "tile": tile, "tiles": -(-len(scores) // tile)}
     sent = json.dumps({"row": row, "states": states, "limits": LIMITS})
-    script = IN_NODE % (STATIC / "tiles.js").as_uri()
+    script = IN_NODE.replace("STATIC", STATIC.as_uri())
     command = [node(), "--input-type=module", "--eval", script, sent]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(run.stdout)

@@ -11,6 +11,7 @@ pictures of notebooks lose a sixth of their weight with a quarter of their colou
 
 import logging
 import re
+from html import unescape
 from pathlib import Path
 
 from PIL import Image
@@ -79,7 +80,7 @@ def cut_colours(path: Path) -> None:
 
 def cut_fonts(static: Path, pages: list[str]) -> None:
     """Leave of text face and formulas the characters that some page shows."""
-    letters = fonts.letters("".join(pages))
+    letters = set(map(ord, unescape("".join(pages))))
     for path in static.glob("vendor/fonts/*-latin-ext-*.woff2"):
         fonts.cut_font(path, letters)
     for path in static.glob("vendor/fonts/*-latin-wght-*.woff2"):

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import figure, { atOnce, bytes, inOrder, keysOf, readTiles, short, sizeText } from '../../../attnlib/widgets/static/tiles.js';
+import { atOnce, inOrder, keysOf, readTiles } from '../../../attnlib/widgets/static/online_softmax.js';
+import figure, { bytes, short, sizeText } from '../../../attnlib/widgets/static/tiles.js';
 
 const pair = { scores: [0, 2], values: [0, 1], tile: 1, tiles: 2 };
 const state = (changes) => ({ read: 2, order: 0, ofTile: false, rescale: 0, factor: 1, ...changes });
