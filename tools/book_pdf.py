@@ -24,6 +24,7 @@ from tools.editions import ROOT, Edition, editions
 from tools.find_browser import NoBrowserError, find_browser
 from tools.paper import Folded, article
 from tools.site import is_complete
+from tools.site.fonts import SEARCH
 from tools.site.sources import contents as pages_of
 
 SITE = ROOT / "book" / "_build" / "html"
@@ -88,10 +89,11 @@ def assemble(edition: Edition, numbers: dict[str, int]) -> str:
     for section in sections:
         folded.take(section, edition, numbers)
     sections += folded.parts(edition)
-    first = BeautifulSoup((SITE / pages[0]).read_text(encoding="utf-8"), "html.parser")
+    search = SITE / edition.language / f"{SEARCH}.html"  # it has the Chinese of all pages
+    parsed = BeautifulSoup(search.read_text(encoding="utf-8"), "html.parser")
     sheets = [
-        (SITE / pages[0]).parent.joinpath(urlsplit(str(link["href"])).path).resolve()
-        for link in first.select('link[rel="stylesheet"]')
+        search.parent.joinpath(urlsplit(str(link["href"])).path).resolve()
+        for link in parsed.select('link[rel="stylesheet"]')
     ]
     styles = "\n".join(f'<link rel="stylesheet" href="{s.as_uri()}">' for s in [*sheets, STYLE])
     return PAGE.format(

@@ -386,6 +386,20 @@ FAULTS = (
         "FAILED.*test_its_weight",
     ),
     Fault(
+        "rule-that-pages-need-cut",
+        f"{SITE}/_static/styles/pydata-sphinx-theme.css",
+        planting.replace(r"\.prev-next-area\{[^}]*\}", ""),
+        some("tests/browser/test_every_page.py", "rules_that_were_cut", "desk", "faq"),
+        "FAILED.*rules_that_were_cut",
+    ),
+    Fault(
+        "chinese-left-behind",
+        f"{SITE}/**/faq.html",
+        planting.replace("</h1>", "龘</h1>"),
+        some("tests/site/test_assets.py", "brings_the_chinese", "faq"),
+        "they lack 龘",
+    ),
+    Fault(
         "wrong-number-in-figure",
         f"{SITE}/**/03_masks.html",
         planting.replace(r"Math\.exp\(", "Math.exp(1.01 * "),
