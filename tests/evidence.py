@@ -11,6 +11,9 @@ tools, of the test's own folder, of all modules loaded, of the site's `_static`,
 and the browser. What a module reads while its tests are collected counts for each of
 them, unless it sets `COLLECTS_NAMES = True`: then it only decides which tests there are.
 
+With `--all-or-none` all tests are repeated unless none has to be, and nothing is measured then: the
+coverage that all of them reach together is theirs together.
+
 `make test COLD=1`, and CI, repeat everything.
 """
 
@@ -203,12 +206,14 @@ def pytest_addoption(parser):
         action="store_true",
         help="programs that these tests start do not depend on the text of chapters",
     )
+    parser.addoption("--all-or-none", action="store_true", help="repeat all tests, or none")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "watched: the programs it starts read what the test reads")
     if name := config.getoption("--evidence"):
-        evidence = Evidence(name, config.getoption("--blind-to-prose"))
+        together = config.getoption("--all-or-none")
+        evidence = Evidence(name, config.getoption("--blind-to-prose"), together)
         config.pluginmanager.register(evidence, "evidence-of-tests")
 
 
@@ -224,8 +229,8 @@ def load(name):
 class Evidence:
     """What the tests of one stage have read when they passed."""
 
-    def __init__(self, name, blind_to_prose):
-        self.name, self.blind_to_prose = name, blind_to_prose
+    def __init__(self, name, blind_to_prose, together):
+        self.name, self.blind_to_prose, self.together = name, blind_to_prose, together
         self.tests, self.base = {}, ""
         self.collected, self.fixtures = {}, {}
         self.proved = self.reused = 0
@@ -254,6 +259,10 @@ class Evidence:
             if all(content(path) == digest for path, digest in reads.items())
         }
         again = [item for item in items if item.nodeid not in standing]
+        if self.together and again:
+            return
+        if self.together and (coverage := config.pluginmanager.get_plugin("_cov")):
+            config.pluginmanager.unregister(coverage)
         known = [item for item in items if item.nodeid in standing]
         self.tests.update({item.nodeid: standing[item.nodeid] for item in known})
         self.reused = len(known)

@@ -81,12 +81,13 @@ def prove(house, *options, **variables):
     done = subprocess.run(
         [sys.executable, *command, "--import-mode=importlib", "-p", "no:cacheprovider"],
         cwd=house,
-        env=clean | {"PYTHONPATH": str(house)} | variables,
+        env=clean | {"PYTHONPATH": str(house), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | variables,
         capture_output=True,
         text=True,
     )
     counts = re.search(r"tests: proved (\d+), reused (\d+)", done.stdout)
     assert counts, done.stdout + done.stderr
+    assert ("FAILED" in done.stdout) is (done.returncode != 0), done.stdout
     return int(counts[1]), int(counts[2]), sorted(re.findall(r"FAILED .*::(\S+)", done.stdout))
 
 
@@ -132,6 +133,15 @@ def test_programs_may_be_told_not_to_depend_on_prose(house):
     write("Another sentence.\n```python\nz = 3\n```\n", code="x = 2")
     assert prove(house, "--blind-to-prose") == (1, 6, [])
     assert prove(house) == (7, 0, [])  # unless they are told so, they do
+
+
+def test_all_or_none(house):
+    """Coverage is reached by all tests together: it counts where they run, and is 0 elsewhere."""
+    together = ("-p", "pytest_cov", "--all-or-none", "--cov=tests/small", "--cov-fail-under=90")
+    assert prove(house, *together) == (7, 0, [])
+    assert prove(house, *together) == (0, 7, [])
+    (house / "b.txt").write_text("good, too")
+    assert prove(house, *together) == (7, 0, [])
 
 
 def test_evidence_that_was_altered_is_none(house):
