@@ -61,6 +61,8 @@ def without_an_index():
         "PIP_FIND_LINKS": str(base.folder / "wheels"),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "MPLCONFIGDIR": str(base.folder / "matplotlib"),
+        # pip has compiled nothing: let the first kernel do it, for all that follow.
+        "PYTHONDONTWRITEBYTECODE": "",
     }
 
 
