@@ -73,7 +73,7 @@ STAGES = (
     folder("figures", 260, after=("book",)),
     folder("copies", 75, after=("book",)),
     folder("engines", 125, after=("book",)),
-    Stage("derived", ("python", "-m", "tests.editions.pseudo"), 60),
+    Stage("derived", ("python", "-m", "tests.editions.pseudo"), 60, ("records",)),
     folder("editions", 145, after=("derived",)),
 )
 
