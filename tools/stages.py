@@ -5,7 +5,7 @@ Each is a folder of tests, or one program. A stage that reads what another one m
 
 from dataclasses import dataclass
 
-PYTEST = ("python", "-m", "pytest", "--quiet", "--durations=15", "-p", "tests.evidence")
+PROVE = ("python", "-m", "tests.evidence", "--quiet", "--durations=15", "-p", "tests.evidence")
 NOT_MINE = "--ignore-glob=*/mine/*"  # what `make reset` has kept for a reader
 
 
@@ -40,7 +40,7 @@ def folder(
     """
     if not prose:
         options = ("--blind-to-prose", *options)
-    return Stage(name, (*PYTEST, f"--evidence={name}", *options, f"tests/{name}"), seconds, after)
+    return Stage(name, (*PROVE, f"--evidence={name}", *options, f"tests/{name}"), seconds, after)
 
 
 NBVAL = ("--nbval", "-p", "tests.notebooks.strict_nbval", "notebooks", NOT_MINE)

@@ -1,5 +1,6 @@
 """Evidence of a test is reused while all it read is unchanged, and not a moment longer."""
 
+import functools
 import hashlib
 import json
 import os
@@ -74,9 +75,9 @@ def house(tmp_path):
     return tmp_path
 
 
-def prove(house, *options, **variables):
+def prove(house, *options, program="pytest", **variables):
     """Run the tests; return how many were proven and reused, and what failed."""
-    command = ["-m", "pytest", "-p", "tests.evidence", "--evidence=small", *options, "tests/small"]
+    command = ["-m", program, "-p", "tests.evidence", "--evidence=small", *options, "tests/small"]
     clean = {name: value for name, value in os.environ.items() if name not in ("COLD", "CI")}
     done = subprocess.run(
         [sys.executable, *command, "--import-mode=importlib", "-p", "no:cacheprovider"],
@@ -87,6 +88,8 @@ def prove(house, *options, **variables):
     )
     counts = re.search(r"tests: proved (\d+), reused (\d+)", done.stdout)
     assert counts, done.stdout + done.stderr
+    if program == "tests.evidence" and counts[1] == "0" and done.returncode == 0:
+        assert done.stdout == f"{counts[0]}\n", "pytest has started"
     assert ("FAILED" in done.stdout) is (done.returncode != 0), done.stdout
     return int(counts[1]), int(counts[2]), sorted(re.findall(r"FAILED .*::(\S+)", done.stdout))
 
@@ -104,6 +107,24 @@ def test_evidence_is_reused_while_its_inputs_stand(house):
     assert prove(house)[2] == ["test_page[a.txt]", "test_page_again[a.txt]"]
     (house / "c.txt").write_text("bad")
     assert "test_program" in prove(house)[2]
+
+
+def test_where_all_stands_pytest_does_not_start(house):
+    whole = functools.partial(prove, house, program="tests.evidence")
+    prove(house, "-k", "page")  # a part is not the whole
+    assert whole() == (3, 4, [])
+    assert whole() == (0, 7, [])
+    (house / "b.txt").write_text("good, too")
+    assert whole()[:2] == (3, 4)
+    (house / "d.txt").write_text("a name that was not there")
+    assert whole()[:2] == (7, 0)
+    assert whole(COLD="1")[:2] == (7, 0)
+    (house / "c.txt").write_text("bad")
+    for _ in range(2):  # what is red does not stand
+        assert whole()[2] == ["test_program"]
+    (house / "c.txt").write_text("good")
+    (house / "tests" / "small" / "test_small.py").write_text(TESTS.replace("True", "False"))
+    assert "test_nothing" in whole()[2]
 
 
 def test_nothing_is_reused_when_all_depends_on_what_has_changed(house):
