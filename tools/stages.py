@@ -60,20 +60,20 @@ STAGES = (
     folder("widgets", 10, prose=False),
     folder("growth", 75, prose=False),
     folder("checks", 195, prose=False),  # answers that never end are left running
-    folder("tools", 90, prose=False),
-    Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 110),
+    folder("tools", 65, prose=False),
+    Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 140),
     folder("notebooks", 85, after=("records",), prose=False),
-    folder("colab", 360, prose=False),
-    folder("lab", 70),
+    folder("colab", 270, prose=False),
+    folder("lab", 90),
     # pages: what is built
-    folder("pages", 6),
-    Stage("book", ("make", "--no-print-directory", "book"), 22),
+    folder("pages", 7),
+    Stage("book", ("make", "--no-print-directory", "book"), 30),
     folder("site", 26, after=("book",)),
     folder("browser", 240, after=("book",)),
-    folder("figures", 260, after=("book",)),
+    folder("figures", 190, after=("book",)),
     folder("copies", 75, after=("book",)),
     folder("engines", 125, after=("book",)),
-    Stage("derived", ("python", "-m", "tests.editions.pseudo"), 60, ("records",)),
+    Stage("derived", ("python", "-m", "tests.editions.pseudo"), 75, ("records",)),
     folder("editions", 145, after=("derived",)),
 )
 
