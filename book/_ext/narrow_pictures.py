@@ -16,6 +16,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 NARROW = "(max-width: 600px)"  # as in book.css
 IMAGE = re.compile(r'<img (?=[^>]*src="((?:[^"]*/)?)([^"/]+)\.png")[^>]*>')
+WIDTH = re.compile(r'style="width: (\d+px);[^"]*"')
 
 
 def narrow_pictures(notebook: Path) -> dict[str, dict[str, Any]]:
@@ -49,7 +50,9 @@ def offer(
         target.write_bytes(base64.b64decode(narrow["png"]))
         size = f'width="{narrow["width"]}" height="{narrow["height"]}"'
         source = f'<source media="{NARROW}" srcset="{folder}{target.name}" {size}>'
-        return f"<picture>{source}{image[0]}</picture>"
+        # Each has a width of its own (book.css): a small picture is not to be blown up.
+        widths = rf'style="--wide: \1; --narrow: {narrow["width"]}px"'
+        return f"<picture>{source}{WIDTH.sub(widths, image[0])}</picture>"
 
     context["body"] = IMAGE.sub(with_narrow, context["body"])
 

@@ -192,8 +192,11 @@ def test_what_is_bold_and_chinese_is_in_the_bold_font(desk):
     assert [each for each in desk.page.evaluate(BOLD) if ord(each) not in has] == []
 
 
-SHOWN = """() => [...document.querySelectorAll('article picture img')].map(
-  (image) => [image.currentSrc.endsWith('-narrow.png'), image.naturalWidth > 0])"""
+# Which of the two, and how much wider it is drawn than it is meant to be or than there is room.
+SHOWN = """() => [...document.querySelectorAll('article picture img')].map((image) => {
+  const meant = Math.min(image.naturalWidth / 2, image.closest('.cell_output').clientWidth);
+  return [image.currentSrc.endsWith('-narrow.png'), Math.round(image.clientWidth - meant)];
+})"""
 
 
 def test_a_desk_gets_the_wide_pictures_and_a_phone_the_narrow_ones(desk):
@@ -206,7 +209,7 @@ def test_a_desk_gets_the_wide_pictures_and_a_phone_the_narrow_ones(desk):
             desk.page.wait_for_function(
                 "[...document.querySelectorAll('article picture img')].every((e) => e.complete)"
             )
-            assert desk.page.evaluate(SHOWN) == [[narrow, True]] * pictures.count()
+            assert desk.page.evaluate(SHOWN) == [[narrow, 0]] * pictures.count()
 
 
 # Phones; 1280 pixels at 200 %, and at 400 %.
