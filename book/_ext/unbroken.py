@@ -1,8 +1,8 @@
 """Keep together what no line may tear apart: a formula and the signs at it, a number and its unit.
 
-Browsers may break a line on both sides of a formula, even between it and a full stop. What is long
-stays free, since a phone has little room. Cells of a table that hold several words are named, so
-that a narrow page need not set a word a line.
+Browsers may break a line on both sides of a formula, even between it and a full stop. A long one
+has to stay free, since a phone has little room: it takes the sign into itself. Cells of a table
+that hold several words are named, so that a narrow page need not set a word a line.
 """
 
 import re
@@ -17,8 +17,10 @@ LONGEST = 24  # characters of a formula's source
 WORDS = 3
 BEFORE = re.compile(r"[(\[“‘\"]+$")
 BEHIND = re.compile(r"^[.,;:!?)\]”’\"]+")
-# 95 %; 13–22 and 0.80–0.81; 1 000 000
-NUMBER = re.compile(r"\d+(?:[.,]\d+)?(?:\s%|–\d+(?:[.,]\d+)?(?:\s%)?|(?:[ \u00a0\u202f]\d{3})+\b)")
+# 95 %; 13–22 and 0.80–0.81; 1 000 000; ≤ 1.25
+NUMBER = re.compile(
+    r"\d+(?:[.,]\d+)?(?:\s%|–\d+(?:[.,]\d+)?(?:\s%)?|(?:[ \u00a0\u202f]\d{3})+\b)|[≤≥]\s\d[\d.]*"
+)
 
 
 def together(*parts: nodes.Node) -> nodes.inline:
@@ -58,8 +60,13 @@ class Unbroken(SphinxPostTransform):
         for formula in list(self.document.findall(nodes.math)):
             parent = formula.parent
             at = parent.index(formula)
-            if len(formula.astext()) <= LONGEST:
-                behind, before = taken(parent, at + 1, BEHIND), taken(parent, at - 1, BEFORE)
+            behind = taken(parent, at + 1, BEHIND)
+            if len(formula.astext()) > LONGEST:
+                if behind:
+                    written = f"{formula.astext()}\\text{{{behind}}}"
+                    formula.replace_self(nodes.math(written, written))
+            else:
+                before = taken(parent, at - 1, BEFORE)
                 if before or behind:
                     formula.replace_self(
                         together(nodes.Text(before), formula.deepcopy(), nodes.Text(behind))
