@@ -11,7 +11,8 @@ PAGES = [page for page in pages() if page not in BARE]
 FIGURES_OF = {page: [rest for at, *rest in FIGURES if at == page] for page, *_ in FIGURES}
 CLOSE = 1e-12
 # What links in the text are told by, whatever their colour.
-LINKS = """() => [...document.querySelectorAll('article p a.reference.internal:not(.figure-gallery a)')]
+LINKS = """() => [...document.querySelectorAll('article p a.reference.internal')]
+  .filter((link) => !link.closest('.figure-gallery'))
   .map((link) => getComputedStyle(link).textDecorationLine)"""
 
 
