@@ -238,8 +238,11 @@ def test_rules_that_were_cut_match_nothing_on_a_phone(phone):
     cut_rules_match_nothing(phone)
 
 
-SHOWN = """() => [...document.querySelectorAll('article picture img')].map(
-  (image) => [image.currentSrc.endsWith('-narrow.png'), image.naturalWidth > 0])"""
+# Which of the two, and how much wider it is drawn than it is meant to be or than there is room.
+SHOWN = """() => [...document.querySelectorAll('article picture img')].map((image) => {
+  const meant = Math.min(image.naturalWidth / 2, image.closest('.cell_output').clientWidth);
+  return [image.currentSrc.endsWith('-narrow.png'), Math.round(image.clientWidth - meant)];
+})"""
 
 
 def test_a_desk_gets_the_wide_pictures_and_a_phone_the_narrow_ones(desk):
@@ -252,11 +255,45 @@ def test_a_desk_gets_the_wide_pictures_and_a_phone_the_narrow_ones(desk):
             desk.page.wait_for_function(
                 "[...document.querySelectorAll('article picture img')].every((e) => e.complete)"
             )
-            assert desk.page.evaluate(SHOWN) == [[narrow, True]] * pictures.count()
+            assert desk.page.evaluate(SHOWN) == [[narrow, 0]] * pictures.count()
 
 
 # Phones; 1280 pixels at 200 %, and at 400 %.
 NARROW = [(360, 780), (430, 900), (640, 400), (320, 256)]
+
+
+# Lines that begin with a sign that belongs to the formula before it, and numbers in two lines.
+TORN = """() => {
+  const found = [];
+  const rectangles = (node, from, to) => {
+    const range = document.createRange();
+    range.setStart(node, from);
+    range.setEnd(node, to);
+    return [...range.getClientRects()].filter(({ width }) => width);
+  };
+  const walker = document.createTreeWalker(document.querySelector('article'), NodeFilter.SHOW_TEXT);
+  for (let node; (node = walker.nextNode());) {
+    if (node.parentElement.closest('pre, code, .katex, .live-figure, svg')) continue;
+    for (const number of node.data.matchAll(/\\d[\\d.]*(?:\\s%|–\\d[\\d.]*)/g)) {
+      const boxes = rectangles(node, number.index, number.index + number[0].length);
+      if (new Set(boxes.map(({ y }) => Math.round(y / 8))).size > 1) found.push(number[0]);
+    }
+    const before = node.previousSibling;
+    if (before?.nodeType === 1 && before.matches('.math') && /^[.,;:)!?]/.test(node.data)) {
+      const [sign] = rectangles(node, 0, 1);
+      const end = [...before.getClientRects()].at(-1);
+      if (sign && end && sign.top > end.bottom - 2) found.push(before.textContent.slice(0, 30));
+    }
+  }
+  return found;
+}"""
+
+
+def test_no_line_tears_a_formula_from_its_full_stop_or_a_number_from_its_unit(phone):
+    phone.window.open_all_boxes()
+    for width in (360, 430, 320):
+        with sized(phone.page, width, 780):
+            assert phone.page.evaluate(TORN) == [], width
 
 
 def test_every_text_can_be_brought_into_view(phone):

@@ -15,6 +15,10 @@ PAGES = [page for page in pages() if page not in BARE]
 # The figures of each page: what is known of them, and what they are called there.
 FIGURES_OF = {page: [rest for at, *rest in FIGURES if at == page] for page, *_ in FIGURES}
 CLOSE = 1e-12
+# What links in the text are told by, whatever their colour.
+LINKS = """() => [...document.querySelectorAll('article p a.reference.internal')]
+  .filter((link) => !link.closest('.figure-gallery'))
+  .map((link) => getComputedStyle(link).textDecorationLine)"""
 
 
 def figures_on(page):
@@ -40,6 +44,12 @@ def test_it_opens_without_a_complaint(window, page):
     assert figures_on(page) == len(FIGURES_OF.get(page, []))
     assert window.ask("() => document.querySelector('h1').checkVisibility()")
     assert window.ask(tour.COMPLAINTS) == []
+
+
+def test_its_links_are_seen(window, page):
+    links = window.ask(LINKS)
+    assert bool(links) is bool(soup(page).select("article p a.reference.internal"))
+    assert set(links) <= {"underline"}
 
 
 def test_keys_move_its_figures_and_the_numbers_are_chromiums(window, page, expected):
