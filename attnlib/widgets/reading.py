@@ -34,7 +34,7 @@ class PhraseDrawing(Drawing):
     """The drawing: the browser reads the phrase with these weights, and looks it up."""
 
     _esm = module("reading.js")
-    _css = style("multi_head.css", "reading.css")
+    _css = style("typed.css", "multi_head.css", "reading.css")
 
     weights = traitlets.Dict().tag(sync=True)  # see weights.py
     characters = traitlets.Unicode().tag(sync=True)  # of the embedding's rows 3, 4, 5, …

@@ -106,10 +106,10 @@ FACTS = Facts(
     check=check,
     # The model reads otherwise than the count: that is what the figure is about.
     opening=lambda shown: best(shown) != shown["counted"][shown["at"]][0],
-    tapped=[".attn-reading-example >> nth=1", ".attn-reading-switch input >> nth=1"],
+    tapped=[".attn-typed-example >> nth=1", ".attn-heads-switch input >> nth=1"],
     pressed=[
-        (".attn-reading-switch input >> nth=0", ["Space"]),
-        (".attn-reading-example >> nth=3", ["Enter"]),
+        (".attn-heads-switch input >> nth=0", ["Space"]),
+        (".attn-typed-example >> nth=3", ["Enter"]),
         (".widget-text input", ["End", "Backspace"]),
     ],
     bad=[
