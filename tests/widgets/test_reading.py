@@ -397,8 +397,8 @@ def changed_weights(**changed):
         (arguments(phrase=""), "phrase must have 1 to 10 characters, got ''"),
         (arguments(phrase="好" * 11), "phrase must have 1 to 10 characters"),
         (arguments(examples=["好", " "]), "examples must have 1 to 10 characters, got ' '"),
-        (arguments(examples="好"), "examples must be up to 12 phrases, got '好'"),
-        (arguments(examples=["好"] * 13), "examples must be up to 12 phrases"),
+        (arguments(examples="好"), "examples must be up to 12 texts, got '好'"),
+        (arguments(examples=["好"] * 13), "examples must be up to 12 texts"),
     ],
 )
 def test_bad_arguments(given, message):
