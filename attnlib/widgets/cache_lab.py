@@ -107,7 +107,7 @@ class CacheLab(LiveFigure):
 
     def translate(self, text: str) -> str:
         """Return the translation without a cache, computed with the rounded weights."""
-        return self._translation.written(self._translation.translate(text)[1])
+        return self._translation.written(self._translation.translate([text])[0].made)
 
     def generate(self, text: str, bug: str = "none") -> tuple[str, float]:
         """Translate a text with a cache that has this bug; the weights are the rounded ones.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from attnlib.cache import KeyValueCache
 from attnlib.positional import RotaryPositionalEncoding
-from attnlib.widgets.translator_model import MOST_STEPS, START, Translation, greedy
+from attnlib.widgets.translator_model import END, MOST_STEPS, START, Translation
 
 BUGS = ("none", "position", "rotary", "twice", "upper_left", "forget", "stale")
 
@@ -69,38 +69,36 @@ def generate(translation: Translation, text: str, bug: str, before: str) -> Gene
     turn = attention.rotary
     sizes = (1, attention.num_kv_heads, 2 * MOST_STEPS, attention.embed_dim // attention.num_heads)
     cache = TurnedTwice(turn, *sizes) if bug == "twice" else KeyValueCache(*sizes)
-    memory = translation.encode(text)
+    memory, _ = translation.encode([text])
     kept: list[int] = []
     if bug == "stale":
-        kept = translation.translate(before)[0]
-        model(torch.tensor([kept]), translation.encode(before), is_causal=True, cache=cache)
-    slots, weights, held, scores = [], [], [], []
-
-    def step(tokens: list[int]) -> Tensor:
-        lost = bug == "forget" and tokens == [START]
-        seen = [*kept, tokens[-1]]
+        kept = list(translation.translate([before])[0].fed)
+        model(torch.tensor([kept]), translation.encode([before])[0], is_causal=True, cache=cache)
+    fed, made, slots, weights, held, scores = [START], [], [], [], [], []
+    # One token at a time, position 0 is no turn at all.
+    attention.rotary = None if bug == "rotary" else turn
+    while True:
+        lost = bug == "forget" and fed == [START]
+        seen = [*kept, fed[-1]]
         mask = torch.arange(len(seen))[None] == 0 if bug == "upper_left" else None
         found, looked = model(
-            torch.tensor([tokens[-1:]]),
+            torch.tensor([fed[-1:]]),
             memory,
             offset=0 if bug == "position" else cache.length,
             mask=mask,
             cache=KeyValueCache(*sizes) if lost else cache,
         )
         if not lost:
-            kept.append(tokens[-1])
+            kept.append(fed[-1])
         slots.append(seen)
         weights.append(looked.self_attention[0, :, 0])
         held.append(cache.length)
         scores.append(found[0, 0])
-        return scores[-1]
-
-    # One token at a time, position 0 is no turn at all.
-    attention.rotary = None if bug == "rotary" else turn
-    try:
-        fed, made = greedy(step)
-    finally:
-        attention.rotary = turn
-    anew, _ = translation.decode(fed, memory)
-    off = (torch.stack(scores) - anew).abs().amax(dim=1).tolist()
+        made.append(int(found[0, 0].argmax()))
+        if made[-1] == END or len(made) == MOST_STEPS:
+            break
+        fed.append(made[-1])
+    attention.rotary = turn
+    anew, _ = translation.decode(torch.tensor([fed]), memory)
+    off = (torch.stack(scores) - anew[0]).abs().amax(dim=1).tolist()
     return Generated(fed, made, off, slots, weights, held)

@@ -6,12 +6,13 @@ The browser computes the same in static/translator_model.js.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from attnlib.masks import padding_mask
 from attnlib.positional import RotaryPositionalEncoding, SinusoidalPositionalEncoding
 from attnlib.transformer import BlockWeights, TransformerBlock
 from attnlib.widgets.arguments import characters_of
@@ -52,9 +53,9 @@ class TranslatorModel(nn.Module):
         self.decoder_norm = nn.LayerNorm(width)
         self.output = nn.Linear(width, FIRST + symbols)
 
-    def encode(self, source: Tensor) -> Tensor:
-        """Return what the encoder makes of a text, of shape (1, length, width)."""
-        x, _ = self.encoder(self.positions(self.source(source)))
+    def encode(self, source: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return what the encoder makes of texts, of shape (batch, length, width)."""
+        x, _ = self.encoder(self.positions(self.source(source)), mask=mask)
         memory: Tensor = self.encoder_norm(x)
         return memory
 
@@ -64,7 +65,7 @@ class TranslatorModel(nn.Module):
         """Return the scores of what follows each token, and the weights of both attentions.
 
         Args:
-            tokens: What stands there, START in front, of shape (1, length).
+            tokens: What stands there, START in front, of shape (batch, length).
             memory: What `encode` has returned.
             offset: The position of the first token.
             options: Those of `TransformerBlock`.
@@ -102,6 +103,22 @@ def _sizes(state_dict: Mapping[str, Tensor]) -> tuple[int, int]:
     return found[0], found[1]
 
 
+class Translated(NamedTuple):
+    """A text that was written: the best character, and so on until END, or until there is no room.
+
+    Args:
+        fed: The tokens that were asked about, as ids.
+        made: What followed each of them.
+        scores: The scores of what may follow, of shape (steps, symbols).
+        weights: Where each step looked, of shape (heads, steps, characters).
+    """
+
+    fed: list[int]
+    made: list[int]
+    scores: Tensor
+    weights: Tensor
+
+
 class Translation:
     """The model out of the traits of a drawing (or of its saved state).
 
@@ -129,20 +146,31 @@ class Translation:
         self.width = len(tensors["encoder_norm.weight"])
 
     @torch.no_grad()
-    def encode(self, text: str) -> Tensor:
-        """Return what the encoder makes of a text."""
-        ids = [self.ids.get(each, UNKNOWN) for each in characters_of(text)[:MOST_CHARACTERS]]
-        return self.model.encode(torch.tensor([ids]))
+    def encode(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Return what the encoder makes of texts, and the mask of their padding."""
+        rows = [
+            [self.ids.get(each, UNKNOWN) for each in characters_of(text)[:MOST_CHARACTERS]]
+            for text in texts
+        ]
+        longest = max(map(len, rows))
+        ids = torch.tensor([row + [UNKNOWN] * (longest - len(row)) for row in rows])
+        mask = padding_mask(torch.tensor([len(row) for row in rows]), longest)
+        return self.model.encode(ids, mask), mask
 
     @torch.no_grad()
     def decode(
-        self, tokens: Sequence[int], memory: Tensor, on: Sequence[bool] | None = None
+        self,
+        tokens: Tensor,
+        memory: Tensor,
+        mask: Tensor | None = None,
+        on: Sequence[bool] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return the scores after each token, and the weights (heads, tokens, length) across.
+        """Return the scores after each token, and the weights (batch, heads, tokens, length).
 
         Args:
-            tokens: What stands there, as ids, START in front.
+            tokens: What stands there, as ids, START in front, of shape (batch, tokens).
             memory: What `encode` has returned.
+            mask: The mask of its padding.
             on: For each head of cross-attention whether it adds to the output.
         """
         # A head that is off adds nothing: its columns of the output projection are zero.
@@ -150,43 +178,31 @@ class Translation:
         switches = torch.tensor([True] * self.heads if on is None else list(on))
         kept = switches.repeat_interleave(self.width // self.heads).to(projection.dtype)
         off = {"decoder.cross_attention.out_proj.weight": projection * kept}
-        scores, weights = torch.func.functional_call(
-            self.model, off, (torch.tensor([list(tokens)]), memory), {"is_causal": True}
-        )
-        return scores[0], weights.cross_attention[0]
+        options = {"is_causal": True, "memory_mask": mask}
+        scores, weights = torch.func.functional_call(self.model, off, (tokens, memory), options)
+        return scores, weights.cross_attention
 
     def translate(
-        self, text: str, on: Sequence[bool] | None = None
-    ) -> tuple[list[int], list[int], Tensor, Tensor]:
-        """Translate a text, all of it anew for each character.
-
-        Returns:
-            The tokens that were fed, what followed each of them, and what `decode` says to all.
-        """
-        memory = self.encode(text)
-        fed, made = greedy(lambda tokens: self.decode(tokens, memory, on)[0][-1])
-        return fed, made, *self.decode(fed, memory, on)
+        self, texts: Sequence[str], on: Sequence[bool] | None = None
+    ) -> list[Translated]:
+        """Translate texts, all of it anew for each character."""
+        memory, mask = self.encode(texts)
+        tokens = torch.full((len(texts), 1), START)
+        for _ in range(MOST_STEPS):
+            scores, weights = self.decode(tokens, memory, mask, on)
+            tokens = torch.cat([tokens, scores[:, -1:].argmax(-1)], dim=1)
+        found = []
+        for i, row in enumerate(tokens.tolist()):
+            made = row[1 : row.index(END) + 1 if END in row else None]
+            length = int(mask[i].sum())
+            fed = row[: len(made)]
+            looks = weights[i, :, : len(made), :length]
+            found.append(Translated(fed, made, scores[i, : len(made)], looks))
+        return found
 
     def written(self, made: Sequence[int]) -> str:
         """Return ids as the text that they are; what is no symbol is left out."""
         return "".join(self.symbols[i - FIRST] for i in made if i >= FIRST)
-
-
-def greedy(following: Callable[[list[int]], Tensor]) -> tuple[list[int], list[int]]:
-    """Write the best character, and so on until END, or until there is no room.
-
-    Args:
-        following: Scores what follows the tokens that it is given.
-
-    Returns:
-        The tokens that were asked about, and what followed each of them.
-    """
-    fed, made = [START], []
-    while True:
-        made.append(int(following(fed).argmax()))
-        if made[-1] == END or len(made) == MOST_STEPS:
-            return fed, made
-        fed.append(made[-1])
 
 
 # --- the same model?
@@ -217,12 +233,11 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | Non
     old, new = Translation(before), Translation(after)
     if (old.characters, old.symbols) != (new.characters, new.symbols):
         return "it knows other characters or symbols"
-    for text in [*probes(before["examples"]), *before["examples"]]:
-        _, was, old_scores, _ = old.translate(text)
-        _, now, new_scores, _ = new.translate(text)
-        if was != now:
-            return f"{text} was {old.written(was)}, and is {new.written(now)}"
-        off = (old_scores.softmax(-1) - new_scores.softmax(-1)).abs().max().item()
+    texts = [*probes(before["examples"]), *before["examples"]] or [before["text"]]
+    for text, was, now in zip(texts, old.translate(texts), new.translate(texts), strict=True):
+        if was.made != now.made:
+            return f"{text} was {old.written(was.made)}, and is {new.written(now.made)}"
+        off = (was.scores.softmax(-1) - now.scores.softmax(-1)).abs().max().item()
         if off > MARGIN:
             return f"a probability in the translation of {text} is {off:.3f} away from what it was"
     return None
