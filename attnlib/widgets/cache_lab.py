@@ -103,6 +103,7 @@ class CacheLab(LiveFigure):
             "step": slider(all_words["step"], MOST_STEPS, 1, MOST_STEPS),
         }
         super().__init__(drawing, controls)
+        self.add_class("attn-cache-lab")
         self.rounding = rounding(state_dict, packed)
 
     def translate(self, text: str) -> str:

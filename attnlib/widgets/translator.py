@@ -69,6 +69,7 @@ class DateTranslator(LiveFigure):
         base: Base of the sinusoids.
         rotary_base: Base of the rotary encoding.
         text: What stands there at the start: 1 to 40 characters.
+        at: Which character of what is written is chosen at the start.
         examples: Up to 12 texts to choose from.
 
     Attributes:
@@ -88,6 +89,7 @@ class DateTranslator(LiveFigure):
         base: float = 100.0,
         rotary_base: float = 10_000.0,
         text: str = TEXT,
+        at: int = 5,
         examples: Sequence[str] = EXAMPLES,
     ) -> None:
         if state_dict is None:
@@ -96,11 +98,11 @@ class DateTranslator(LiveFigure):
             state_dict, characters, symbols, num_heads, base, rotary_base, text, examples
         )
         all_words = texts("translator")
-        start = {"text": text, "at": 0, "on": [True] * num_heads}
+        start = {"text": text, "at": whole("at", at, 0, MOST_STEPS - 1), "on": [True] * num_heads}
         drawing = TranslatorDrawing(start=start, words=all_words, **traits, **start)
         controls = {
             "text": text_field(all_words["text"], text),
-            "at": slider(all_words["at"], 0, 0, MOST_STEPS - 1),
+            "at": slider(all_words["at"], at, 0, MOST_STEPS - 1),
         }
         super().__init__(drawing, controls)
         self.rounding = rounding(state_dict, packed)

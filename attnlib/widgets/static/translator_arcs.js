@@ -4,7 +4,7 @@ import { html, onKeys, set, svg } from './common.js';
 import { colorOf, dash } from './heads.js';
 import { visibleCharacter } from './typed.js';
 
-const VISIBLE = 0.02; // smaller weights have no arc
+const VISIBLE = 0.05; // smaller weights have no arc
 const SIZES = 10; // widths of an arc
 const HEIGHT = 10; // SVG units
 
