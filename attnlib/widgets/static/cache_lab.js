@@ -58,7 +58,7 @@ function drawTable(parent, title, label) {
     const body = html('tbody', {}, table);
     for (const [name, cells, head] of rows) {
       const row = html('tr', { class: head === undefined ? '' : colorOf(head, head + 1) }, body);
-      const first = html('th', { scope: 'row' }, row, name);
+      const first = html('th', { scope: 'row' }, row, `${name} `);
       if (head !== undefined) badge(first, head);
       for (const each of cells) {
         const [text, kind, weight] = [each].flat();
