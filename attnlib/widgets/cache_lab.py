@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import traitlets
 from torch import Tensor
@@ -89,7 +90,7 @@ class CacheLab(LiveFigure):
             state_dict, characters, symbols, num_heads, base, rotary_base, text, examples
         )
         all_words = texts("cache_lab")
-        start = {"text": text, "bug": BUGS.index(bug), "step": MOST_STEPS}
+        start: dict[str, Any] = {"text": text, "bug": BUGS.index(bug), "step": MOST_STEPS}
         drawing = CacheDrawing(
             start=start,
             before=typed("before", before, MOST_CHARACTERS),

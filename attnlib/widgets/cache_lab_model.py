@@ -67,6 +67,7 @@ def generate(translation: Translation, text: str, bug: str, before: str) -> Gene
         raise ValueError(f"bug must be one of {BUGS}, got {bug!r}")
     model, attention = translation.model, translation.model.decoder.self_attention
     turn = attention.rotary
+    assert turn is not None  # the model has one
     sizes = (1, attention.num_kv_heads, 2 * MOST_STEPS, attention.embed_dim // attention.num_heads)
     cache = TurnedTwice(turn, *sizes) if bug == "twice" else KeyValueCache(*sizes)
     memory, _ = translation.encode([text])

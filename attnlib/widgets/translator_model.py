@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -28,8 +29,8 @@ MARGIN = 0.1  # by how much a probability may differ between two that are the sa
 class TranslatorModel(nn.Module):
     """The model: an encoder's block reads, a decoder's block writes.
 
-        memory = norm(encoder(source[text] + sinusoids))
-        scores = output(norm(decoder(target[tokens] + sinusoids, memory)))
+    memory = norm(encoder(source[text] + sinusoids))
+    scores = output(norm(decoder(target[tokens] + sinusoids, memory)))
     """
 
     def __init__(
@@ -174,17 +175,16 @@ class Translation:
             on: For each head of cross-attention whether it adds to the output.
         """
         # A head that is off adds nothing: its columns of the output projection are zero.
-        projection = self.model.decoder.cross_attention.out_proj.weight
+        name = "decoder.cross_attention.out_proj.weight"
+        projection = self.model.get_parameter(name)
         switches = torch.tensor([True] * self.heads if on is None else list(on))
         kept = switches.repeat_interleave(self.width // self.heads).to(projection.dtype)
-        off = {"decoder.cross_attention.out_proj.weight": projection * kept}
+        off = {name: projection * kept}
         options = {"is_causal": True, "memory_mask": mask}
         scores, weights = torch.func.functional_call(self.model, off, (tokens, memory), options)
         return scores, weights.cross_attention
 
-    def translate(
-        self, texts: Sequence[str], on: Sequence[bool] | None = None
-    ) -> list[Translated]:
+    def translate(self, texts: Sequence[str], on: Sequence[bool] | None = None) -> list[Translated]:
         """Translate texts, all of it anew for each character."""
         memory, mask = self.encode(texts)
         tokens = torch.full((len(texts), 1), START)
@@ -210,17 +210,14 @@ class Translation:
 
 def probes(examples: Sequence[str]) -> list[str]:
     """Return texts on which models can be compared: the examples with other numbers."""
-    rounds = -(-PROBES // max(1, len(examples)))
-    return [
-        re.sub(r"\d+", lambda match: _other(match[0], n), example)
-        for n in range(rounds)
-        for example in examples
-    ]
+    rounds = range(-(-PROBES // max(1, len(examples))))
+    return [re.sub(r"\d+", partial(_other, n), example) for n in rounds for example in examples]
 
 
-def _other(number: str, n: int) -> str:
+def _other(n: int, match: re.Match[str]) -> str:
     """Return another number that a date may have in its place: a year, or a day or month."""
-    return str(1950 + (37 * n + 11) % 100 if len(number) > 2 else 1 + (5 * n + len(number)) % 12)
+    digits = len(match[0])
+    return str(1950 + (37 * n + 11) % 100 if digits > 2 else 1 + (5 * n + digits) % 12)
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:

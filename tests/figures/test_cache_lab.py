@@ -77,9 +77,7 @@ def test_its_tables_say_what_its_numbers_say(page):
     blank = [""] * (len(made) - 4)
     assert row(page, 0, "fed") == ["⊢", *made[:3], *blank]
     assert row(page, 0, "written anew") == [*right[:4], *blank]
-    marked = [
-        a if a == b else f"{a} ≠" for a, b in zip(made[:4], right[:4], strict=True)
-    ]
+    marked = [a if a == b else f"{a} ≠" for a, b in zip(made[:4], right[:4], strict=True)]
     assert row(page, 0, "with the cache") == [*marked, *blank]
     assert row(page, 1, "token") == ["⊢", *made[:3]]
     assert row(page, 1, "turned by") == ["0", "1", "2", "3"]

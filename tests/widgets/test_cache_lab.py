@@ -1,4 +1,4 @@
-"""CacheLab: a cache without a bug writes the same text; what each bug does; page and torch agree."""
+"""CacheLab: without a bug the same text; what each bug does; page and torch agree."""
 
 import pytest
 import torch
@@ -99,7 +99,8 @@ def decoder_by_hand(translation, text, tokens, positions, turns, seen):
     attention = model.decoder.self_attention
     heads, width = attention.num_heads, attention.embed_dim
     x = model.target(torch.tensor(tokens))
-    rows = torch.cat([model.positions(row[None, None], offset=p)[0] for row, p in zip(x, positions)])
+    rows = [model.positions(x[None, i : i + 1], offset=p)[0] for i, p in enumerate(positions)]
+    rows = torch.cat(rows)
     read = model.decoder.self_attention_norm(rows)
     q, k, v = (
         part.view(len(tokens), heads, width // heads).transpose(0, 1)
@@ -183,9 +184,9 @@ def test_bad_arguments(given, message):
 
 
 def test_bad_arguments_of_its_own():
-    with pytest.raises(ValueError, match="bug must be one of .*'stale'.*, got 'typo'"):
+    with pytest.raises(ValueError, match=r"bug must be one of .*'stale'.*, got 'typo'"):
         CacheLab(bug="typo")
     with pytest.raises(ValueError, match="before must have 1 to 40 characters, got ''"):
         CacheLab(before="")
-    with pytest.raises(ValueError, match="bug must be one of .*, got 'typo'"):
+    with pytest.raises(ValueError, match=r"bug must be one of .*, got 'typo'"):
         CacheLab().generate("17", "typo")
