@@ -13,14 +13,12 @@ from attnlib.widgets.translator_example import CHARACTERS, SYMBOLS, example
 from attnlib.widgets.translator_model import (
     END,
     FIRST,
-    MARGIN,
     START,
     Translation,
     TranslatorModel,
     difference,
     probes,
 )
-from attnlib.widgets.weights import unpack
 from tests.widgets.facts import Facts, close
 from tests.widgets.test_live_figure import node
 from tools import editions, figure_pictures
@@ -254,29 +252,34 @@ def test_the_difference_is_told():
     weights["output.bias"][FIRST] += 9
     after = state_of(DateTranslator(weights, characters, symbols, num_heads=heads))
     told = difference(before, after)
-    assert " was " in told
-    assert told.endswith(f"and is {12 * SYMBOLS[0]}")
+    assert "texts are written otherwise: Tuesday, 17 November 2026 was " in told
+    assert told.endswith(f", and is {12 * SYMBOLS[0]}")
     for trait in ("characters", "symbols"):
         other = {**before, trait: before[trait][::-1]}
         assert difference(before, other) == "it knows other characters or symbols"
 
 
-def test_a_probability_may_move_by_the_margin_and_not_further(monkeypatch):
-    weights, characters, symbols, heads = example()
-    weights["output.weight"].zero_()  # all that is left is the bias
-    weights["output.bias"].zero_()
-    figures = []
-    for score in (1.0, 1.3):
-        weights["output.bias"][FIRST] = score
-        figures.append(DateTranslator(weights, characters, symbols, num_heads=heads))
-    biases = [unpack(each.drawing.weights)["output.bias"].softmax(0) for each in figures]
-    off = (biases[0] - biases[1]).abs().max().item()
-    assert 0.02 < off < MARGIN
+def test_a_few_texts_may_be_written_otherwise(monkeypatch):
+    offered = ["16 Nov 2026", "12. 1. 1998"]
+    figures = [random_translator(text=offered[0], examples=offered[1:]) for _ in range(2)]
     before, after = map(state_of, figures)
-    assert difference(before, after) is None
-    for margin, same in ((1.01 * off, True), (0.99 * off, False)):
-        monkeypatch.setattr(translator_model, "MARGIN", margin)
+    packed, row = after["weights"]["source.weight"], FIRST + ord("7") - ord(" ")
+    digits = packed["steps"]
+    at = slice(32 * row, 32 * row + 32)
+    packed["steps"] = digits[: at.start] + digits[at][::-1] + digits[at.stop :]  # another 7
+    texts = offered + probes(offered)
+    old, new = (Translation(each).translate(texts) for each in (before, after))
+    unlike = [t for t, was, now in zip(texts, old, new, strict=True) if was.made != now.made]
+    share = len(unlike) / len(texts)
+    assert 0.02 < share < 0.5
+    assert all("7" in text for text in unlike)
+    for most, same in ((share + 0.001, True), (share - 0.001, False)):
+        monkeypatch.setattr(translator_model, "OTHER", most)
         assert (difference(before, after) is None) is same
+    monkeypatch.setattr(translator_model, "OTHER", 1.0)
+    for trait, value in (("text", unlike[0]), ("examples", [unlike[0]])):  # what it offers counts
+        told = difference(before | {trait: value}, after | {trait: value})
+        assert f": {unlike[0]} was " in told
 
 
 # --- what does not fit
