@@ -9,7 +9,14 @@ from attnlib.widgets.translator_model import Translation
 from tests.browser.axe import violations
 from tests.figures.stage import Stage
 from tests.figures.test_speed import Clock
-from tests.widgets.test_translator import agrees, random_translator, sample_texts
+from tests.widgets.test_translator import (
+    DRAWING,
+    agrees,
+    chapter_figure,
+    dates,
+    random_translator,
+    sample_texts,
+)
 
 MOST = 30  # ms of script and layout for a text that is typed
 
@@ -53,11 +60,17 @@ def note(page):
     return page.locator(".live .attn-translator-note").inner_text()
 
 
-def test_two_hundred_texts_are_translated_as_torch_does(page, large):
-    texts = sample_texts()
+def test_two_hundred_dates_of_all_locales_are_translated_as_torch_does(lasting_visit):
+    """By the model of the chapter: it knows half of the locales, and writes something anyway."""
+    figure = chapter_figure(DateTranslator, DRAWING)
+    window = lasting_visit()
+    page = Stage([figure])(window)
+    texts = dates()
     seen = page.evaluate(TYPE, texts)
     assert [each["text"] for each in seen] == texts
-    agrees(seen, Translation(large[1].drawing.get_state()))
+    agrees(seen, Translation(figure.drawing.get_state()))
+    assert len({tuple(each["made"]) for each in seen}) > 100
+    assert window.problems == []
 
 
 def test_a_text_costs_less_than_thirty_milliseconds(large, report):

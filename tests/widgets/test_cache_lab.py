@@ -17,6 +17,7 @@ from tests.widgets.test_translator import (
     sample_texts,
 )
 
+DRAWING = "attnlib.widgets.cache_lab.CacheDrawing"
 BEFORE = "14 February 1998"
 
 
@@ -36,7 +37,7 @@ def agrees(shown, translation, before):
 
 
 def check(shown):
-    state = chapter_state("attnlib.widgets.cache_lab.CacheDrawing")
+    state = chapter_state(DRAWING)
     agrees(shown, Translation(state), state["before"])
 
 

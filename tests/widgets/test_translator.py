@@ -1,12 +1,14 @@
 """DateTranslator: what it is made of, what it computes, the same model by what it does; errors."""
 
 import copy
+import datetime
 import json
 import subprocess
 
 import nbformat
 import pytest
 import torch
+from babel.dates import format_date
 
 from attnlib.widgets import DateTranslator, translator_model
 from attnlib.widgets.translator_example import CHARACTERS, SYMBOLS, example
@@ -19,10 +21,12 @@ from attnlib.widgets.translator_model import (
     difference,
     probes,
 )
+from attnlib.widgets.weights import unpack
 from tests.widgets.facts import Facts, close
 from tests.widgets.test_live_figure import node
 from tools import editions, figure_pictures
 
+DRAWING = "attnlib.widgets.translator.TranslatorDrawing"
 NAMES = ("weights", "characters", "symbols", "limits")
 
 
@@ -54,8 +58,7 @@ def agrees(shown, translation):
 
 def check(shown):
     if shown["text"]:
-        state = chapter_state("attnlib.widgets.translator.TranslatorDrawing")
-        agrees([shown], Translation(state))
+        agrees([shown], Translation(chapter_state(DRAWING)))
     else:
         assert shown["made"] == shown["scores"] == shown["weights"] == []
 
@@ -131,6 +134,30 @@ def sample_texts(count=200, seed=11):
         draw = torch.randint(0, len(alphabet), (1 + n % 40,), generator=generator).tolist()
         texts.append("".join(alphabet[i] for i in draw).strip() or "x")
     return texts
+
+
+LOCALES = ("en_GB", "en_US", "de", "fr", "es", "zh", "nl", "it", "sv", "ja", "ko", "pl")
+
+
+def dates(count=200):
+    """Dates of all locales, those of the chapter and others, as CLDR writes them."""
+    kinds = [(locale, form) for locale in LOCALES for form in ("medium", "long", "full")]
+    first = datetime.date(1950, 1, 1)
+    found = []
+    for n in range(count):
+        locale, form = kinds[n % len(kinds)]
+        day = first + datetime.timedelta(days=7919 * n % 36_500)
+        found.append(format_date(day, form, locale=locale))
+    return found
+
+
+def chapter_figure(kind, drawing):
+    """A figure of the model that the chapter has trained."""
+    state = chapter_state(drawing)
+    limits = state["limits"]
+    options = {"num_heads": limits["heads"], "base": limits["base"]}
+    options |= {"rotary_base": limits["rotary"], "text": state["text"]}
+    return kind(unpack(state["weights"]), state["characters"], state["symbols"], **options)
 
 
 def in_node(figure, name, cases):
