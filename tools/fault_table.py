@@ -193,6 +193,20 @@ FAULTS = (
         "FAILED.*test_what_does_something_else",
     ),
     Fault(
+        "another-translator-is-kept",
+        "attnlib/widgets/translator_model.py",
+        planting.replace(r"if not other or", "if True or"),
+        pytest("tests/tools/test_trained.py"),
+        "FAILED.*test_translators_are_compared",
+    ),
+    Fault(
+        "cache-that-forgets-a-position",
+        "attnlib/widgets/static/transformer.js",
+        planting.replace(r"cache \? cache\.length : 0", "0"),
+        pytest("tests/widgets/test_cache_lab.py"),
+        "FAILED.*test_node_agrees_on_every_bug",
+    ),
+    Fault(
         "import-points-back",
         "attnlib/masks.py",
         planting.append("\n\ndef late():\n    from attnlib import widgets\n"),

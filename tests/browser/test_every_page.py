@@ -69,7 +69,7 @@ class Reader:
 def has_model(page):
     """Whether a figure of the page carries packed weights."""
     state = soup(page).find("script", type="application/vnd.jupyter.widget-state+json")
-    return bool(state) and '"embed.weight"' in state.string
+    return bool(state) and '"scales"' in state.string
 
 
 def reading(visit, path, **options):
