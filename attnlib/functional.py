@@ -145,12 +145,32 @@ def scaled_dot_product_attention(
     check_attention(query, key, value, mask=mask, attn_bias=attn_bias)
     if not 0.0 <= dropout_p <= 1.0:
         raise ValueError(f"dropout_p must lie between 0 and 1, got {dropout_p}")
+    return _attend(query, key, value, mask, attn_bias, is_causal, scale, dropout_p, need_weights)
 
+
+def _attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    attn_bias: Tensor | None,
+    is_causal: bool,
+    scale: float | None,
+    dropout_p: float,
+    need_weights: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Attend with what is known to fit. Heads of keys and values may be fewer, and are shared."""
+    are_shared = query.shape[:-2] != key.shape[:-2]
     if need_weights:
+        if are_shared:  # by neighbours: of (batch, heads, length, features)
+            groups = query.shape[1] // key.shape[1]
+            key, value = (x.repeat_interleave(groups, dim=1) for x in (key, value))
         weights = _weights(query, key, mask, attn_bias, is_causal, scale)
         kept = F.dropout(weights, dropout_p) if dropout_p > 0.0 else weights
         return kept @ value, weights
 
+    if is_causal and query.shape[-2] == 1:
+        is_causal = False  # all keys are past: the one query is the last
     # torch's own flag skips the future for free, but aligns upper-left and takes no mask beside it.
     masked = mask is not None or attn_bias is not None
     if is_causal and (masked or query.shape[-2] != key.shape[-2]):
@@ -166,6 +186,7 @@ def scaled_dot_product_attention(
         dropout_p=dropout_p,
         is_causal=is_causal,
         scale=scale,
+        enable_gqa=are_shared,  # copies nothing on a CPU
     )
     return output if query.ndim >= 4 else output.reshape(*query.shape[:-1], value.shape[-1]), None
 
@@ -177,7 +198,12 @@ def _weights(
     attn_bias: Tensor | None,
     is_causal: bool,
     scale: float | None,
+    hidden: Tensor | None = None,
 ) -> Tensor:
+    """Make the weights. Where nothing else hides keys, `hidden` is added: 0 or -inf, no row empty.
+
+    In half the time of a fill; and the way back needs nothing of it.
+    """
     # Scaling the queries is the same as scaling the scores, but cheaper, and it cannot overflow
     # half precision on the way.
     scale = query.shape[-1] ** -0.5 if scale is None else scale
@@ -187,13 +213,11 @@ def _weights(
         allowed = attn_bias != -torch.inf
         mask = allowed if mask is None else mask & allowed
     q_len, k_len = scores.shape[-2:]
-    if is_causal and mask is None and q_len <= k_len:
-        # The usual case in short. No row is empty here, so -inf may be added to the future: in
-        # half the time of a fill, and the way back needs nothing of it.
-        future = torch.full(
-            (q_len, k_len), -torch.inf, device=scores.device, dtype=scores.dtype
-        ).triu_(k_len - q_len + 1)
-        scores += future
+    if is_causal and mask is None and q_len <= k_len:  # the usual case: each sees itself at least
+        all_of_it = torch.full((q_len, k_len), -torch.inf, device=scores.device, dtype=scores.dtype)
+        hidden = all_of_it.triu_(k_len - q_len + 1)
+    if hidden is not None:
+        scores += hidden
         return scores.softmax(dim=-1)
     if is_causal:
         mask = _and_causal(mask, query, key)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from attnlib._shapes import aligned_positions
 from attnlib._typing import Float
 
-# Sinusoids that were made once are kept, for all layers together: so many tables, of so many
-# entries each at most. In float32 that is 64 MiB if all are as large as can be.
+# Sinusoids that were made once are kept, for all layers and rotations together: so many tables, of
+# so many entries each at most. In float32 that is 64 MiB if all are as large as can be.
 TABLES = 4
 LARGEST_TABLE = 2**22
 
@@ -199,8 +199,8 @@ class RotaryPositionalEncoding(nn.Module):
         """Turn x, (..., length, head_dim), whose first row stands at position `offset`."""
         _check_input("head_dim", x, self.head_dim)
         half = self.head_dim // 2
-        angle = _angles(offset, x.shape[-2], self.head_dim, self.base, x.device)  # (length, half)
-        cos, sin = angle.cos().to(x.device, x.dtype), angle.sin().to(x.device, x.dtype)
+        sinusoids = _sinusoids_for(x, offset, self.base)  # (length, 2 · half)
+        sin, cos = sinusoids[:, 0::2], sinusoids[:, 1::2]
         pairs, axis = ((half, 2), -1) if self.interleaved else ((2, half), -2)
         a, b = x.reshape(*x.shape[:-1], *pairs).unbind(axis)  # each (..., length, half)
         return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=axis).flatten(-2)
@@ -284,9 +284,9 @@ def _slopes(num_heads: int) -> list[float]:
 
 
 def _sinusoids_for(x: Tensor, offset: int, base: float) -> Tensor:
-    """Take the rows that are added to x out of a kept table, or compute them."""
+    """Take the rows for x, as wide as it is, out of a kept table, or compute them."""
     length, width = x.shape[-2:]
-    if _is_plain(x):
+    if offset >= 0 and _is_plain(x):
         rows = 1 << int(offset + length - 1).bit_length()  # few tables, however lengths grow
         if rows * width <= LARGEST_TABLE:
             return _kept_sinusoids(rows, width, base, x.dtype)[offset : offset + length]

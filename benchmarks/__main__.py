@@ -1,7 +1,10 @@
 """Measure everything, print it as a table, write it to benchmarks/results: `make bench`.
 
-About ten minutes. Every figure is a ratio of medians taken in the same run, in turns, of process
-CPU time on one thread: so it holds on a busy machine, too, and on another one.
+`python -m benchmarks "cached step" window` measures what stands under these titles alone, where
+something was added; on the machine on which the rest was measured.
+
+About a quarter of an hour. Every figure is a ratio of medians taken in the same run, in turns, of
+process CPU time on one thread: so it holds on a busy machine, too, and on another one.
 """
 
 import json
@@ -17,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 import attnlib
-from benchmarks import history, memory, report
+from benchmarks import generation, history, memory, report
 from benchmarks.clock import compare
 from benchmarks.rivals import (
     Attnlib,
@@ -185,57 +188,66 @@ def memory_growth(contender: str, way: str) -> dict[str, object]:
     return {"lengths": LENGTHS, "megabytes": megabytes, "growth_exponent": exponent}
 
 
-def measure_all() -> dict[str, object]:
+def window(length: int, *, backward: bool) -> Times:
+    """Attend to the last 128 keys: in blocks, or by a mask, made for each call or once."""
+    query, key, value = (
+        torch.randn(memory.BATCH, memory.HEADS, length, memory.HEAD_DIM, requires_grad=backward)
+        for _ in range(3)
+    )
+    mask = attnlib.causal_mask(length) & attnlib.sliding_window_mask(length, window=memory.WINDOW)
+
+    def run(attend: Callable[..., Tensor], *more: Tensor) -> Tensor:
+        output = attend(query, key, value, *more)
+        if backward:
+            torch.autograd.grad(output.sum(), (query, key, value))
+        return output.detach()
+
+    def fused(*given: Tensor) -> Tensor:
+        return attnlib.scaled_dot_product_attention(*given)[0]
+
+    torch.testing.assert_close(run(memory.windowed), run(fused, mask), atol=1e-5, rtol=1e-5)
+    return compare(
+        {
+            "in blocks": lambda: run(memory.windowed),
+            "as a mask": lambda: run(memory.masked),
+            "as a mask that is there": lambda: run(fused, mask),
+        }
+    )
+
+
+def sections() -> dict[str, dict[str, Callable[[], object]]]:
+    """Name all that is measured: cases by their titles."""
     everyone = list(LAYERS)
     trained = ["attnlib", "raw torch", "nn.MultiheadAttention", "textbook"]
     with_weights = ["attnlib", "nn.MultiheadAttention", "nn.MultiheadAttention, bias"]
-    results: dict[str, object] = {
-        "machine": {
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "processor": report.processor(),
-            "threads": torch.get_num_threads(),
-        }
-    }
 
-    def each(title: str, cases: dict[str, Callable[[], object]]) -> None:
-        results[title] = {}
-        for name, case in cases.items():
-            started = time.monotonic()
-            results[title][name] = case()
-            print(f"{title}: {name} ({time.monotonic() - started:.0f} s)", file=sys.stderr)
-
-    def per_shape(case: Callable[[tuple[int, ...]], Times]) -> dict[str, Callable[[], Times]]:
+    def per_shape(case: Callable[[tuple[int, ...]], Times]) -> dict[str, Callable[[], object]]:
         return {report.name_of(shape): lambda s=shape: case(s) for shape in SHAPES}
 
-    # First, as at start-up: later the allocator has memory at hand, and large tables come cheaper.
-    each(
-        "sinusoids",
-        {
+    return {
+        # First, as at start-up: later the allocator has memory at hand, and tables come cheaper.
+        "sinusoids": {
             f"d = {embed_dim}, length {length}": lambda d=embed_dim, n=length: sinusoids(d, n)
             for embed_dim in (64, 512)
             for length in (60, 512)
         },
-    )
-    each("inference", per_shape(lambda s: inference(everyone, s)))
-    each("inference, causal", per_shape(lambda s: inference(everyone, s, is_causal=True)))
-    each("training, causal", per_shape(lambda s: training(trained, s, is_causal=True)))
-    each("with weights", per_shape(lambda s: inference(with_weights, s, need_weights=True)))
-    each(
-        "with weights, causal",
-        per_shape(lambda s: inference(with_weights, s, need_weights=True, is_causal=True)),
-    )
-    for before in history.HISTORIES:
-        each(
-            f"with weights, {before} process",
-            per_shape(lambda s, b=before: history.in_a_new_process(b, s)),
-        )
-    each("half padding", per_shape(half_padding))
-    each("blocks", per_shape(blocks))
-    each("blocks, causal", per_shape(lambda s: blocks(s, is_causal=True)))
-    each(
-        "chunked",
-        {
+        "inference": per_shape(lambda s: inference(everyone, s)),
+        "inference, causal": per_shape(lambda s: inference(everyone, s, is_causal=True)),
+        "training, causal": per_shape(lambda s: training(trained, s, is_causal=True)),
+        "with weights": per_shape(lambda s: inference(with_weights, s, need_weights=True)),
+        "with weights, causal": per_shape(
+            lambda s: inference(with_weights, s, need_weights=True, is_causal=True)
+        ),
+        **{
+            f"with weights, {before} process": per_shape(
+                lambda s, b=before: history.in_a_new_process(b, s)
+            )
+            for before in history.HISTORIES
+        },
+        "half padding": per_shape(half_padding),
+        "blocks": per_shape(blocks),
+        "blocks, causal": per_shape(lambda s: blocks(s, is_causal=True)),
+        "chunked": {
             f"{length}{', causal' * causal}{', and backward' * backward}": (
                 lambda n=length, c=causal, b=backward: chunked(n, is_causal=c, backward=b)
             )
@@ -243,27 +255,59 @@ def measure_all() -> dict[str, object]:
             for backward in (False, True)
             for length in (128, 512, 2048)
         },
-    )
-    each(
-        "memory",
-        {
+        "window": {
+            f"{length}{', and backward' * backward}": (
+                lambda n=length, b=backward: window(n, backward=b)
+            )
+            for backward in (False, True)
+            for length in (1024, 4096)
+        },
+        "generation": {
+            str(tokens): lambda n=tokens: generation.generation(n) for tokens in (128, 512)
+        },
+        "cached step": {
+            f"{past} tokens kept{', rotary' * rotary}": (
+                lambda n=past, r=rotary: generation.step(n, rotary=r)
+            )
+            for rotary in (False, True)
+            for past in (16, 256)
+        },
+        "memory": {
             f"{contender}, {way}": lambda c=contender, w=way: memory_growth(c, w)
             for way in ("forward", "forward and backward")
             for contender in memory.CONTENDERS
         },
-    )
-    each("import", {"attnlib": importing})
-    return results
+        "memory of a cache": {
+            str(heads): lambda n=heads: generation.held_in_a_new_process(8, n)
+            for heads in (8, 4, 2, 1)
+        },
+        "import": {"attnlib": importing},
+    }
 
 
-def main() -> None:
+def main(titles: list[str]) -> None:
+    """Measure all, or what is under some titles; then the rest stays as it was written."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    results = measure_all()
+    file = RESULTS / "attention.json"
+    results: dict[str, dict[str, object]] = {}
+    if titles:
+        results = json.loads(file.read_text(encoding="utf-8"))
+    results["machine"] = {
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "processor": report.processor(),
+        "threads": torch.get_num_threads(),
+    }
+    for title, cases in sections().items():
+        for name, case in cases.items() if not titles or title in titles else ():
+            started = time.monotonic()
+            results.setdefault(title, {})[name] = case()
+            print(f"{title}: {name} ({time.monotonic() - started:.0f} s)", file=sys.stderr)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "attention.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     report.write(results, RESULTS)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

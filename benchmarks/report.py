@@ -210,7 +210,7 @@ def other_rows(results: Results) -> list[list[str]]:
         rows.append(
             single(f"extra MB at length 8192: {case}", growth["megabytes"][-1], aims.get(case))
         )
-        aim = None if case.startswith("textbook") else 1.1
+        aim = None if case.startswith("textbook") or "as a mask" in case else 1.1
         rows.append(single(f"… growth exponent: {case}", growth["growth_exponent"], aim))
     for case, times in results["chunked"].items():
         aim = None if "causal" in case else 1.9
@@ -221,6 +221,33 @@ def other_rows(results: Results) -> list[list[str]]:
                 aim,
             )
         )
+    for case, times in results["window"].items():
+        for mask, words, aim in (
+            ("as a mask", "", 15.0 if case == "4096" else None),
+            ("as a mask that is there", " made before", None),
+        ):
+            gained = times[mask] / times["in blocks"]
+            label = f"window of 128, faster than by a mask{words}: length {case}"
+            rows.append(single(label, gained, aim, at_most=False))
+    for way in ("forward", "forward and backward"):
+        mask, blocks = (
+            results["memory"][f"window of 128{form}, {way}"] for form in (", as a mask", "")
+        )
+        at = mask["lengths"].index(4096)
+        gained = mask["megabytes"][at] / blocks["megabytes"][at]
+        label = f"… times less extra memory: length 4096, {way}"
+        rows.append(single(label, gained, 10.0 if way == "forward" else None, at_most=False))
+    for case, times in results["generation"].items():
+        label = f"a cache, times faster than anew: {case} tokens, 256 wide"
+        aim = 8.0 if case == "512" else None
+        rows.append(single(label, times["anew"] / times["cached"], aim, at_most=False))
+    for case, times in results["cached step"].items():
+        label = f"a cached step of a block, time over raw torch: {case}"
+        rows.append(single(label, times["attnlib"] / times["raw torch"], 1.1))
+    whole = results["memory of a cache"]["8"]
+    for case, megabytes in results["memory of a cache"].items():
+        label = f"MB of a cache of 8192 tokens: 8 heads of 64, {case} of keys and values"
+        rows.append(single(label, megabytes, 1.1 * whole * int(case) / 8))
     for case, times in results["sinusoids"].items():
         rows.append(
             single(

@@ -179,6 +179,34 @@ class RawTorchBlock(nn.Module):
         return x + self.linear2(F.gelu(self.linear1(self.norm2(x))))
 
 
+class RawTorchStep(RawTorchBlock):
+    """The same for one new token, beside keys and values that were made room for once."""
+
+    def __init__(self, embed_dim: int, num_heads: int, max_len: int, *, rotary: bool) -> None:
+        super().__init__(embed_dim, num_heads)
+        self.kept = torch.zeros(2, 1, num_heads, max_len, embed_dim // num_heads)
+        table = attnlib.sinusoidal_encoding(max_len, embed_dim // num_heads)
+        self.sin, self.cos = table[:, 0::2].contiguous(), table[:, 1::2].contiguous()
+        self.rotary = rotary
+
+    def forward(self, x: Tensor, past: int) -> Tensor:
+        batch, length, embed_dim = x.shape
+        qkv = self.in_proj(self.norm1(x)).view(batch, length, 3 * self.num_heads, -1)
+        query, key, value = qkv.transpose(1, 2).chunk(3, dim=1)
+        if self.rotary:
+            query, key = self.turned(query, past), self.turned(key, past)
+        self.kept[0, :, :, past : past + length] = key
+        self.kept[1, :, :, past : past + length] = value
+        mixed = F.scaled_dot_product_attention(query, *self.kept[:, :, :, : past + length])
+        x = x + self.out_proj(mixed.transpose(1, 2).reshape(batch, length, embed_dim))
+        return x + self.linear2(F.gelu(self.linear1(self.norm2(x))))
+
+    def turned(self, x: Tensor, past: int) -> Tensor:
+        sin, cos = (part[past : past + x.shape[-2]] for part in (self.sin, self.cos))
+        a, b = x[..., 0::2], x[..., 1::2]
+        return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1).flatten(-2)
+
+
 class TorchBlock(nn.TransformerEncoderLayer):
     """`nn.TransformerEncoderLayer`, for which torch has a native path if no gradient is needed."""
 

@@ -1,6 +1,9 @@
 """A pytest plugin: a test that has passed is not repeated while all that it read is unchanged.
 
     pytest -p tests.evidence --evidence=browser tests/browser
+    python -m tests.evidence -p tests.evidence --evidence=browser tests/browser
+
+The second command is for a whole stage: where every test of it stands, pytest does not even start.
 
 What a test reads is watched, not declared: files that Python opens, and pages that a browser asks
 for, in the test itself and in the fixtures it uses. A test that starts another program is taken to
@@ -10,6 +13,9 @@ the test itself has read, or what counts for every test: names of all files, con
 tools, of the test's own folder, of all modules loaded, of the site's `_static`, Python, the pins
 and the browser. What a module reads while its tests are collected counts for each of
 them, unless it sets `COLLECTS_NAMES = True`: then it only decides which tests there are.
+
+With `--all-or-none` all tests are repeated unless none has to be, and nothing is measured then: the
+coverage that all of them reach together is theirs together.
 
 `make test COLD=1`, and CI, repeat everything.
 """
@@ -178,15 +184,22 @@ def browser_version():
     return done.stdout
 
 
-def counts_for_all(folders):
+def modules_of_ours():
+    """Return the names of the files of all modules loaded."""
+    found = set()
+    for module in list(sys.modules.values()):
+        path = Path(getattr(module, "__file__", None) or "/")
+        if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] not in OURS:
+            found.add(path.relative_to(ROOT).as_posix())
+    return sorted(found)
+
+
+def counts_for_all(folders, modules):
     """Hash what every test of these folders depends on."""
     files = [*records.files_below(records.LIBRARY), *records.files_below(ROOT / "tools")]
     for folder in folders:
         files += records.files_below(folder)
-    for module in list(sys.modules.values()):
-        path = Path(getattr(module, "__file__", None) or "/")
-        if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] not in OURS:
-            files.append(path)
+    files += [ROOT / name for name in modules]
     files += [ROOT / name for name in ("requirements.txt", "package-lock.json", "pyproject.toml")]
     names = [*names_of_ours()]
     for site in {SITES[folder.name] for folder in folders if folder.name in SITES}:
@@ -203,12 +216,14 @@ def pytest_addoption(parser):
         action="store_true",
         help="programs that these tests start do not depend on the text of chapters",
     )
+    parser.addoption("--all-or-none", action="store_true", help="repeat all tests, or none")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "watched: the programs it starts read what the test reads")
     if name := config.getoption("--evidence"):
-        evidence = Evidence(name, config.getoption("--blind-to-prose"))
+        together = config.getoption("--all-or-none")
+        evidence = Evidence(name, config.getoption("--blind-to-prose"), together)
         config.pluginmanager.register(evidence, "evidence-of-tests")
 
 
@@ -224,10 +239,10 @@ def load(name):
 class Evidence:
     """What the tests of one stage have read when they passed."""
 
-    def __init__(self, name, blind_to_prose):
-        self.name, self.blind_to_prose = name, blind_to_prose
-        self.tests, self.base = {}, ""
-        self.collected, self.fixtures = {}, {}
+    def __init__(self, name, blind_to_prose, together):
+        self.name, self.blind_to_prose, self.together = name, blind_to_prose, together
+        self.tests, self.base, self.about = {}, "", {}
+        self.collected, self.fixtures, self.collecting = {}, {}, set()
         self.proved = self.reused = 0
 
     @pytest.hookimpl(wrapper=True)
@@ -237,6 +252,7 @@ class Evidence:
         if isinstance(collector, pytest.Module):
             by_name = getattr(collector.obj, "COLLECTS_NAMES", False) if report.passed else False
             self.collected[collector.nodeid] = set() if by_name else found
+            self.collecting |= found
         return report
 
     @pytest.hookimpl(trylast=True)
@@ -244,7 +260,15 @@ class Evidence:
         global _site
         folders = {item.path.parent for item in items}
         _site = next((SITES[each.name] for each in folders if each.name in SITES), SITE)
-        self.base = digest(counts_for_all(sorted(folders)), str(self.blind_to_prose))
+        modules = modules_of_ours()
+        self.base = digest(counts_for_all(sorted(folders), modules), str(self.blind_to_prose))
+        self.about = {
+            "arguments": list(config.invocation_params.args),
+            "folders": sorted(folder.relative_to(ROOT).as_posix() for folder in folders),
+            "modules": modules,
+            "blind": self.blind_to_prose,
+        }
+        self.wanted = {item.nodeid for item in items}
         kept = load(self.name)
         if kept.get("base") != self.base or runner.cold():
             return
@@ -254,6 +278,10 @@ class Evidence:
             if all(content(path) == digest for path, digest in reads.items())
         }
         again = [item for item in items if item.nodeid not in standing]
+        if self.together and again:
+            return
+        if self.together and (coverage := config.pluginmanager.get_plugin("_cov")):
+            config.pluginmanager.unregister(coverage)
         known = [item for item in items if item.nodeid in standing]
         self.tests.update({item.nodeid: standing[item.nodeid] for item in known})
         self.reused = len(known)
@@ -300,7 +328,10 @@ class Evidence:
         if session.config.option.collectonly or not self.base:
             return
         KEPT.mkdir(parents=True, exist_ok=True)
-        body = json.dumps({"base": self.base, "tests": self.tests})
+        whole = self.wanted == set(self.tests)
+        found = {path: content(path) for path in sorted(self.collecting)}
+        about = self.about | {"base": self.base, "whole": whole, "collecting": found}
+        body = json.dumps(about | {"tests": self.tests})
         text = json.dumps({"digest": digest(body), "body": body})
         atomic_write.write(KEPT / f"{self.name}.json", text)
 
@@ -314,3 +345,27 @@ def say_records(terminalreporter):
     counts = runner.COUNTS
     if counts.proved or counts.reused:
         terminalreporter.line(f"records: proved {counts.proved}, reused {counts.reused}")
+
+
+def standing(arguments):
+    """Return how many tests pytest would reuse with these arguments if it is all; 0 if not."""
+    (name,) = (each.partition("=")[2] for each in arguments if each.startswith("--evidence="))
+    kept = load(name)
+    if runner.cold() or not kept.get("whole") or kept["arguments"] != arguments:
+        return 0
+    folders = [ROOT / each for each in kept["folders"]]
+    try:
+        base = digest(counts_for_all(folders, kept["modules"]), str(kept["blind"]))
+    except FileNotFoundError:
+        return 0
+    reads = {pair for each in kept["tests"].values() for pair in each.items()}
+    reads |= kept["collecting"].items()
+    unchanged = all(content(path) == digest for path, digest in reads)
+    return len(kept["tests"]) if base == kept["base"] and unchanged else 0
+
+
+if __name__ == "__main__":
+    if reused := standing(sys.argv[1:]):
+        print(f"tests: proved 0, reused {reused}")
+    else:
+        os.execv(sys.executable, [sys.executable, "-m", "pytest", *sys.argv[1:]])

@@ -22,8 +22,9 @@ from pypdf import PdfReader, PdfWriter
 
 from tools.editions import ROOT, Edition, editions
 from tools.find_browser import NoBrowserError, find_browser
-from tools.paper import Folded, article
+from tools.paper import PAGE_OF, Folded, article, page_of
 from tools.site import is_complete
+from tools.site.fonts import SEARCH
 from tools.site.sources import contents as pages_of
 
 SITE = ROOT / "book" / "_build" / "html"
@@ -61,11 +62,11 @@ def headings(sections: list[Tag]) -> Iterator[tuple[int, str, str]]:
             yield int(heading.name[1]), str(place["id"]), heading.get_text().strip()
 
 
-def contents(sections: list[Tag], numbers: dict[str, int]) -> str:
-    """Return the table of contents; an unknown page number takes its room all the same."""
+def contents(sections: list[Tag]) -> str:
+    """Return the table of contents."""
     rows = (
         f'<p class="level-{level}"><a href="#{escape(place)}"><span>{escape(text)}</span>'
-        f"<span>{numbers.get(place, 888)}</span></a></p>"
+        f"<span>{page_of(place)}</span></a></p>"
         for level, place, text in headings(sections)
     )
     return "".join(rows)
@@ -80,27 +81,39 @@ def running_heads(sections: list[Tag]) -> str:
     )
 
 
-def assemble(edition: Edition, numbers: dict[str, int]) -> str:
-    """Return an edition as one page of HTML."""
+def assemble(edition: Edition) -> str:
+    """Return an edition as one page of HTML, in which page numbers have to be filled in.
+
+    Raises:
+        FileNotFoundError: If the book is not built.
+    """
+    if not is_complete(SITE):
+        raise FileNotFoundError("the book is not built completely: run `make book`")
     pages = order(edition)
     sections = [article(SITE, page, pages) for page in pages]
     folded = Folded()
     for section in sections:
-        folded.take(section, edition, numbers)
+        folded.take(section, edition)
     sections += folded.parts(edition)
-    first = BeautifulSoup((SITE / pages[0]).read_text(encoding="utf-8"), "html.parser")
+    search = SITE / edition.language / f"{SEARCH}.html"  # it has the Chinese of all pages
+    parsed = BeautifulSoup(search.read_text(encoding="utf-8"), "html.parser")
     sheets = [
-        (SITE / pages[0]).parent.joinpath(urlsplit(str(link["href"])).path).resolve()
-        for link in first.select('link[rel="stylesheet"]')
+        search.parent.joinpath(urlsplit(str(link["href"])).path).resolve()
+        for link in parsed.select('link[rel="stylesheet"]')
     ]
     styles = "\n".join(f'<link rel="stylesheet" href="{s.as_uri()}">' for s in [*sheets, STYLE])
     return PAGE.format(
         edition=edition,
         styles=styles,
         running=running_heads(sections),
-        contents=contents(sections, numbers),
+        contents=contents(sections),
         pages="".join(map(str, sections)),
     )
+
+
+def numbered(html: str, numbers: dict[str, int]) -> str:
+    """Fill in the page numbers; one that is not known yet takes its room all the same."""
+    return PAGE_OF.sub(lambda match: str(numbers.get(match[1], 888)), html)
 
 
 def print_once(browser: Any, html: str, target: Path) -> dict[str, int]:
@@ -123,20 +136,14 @@ def print_once(browser: Any, html: str, target: Path) -> dict[str, int]:
     return found
 
 
-def print_book(browser: Any, edition: Edition, target: Path) -> int:
-    """Write the PDF of an edition to `target` in one step; return its number of pages.
-
-    Raises:
-        FileNotFoundError: If the book is not built.
-    """
-    if not is_complete(SITE):
-        raise FileNotFoundError("the book is not built completely: run `make book`")
+def print_book(browser: Any, edition: Edition, html: str, target: Path) -> int:
+    """Write the PDF of an edition, assembled, to `target` in one step; return its pages' number."""
     # Chromium's trailer counts a few objects too few, which pypdf mends and remarks on.
     logging.getLogger("pypdf").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         printed = Path(folder, "book.pdf")
-        numbers = print_once(browser, assemble(edition, {}), printed)
-        print_once(browser, assemble(edition, numbers), printed)
+        numbers = print_once(browser, numbered(html, {}), printed)
+        print_once(browser, numbered(html, numbers), printed)
         writer = PdfWriter(clone_from=printed)
         title = f"{edition.title}: {edition.subtitle}"
         writer.add_metadata({"/Title": title, "/Author": edition.author})
@@ -163,7 +170,7 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=path, args=flags)
             for edition in editions():
                 target = target_of(edition)
-                count = print_book(browser, edition, target)
+                count = print_book(browser, edition, assemble(edition), target)
                 size = target.stat().st_size / 1e6
                 print(f"▸ {target.relative_to(ROOT)}: {count} pages, {size:.1f} MB")
     except (FileNotFoundError, NoBrowserError) as error:

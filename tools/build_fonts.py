@@ -3,13 +3,15 @@
     python tools/build_fonts.py            # maintainer's step (`make fonts`): fetches Noto Sans SC
     python tools/build_fonts.py --check    # no network: does every character have its glyph?
 
-Three fonts come out, each an exact subset of Noto Sans SC (SIL Open Font License):
+Four fonts come out, each an exact subset of Noto Sans SC (SIL Open Font License):
 
 - `attnlib/fonts/NotoSansSC-attnlib.ttf`, for matplotlib: the Chinese characters that figures use,
   and Latin, so that a label is set in one typeface;
 - `attnlib/fonts/NotoSansSC-attnlib.woff2`, the same without Latin: the widgets carry it with them;
 - `book/_static/fonts/NotoSansSC-400.woff2`: the Chinese characters of the whole book;
 - `book/_static/fonts/NotoSansSC-700.woff2`: those of headings and of what is set in bold.
+
+Of these two each page of the site gets what it shows: `tools/site/fonts.py`.
 """
 
 from __future__ import annotations
@@ -96,8 +98,8 @@ def figure_characters() -> set[str]:
     return chinese(library) | chinese(_cells(code_only=True)) | set(COMMON + PUNCTUATION)
 
 
-# A heading, the first row of a table, what stands between two pairs of asterisks. A page loads this
-# font for a few characters: where there are more, tests/browser names them.
+# A heading, the first row of a table, what stands between two pairs of asterisks. Where pages show
+# more in bold, tests/browser names it.
 BOLD = re.compile(r"^#.*$|^\|.*(?=\n\| *:?-)|\*\*[^*]+\*\*", re.MULTILINE)
 
 

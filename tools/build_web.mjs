@@ -17,6 +17,14 @@ const modules = path.join(root, 'node_modules');
 const target = path.join(root, 'book/_static/vendor');
 const fresh = path.join(modules, '.vendor'); // same file system as the target, yet outside _static
 
+// Instead of these packages: what is needed of them.
+const parts = { '@lumino/widgets': 'lumino.js', jquery: 'jquery.js' };
+const partsOfPackages = {
+  name: 'parts of packages',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^(@lumino\/widgets|jquery)$/ }, ({ path: name }) => ({ path: path.join(root, 'book/web', parts[name]) })),
+};
+
 const options = {
   bundle: true,
   minify: true,
@@ -25,7 +33,9 @@ const options = {
   metafile: true,
   absWorkingDir: root,
   nodePaths: [modules],
-  alias: { jquery: 'jquery/dist/jquery.slim.js' }, // nobody here fetches or animates with it
+  plugins: [partsOfPackages],
+  // Lumino's sources are written for this meaning of fields.
+  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
   logLevel: 'warning',
 };
 

@@ -124,8 +124,12 @@ SIDES = {
 NO_PAIRS = {"padding-in-the-denominator"}  # its rows are phrases, its columns places
 
 
-def picture(slug: str) -> bytes:
-    """Draw right and wrong weights side by side; return the PNG."""
+def pictures(slug: str) -> dict[str, bytes]:
+    """Draw right and wrong weights side by side, and below each other for phones.
+
+    Returns:
+        The names of the files and their PNGs.
+    """
     from attnlib.plotting import plot_attention, subplots
 
     torch.manual_seed(0)
@@ -150,15 +154,17 @@ def picture(slug: str) -> bytes:
             query_title="batch" if slug in NO_PAIRS else None,
             key_title="length" if slug in NO_PAIRS else None,
         )
-    png, _ = figure.png()
-    return png
+    narrow = figure.narrow()
+    assert narrow is not None  # it is as wide as a page
+    return {f"{slug}.png": figure.png()[0], f"{slug}-narrow.png": narrow[0]}
 
 
 def main() -> None:
     """Write all pictures."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     for slug in RIGHT:
-        (PICTURES / f"{slug}.png").write_bytes(picture(slug))
+        for name, png in pictures(slug).items():
+            (PICTURES / name).write_bytes(png)
 
 
 if __name__ == "__main__":

@@ -193,6 +193,20 @@ FAULTS = (
         "FAILED.*test_what_does_something_else",
     ),
     Fault(
+        "another-translator-is-kept",
+        "attnlib/widgets/translator_model.py",
+        planting.replace(r"if not other or", "if True or"),
+        pytest("tests/tools/test_trained.py"),
+        "FAILED.*test_translators_are_compared",
+    ),
+    Fault(
+        "cache-that-forgets-a-position",
+        "attnlib/widgets/static/transformer.js",
+        planting.replace(r"cache \? cache\.length : 0", "0"),
+        pytest("tests/widgets/test_cache_lab.py"),
+        "FAILED.*test_node_agrees_on_every_bug",
+    ),
+    Fault(
         "import-points-back",
         "attnlib/masks.py",
         planting.append("\n\ndef late():\n    from attnlib import widgets\n"),
@@ -384,6 +398,20 @@ FAULTS = (
         planting.append_noise(1000),
         some("tests/browser/test_every_page.py", "its_weight", "faq"),
         "FAILED.*test_its_weight",
+    ),
+    Fault(
+        "rule-that-pages-need-cut",
+        f"{SITE}/_static/styles/pydata-sphinx-theme.css",
+        planting.replace(r"\.prev-next-area\{[^}]*\}", ""),
+        some("tests/browser/test_every_page.py", "rules_that_were_cut", "desk", "faq"),
+        "FAILED.*rules_that_were_cut",
+    ),
+    Fault(
+        "chinese-left-behind",
+        f"{SITE}/**/faq.html",
+        planting.replace("</h1>", "龘</h1>"),
+        some("tests/site/test_assets.py", "brings_the_chinese", "faq"),
+        "they lack 龘",
     ),
     Fault(
         "wrong-number-in-figure",

@@ -5,6 +5,7 @@ says on which page.
 """
 
 import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
@@ -24,6 +25,13 @@ PROGRESS = "checks.progress()"
 EXERCISES = "exercises"  # id of their cell, in every chapter and edition
 LONG = 20  # lines: code that is longer may be parted by the end of a sheet
 KINDS = ("hint", "solution")  # in the order of their folds in an exercise
+
+PAGE_OF = re.compile(r"%page of ([^%]+)%")
+
+
+def page_of(place: str) -> str:
+    """Return what stands for the number of the page on which a place is, until it is known."""
+    return f"%page of {place}%"
 
 
 def anchor(page: str, fragment: str = "") -> str:
@@ -92,13 +100,12 @@ class Folded:
         default_factory=lambda: {kind: {} for kind in KINDS}
     )
 
-    def take(self, chapter: Tag, edition: Edition, numbers: dict[str, int]) -> None:
+    def take(self, chapter: Tag, edition: Edition) -> None:
         """Take the folds out of a chapter, and say in each exercise where they are now.
 
         Args:
             chapter: Its text; it is changed.
             edition: In whose words that is said.
-            numbers: Page numbers of the places that are known already.
         """
         if chapter.h1 is None:
             return
@@ -115,7 +122,7 @@ class Folded:
                 text = f'<section id="{place}">{back}{fold.decode_contents()}</section>'
                 self.texts[kind].setdefault(title, []).append(text)
                 said = edition.site["on_page"].format(
-                    what=edition.phrases[kind], page=numbers.get(place, 888)
+                    what=edition.phrases[kind], page=page_of(place)
                 )
                 places.append(f'<a href="#{place}">{escape(said)}</a>')
             first, *others = exercise.select("details")

@@ -164,6 +164,7 @@ def main() -> int:
         OMP_NUM_THREADS="1",
         PYTHONHASHSEED="0",
         PYTHONUTF8="1",
+        PYTHONDONTWRITEBYTECODE="",  # what a hundred processes import is compiled by the first
         # What one stage of this run has proven, another one of it may use, also when COLD.
         PROVING_SINCE=str(time.time()),
         KERNELS_AT_ONCE="1" if len(wanted) > 1 else "2",

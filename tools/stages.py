@@ -5,7 +5,7 @@ Each is a folder of tests, or one program. A stage that reads what another one m
 
 from dataclasses import dataclass
 
-PYTEST = ("python", "-m", "pytest", "--quiet", "--durations=15", "-p", "tests.evidence")
+PROVE = ("python", "-m", "tests.evidence", "--quiet", "--durations=15", "-p", "tests.evidence")
 NOT_MINE = "--ignore-glob=*/mine/*"  # what `make reset` has kept for a reader
 
 
@@ -26,17 +26,21 @@ class Stage:
     after: tuple[str, ...] = ()
 
 
-def folder(name: str, seconds: int, *after: str, prose: bool = True) -> Stage:
+def folder(
+    name: str, seconds: int, *options: str, after: tuple[str, ...] = (), prose: bool = True
+) -> Stage:
     """Return the stage that runs the tests of one folder.
 
     Args:
         name: Its name.
         seconds: How long that takes.
+        options: More of them for pytest.
         after: Stages that have to end before.
         prose: Whether programs that its tests start judge the text of chapters.
     """
-    blind = () if prose else ("--blind-to-prose",)
-    return Stage(name, (*PYTEST, f"--evidence={name}", *blind, f"tests/{name}"), seconds, after)
+    if not prose:
+        options = ("--blind-to-prose", *options)
+    return Stage(name, (*PROVE, f"--evidence={name}", *options, f"tests/{name}"), seconds, after)
 
 
 NBVAL = ("--nbval", "-p", "tests.notebooks.strict_nbval", "notebooks", NOT_MINE)
@@ -48,29 +52,29 @@ STAGES = (
     Stage("lint", ("ruff", "check"), 1),
     Stage("types", ("mypy",), 20),
     Stage("javascript", ("node", "--test", *SCRIPTS), 5),
-    # Nothing is reused there: what is covered, all its tests cover together.
-    Stage("maths", (*PYTEST, "--cov=attnlib", "tests/maths"), 45),
+    # What is covered, all its tests cover together.
+    folder("maths", 45, "--all-or-none", "--cov=attnlib", prose=False),
     folder("house", 10, prose=False),
     folder("words", 5, prose=False),
     folder("plotting", 17, prose=False),
     folder("widgets", 10, prose=False),
     folder("growth", 75, prose=False),
     folder("checks", 195, prose=False),  # answers that never end are left running
-    folder("tools", 90, prose=False),
-    Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 110),
-    folder("notebooks", 85, "records", prose=False),
-    folder("colab", 360),
-    folder("lab", 70),
+    folder("tools", 65, prose=False),
+    Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 140),
+    folder("notebooks", 85, after=("records",), prose=False),
+    folder("colab", 270, prose=False),
+    folder("lab", 90),
     # pages: what is built
-    folder("pages", 6),
-    Stage("book", ("make", "--no-print-directory", "book"), 22),
-    folder("site", 26, "book"),
-    folder("browser", 240, "book"),
-    folder("figures", 260, "book"),
-    folder("copies", 75, "book"),
-    folder("engines", 125, "book"),
-    Stage("derived", ("python", "-m", "tests.editions.pseudo"), 60),
-    folder("editions", 145, "derived"),
+    folder("pages", 7),
+    Stage("book", ("make", "--no-print-directory", "book"), 30),
+    folder("site", 26, after=("book",)),
+    folder("browser", 240, after=("book",)),
+    folder("figures", 190, after=("book",)),
+    folder("copies", 75, after=("book",)),
+    folder("engines", 125, after=("book",)),
+    Stage("derived", ("python", "-m", "tests.editions.pseudo"), 75, ("records",)),
+    folder("editions", 145, after=("derived",)),
 )
 
 

@@ -11,7 +11,6 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from matplotlib.font_manager import fontManager
 from PIL import Image
 
 from attnlib.plotting.glyphs import complete
+from attnlib.plotting.narrow import DENSITY, saved, stacked, without_blank
 
 __all__ = [
     "DENSITY",
@@ -67,7 +67,6 @@ fontManager.addfont(_FONT_FILE)
 # A list, so that a sign that the package's font lacks is taken from matplotlib's own.
 FONT = ["Noto Sans SC attnlib", "DejaVu Sans"]
 
-DENSITY = 2  # PNG pixels per CSS pixel
 _CSS_PIXELS_PER_INCH = 100
 _NARROW = 328  # CSS pixels of the column on a phone
 
@@ -172,28 +171,11 @@ class BookFigure(Figure):
             width, height = self.get_size_inches()
             self.set_size_inches(_NARROW / _CSS_PIXELS_PER_INCH, height)
             try:
-                return self.png()
+                drawn = Image.open(io.BytesIO(self.png()[0]))
             finally:
                 self.set_size_inches(width, height)
-        wide = Image.open(io.BytesIO(picture))
-        density = wide.width / size["width"]
-        edges = [0, *(round(x * density) for x in cuts), wide.width]
-        lines: list[list[tuple[int, int]]] = [[]]  # set as words are, along the right edge
-        for left, right in pairwise(edges):
-            if lines[-1] and right - lines[-1][0][0] > _NARROW * density:
-                lines.append([])
-            lines[-1].append((left, right))
-        width = max(line[-1][1] - line[0][0] for line in lines)
-        ground: Any = wide.getpixel((0, 0))
-        column = Image.new("P", (width, len(lines) * wide.height), ground)
-        column.putpalette(wide.getpalette() or [])
-        for i, line in enumerate(lines):
-            part = wide.crop((line[0][0], 0, line[-1][1], wide.height))
-            column.paste(part, (width - part.width, i * wide.height))
-        drawn = io.BytesIO()
-        column.save(drawn, format="png", optimize=True)
-        shown = {"width": round(width / density), "height": round(column.height / density)}
-        return drawn.getvalue(), shown
+            return saved(without_blank(drawn))
+        return saved(stacked(Image.open(io.BytesIO(picture)), cuts, _NARROW))
 
     def _cuts(self) -> list[int]:
         """Return where columns of axes end, in CSS pixels; nowhere if something belongs to all."""

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from attnlib import words
+from attnlib.plotting.fitted import fit_text
 from attnlib.plotting.glyphs import complete
 from attnlib.plotting.look import (
     FAINT,
@@ -183,7 +184,7 @@ def plot_numbers(
         for (row, column), number in np.ndenumerate(matrix):
             tint = (SERIES[owners[row, column]], 0.24)
             ax.add_patch(Rectangle((column, row), 1, 1, fc=tint, ec=PAPER, lw=2))
-            ax.text(column + 0.5, row + 0.5, f"{number:.0f}", ha="center", va="center")
+            fit_text(ax, column + 0.5, row + 0.5, f"{number:.0f}", width=1)
         _set_cells(ax, rows, columns)
         ax.set_xticks([])
         ax.set_yticks(np.arange(len(labels)) + 0.5, labels, **LITERAL, fontsize=15, color=INK)

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
+from attnlib.plotting.fitted import fit_text
 from attnlib.plotting.glyphs import complete
 from attnlib.plotting.look import FAINT, MASKED, PAPER, WEIGHT_MAP, style, subplots
 from attnlib.plotting.matrices import LITERAL, _array, _labels, _legible_on, _set_title
@@ -58,10 +59,8 @@ def plot_shares(
             for label, part, color in zip(names[name], parts, fills, strict=True):
                 ax.barh(y, part, left=start, color=color, edgecolor=PAPER)
                 text = f"{label}\n{part:.2f}" if show_numbers else label
-                at: dict[str, Any] = {"ha": "center", "va": "center", "linespacing": 1.1}
-                if part > 0.08:
-                    ink = _legible_on(color)
-                    ax.text(start + part / 2, y, text, color=ink, **at, **LITERAL)
+                at: dict[str, Any] = {"width": part, "linespacing": 1.1}
+                fit_text(ax, start + part / 2, y, text, color=_legible_on(color), **at, **LITERAL)
                 start += part
             if start < 0.995:
                 rest: dict[str, Any] = {"color": FAINT, "edgecolor": MASKED, "hatch": "////"}

@@ -1,4 +1,4 @@
-"""Let code in tables break at its joints: after ``.``, ``_``, ``(``, ``=`` and the like.
+"""Let long code in tables break at its joints: after ``.``, ``_``, ``(``, ``=`` and the like.
 
 A long name would make its column as wide as itself, and push the others off a phone. What is copied
 holds nothing of it.
@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
 CELL = re.compile(r"<t[dh]\b.*?</t[dh]>", re.DOTALL)
-CODE = re.compile(r'(?<=<span class="pre">)[^<]+')
+CODE = re.compile(r'(?<=<span class="pre">)[^<]{12,}')
 JOINT = re.compile(r"(?<=\w[._])(?=\w)|(?<=[(\[=,])(?=[\w(\[])")
 
 

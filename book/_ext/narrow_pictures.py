@@ -1,6 +1,7 @@
 """Offer phones the pictures that `attnlib.plotting` has drawn for narrow pages.
 
-They are in the metadata of a cell's output (`BookFigure.narrow`), beside the wide picture.
+They are in the metadata of a cell's output (`BookFigure.narrow`), beside the wide picture; those of
+other pages are files beside it, "name-narrow.png".
 """
 
 import base64
@@ -11,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from picture_sizes import png_size
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
 NARROW = "(max-width: 600px)"  # as in book.css
 IMAGE = re.compile(r'<img (?=[^>]*src="((?:[^"]*/)?)([^"/]+)\.png")[^>]*>')
+WIDTH = re.compile(r'style="width: (\d+px|100%);[^"]*"')
+DENSITY = 2  # as in attnlib.plotting
 
 
 def narrow_pictures(notebook: Path) -> dict[str, dict[str, Any]]:
@@ -29,19 +33,28 @@ def narrow_pictures(notebook: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def beside(wide: Path | None) -> dict[str, Any] | None:
+    """Return what a file holds that lies beside the wide picture."""
+    if wide is None or not (path := wide.with_name(f"{wide.stem}-narrow.png")).is_file():
+        return None
+    width, height = (pixels // DENSITY for pixels in png_size(path))
+    return {"png": base64.b64encode(path.read_bytes()), "width": width, "height": height}
+
+
 def offer(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Offer the narrow form of each picture of one page that has one."""
-    if context.get("page_source_suffix") != ".ipynb":
+    if "body" not in context:
         return
-    known = narrow_pictures(Path(app.env.doc2path(page)))
+    notebook = context.get("page_source_suffix") == ".ipynb"
+    known = narrow_pictures(Path(app.env.doc2path(page))) if notebook else {}
     files = {Path(name).stem: Path(app.srcdir, uri) for uri, name in app.builder.images.items()}
 
     def with_narrow(image: re.Match[str]) -> str:
         folder, name = image.groups()
         wide = files[name].read_bytes() if name in files else b""
-        narrow = known.get(hashlib.sha256(wide).hexdigest())
+        narrow = known.get(hashlib.sha256(wide).hexdigest()) or beside(files.get(name))
         if narrow is None:
             return image[0]
         target = Path(app.outdir, "_images", f"{name}-narrow.png")
@@ -49,7 +62,9 @@ def offer(
         target.write_bytes(base64.b64decode(narrow["png"]))
         size = f'width="{narrow["width"]}" height="{narrow["height"]}"'
         source = f'<source media="{NARROW}" srcset="{folder}{target.name}" {size}>'
-        return f"<picture>{source}{image[0]}</picture>"
+        # Each has a width of its own (book.css): a small picture is not to be blown up.
+        widths = rf'style="--wide: \1; --narrow: {narrow["width"]}px"'
+        return f"<picture>{source}{WIDTH.sub(widths, image[0])}</picture>"
 
     context["body"] = IMAGE.sub(with_narrow, context["body"])
 

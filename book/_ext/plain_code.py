@@ -4,6 +4,7 @@ That are the marks of code in the colour of all the text, and the Chinese font i
 style, which a figure carries for other places: the page has it, and one more would have the browser
 lay out all its text again. In the state of figures, Chinese and pinyin are letters, no escapes: so
 the fonts that are cut to what pages show keep them, and counts of characters are a tenth smaller.
+What several figures of a page share, as the weights of one model, stands in it once.
 """
 
 import json
@@ -18,6 +19,21 @@ PLAIN_CODE = re.compile(r'<span class="(?:n|nn|p|w)">([^<]*)</span>')
 OWN_FACE = re.compile(r"@font-face \{[^}]*\}\\n")  # in a JSON string
 ENDS_A_SCRIPT = "</"  # what no script may hold
 STATE = "application/vnd.jupyter.widget-state+json"
+LONG = 8000  # characters of a trait that is worth a reference
+
+
+def share(models: dict[str, Any]) -> None:
+    """Let traits that are as an earlier one refer to it; `book/web/main.js` puts them back.
+
+    Args:
+        models: The widget models of a page, by id.
+    """
+    seen: dict[str, list[str]] = {}
+    for name, model in models.items():
+        for trait, value in model["state"].items():
+            text = json.dumps(value)
+            if len(text) >= LONG and seen.setdefault(text, [name, trait]) != [name, trait]:
+                model["state"][trait] = {"same_as": seen[text]}
 
 
 def leave_out(
@@ -29,6 +45,7 @@ def leave_out(
     for script in context["script_files"]:
         if script.attributes.get("type") == STATE:
             state = json.loads(script.attributes["body"])
+            share(state["state"])
             text = json.dumps(state, ensure_ascii=False, separators=(",", ":"))
             text = text.replace(ENDS_A_SCRIPT, "<\\/")
             script.attributes["body"] = OWN_FACE.sub("", text)

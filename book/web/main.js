@@ -41,10 +41,20 @@ async function bringToLife(figure, managerOf) {
   }
 }
 
+/** Put back what stands in the page once and is shared: book/_ext/plain_code.py. */
+function whole(models) {
+  for (const { state } of Object.values(models)) {
+    for (const [trait, value] of Object.entries(state ?? {})) {
+      if (value?.same_as) state[trait] = models[value.same_as[0]].state[value.same_as[1]];
+    }
+  }
+  return models;
+}
+
 /** The models of the page; none if it is damaged, so that each figure says that it cannot start. */
 function savedState() {
   try {
-    return JSON.parse(document.querySelector(STATE)?.textContent ?? '{}').state ?? {};
+    return whole(JSON.parse(document.querySelector(STATE)?.textContent ?? '{}').state ?? {});
   } catch (error) {
     console.error('live figure:', error);
     return {};

@@ -58,3 +58,17 @@ def large_letters(page, size=24):
     yield
     session.send("Page.setFontSizes", {"fontSizes": {"standard": 16, "fixed": 13}})
     session.detach()
+
+
+def beside_its_icon(page, within):
+    """Whether the words in a field of the search begin behind the magnifying glass."""
+    return page.evaluate(
+        """(within) => {
+          const field = document.querySelector(`${within} input`);
+          const icon = document.querySelector(`${within} i`).getBoundingClientRect();
+          const words = field.getBoundingClientRect().left + field.clientLeft
+            + parseFloat(getComputedStyle(field).paddingLeft);
+          return words >= icon.right && field.getBoundingClientRect().right <= innerWidth;
+        }""",
+        within,
+    )

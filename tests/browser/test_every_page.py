@@ -4,22 +4,26 @@ Loading a page takes longest, so the tests of a page share a window: a test may 
 yet not in another width, theme or medium than it found it in.
 """
 
+import functools
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import pydata_sphinx_theme
 import pytest
-from fontTools.ttLib import TTFont
+import tinycss2
 
 from tests.browser.axe import violations
 from tests.browser.conftest import packed
 from tests.browser.contrast import FOREIGN, MARK, forced_colors, hardly_seen, unseen_focus
 from tests.browser.reach import large_letters, out_of_reach, sized, wide_spacing
-from tests.site.built import BARE, SITE, pages, soup
+from tests.site.built import BARE, SITE, chinese_of, pages, soup
+from tools.site.used_rules import selectors
 
 PAGES = [page for page in pages() if page not in BARE]
 WITH_FIGURES = [page for page in PAGES if soup(page).select(".live-figure")]
 COLLECTS_NAMES = True  # for tests/evidence.py: a test of a page depends on that page
 # Gzipped: pages with a trained model, with figures, and with neither.
-KILOBYTES = {"model": 750, "figures": 600, "text": 350}
+KILOBYTES = {"model": 690, "figures": 560, "text": 300}
 MOST_SHIFT = 0.05
 
 DESK = {"viewport": {"width": 1300, "height": 900}, "color_scheme": "light"}
@@ -65,7 +69,7 @@ class Reader:
 def has_model(page):
     """Whether a figure of the page carries packed weights."""
     state = soup(page).find("script", type="application/vnd.jupyter.widget-state+json")
-    return bool(state) and '"embed.weight"' in state.string
+    return bool(state) and '"scales"' in state.string
 
 
 def reading(visit, path, **options):
@@ -169,31 +173,76 @@ def test_it_never_scrolls_sideways_on_a_phone(phone):
     assert not scrolls_sideways(phone.page, 360)
 
 
-# Chinese in the book's bold face: not in figures, which bring a font along, nor in code.
-BOLD = """() => {
-  const found = new Set();
+# Chinese by the weight of the face that it needs. Figures have no bold Chinese of their own.
+CHINESE = """() => {
+  const found = { 400: new Set(), 700: new Set() };
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node; (node = walker.nextNode());) {
     const element = node.parentElement;
-    if (element.closest('.live, .attn-figure, script, style, pre, code')) continue;
-    if (getComputedStyle(element).fontWeight < 550) continue;
+    if (element.closest('script, style')) continue;
+    const light = getComputedStyle(element).fontWeight < 550;
+    const regular = light || element.closest('.live, pre, code');
     for (const letter of node.data) {
-      if (/[\\u2e80-\\u9fff\\uff00-\\uffef]/.test(letter)) found.add(letter);
+      if (/[\\u2e80-\\u9fff\\uff00-\\uffef]/.test(letter)) found[regular ? 400 : 700].add(letter);
     }
   }
-  return [...found];
+  return Object.entries(found).map(([weight, letters]) => [weight, [...letters].join('')]);
 }"""
-BOLD_FONT = SITE / "_static/fonts/NotoSansSC-700.woff2"
 
 
-def test_what_is_bold_and_chinese_is_in_the_bold_font(desk):
+def test_the_page_has_brought_the_chinese_that_is_seen(desk):
     desk.window.open_all_boxes()
-    has = TTFont(BOLD_FONT).getBestCmap()
-    assert [each for each in desk.page.evaluate(BOLD) if ord(each) not in has] == []
+    has = chinese_of(desk.path)
+    for weight, letters in desk.page.evaluate(CHINESE):
+        assert set(letters) <= has.get(int(weight), set()), weight
 
 
-SHOWN = """() => [...document.querySelectorAll('article picture img')].map(
-  (image) => [image.currentSrc.endsWith('-narrow.png'), image.naturalWidth > 0])"""
+def rules_of(css):
+    """Return the selectors of a stylesheet."""
+    rules = tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)
+    for rule in rules:
+        inner = rule.content if rule.type == "at-rule" and rule.lower_at_keyword == "media" else []
+        for each in [rule, *tinycss2.parse_rule_list(inner or [])]:
+            if each.type == "qualified-rule":
+                yield from (tinycss2.serialize(part).strip() for part in selectors(each.prelude))
+
+
+@functools.cache
+def cut_selectors():
+    """Return what the site's copy of the theme's style has no longer."""
+    name = "styles/pydata-sphinx-theme.css"
+    whole = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme/static" / name
+    there = set(rules_of((SITE / "_static" / name).read_text(encoding="utf-8")))
+    cut = sorted(set(rules_of(whole.read_text(encoding="utf-8"))) - there)
+    return [each for each in cut if not each.startswith(".fa-")]  # icons: tests/site/test_assets.py
+
+
+STATES = "before|after|hover|focus[a-z-]*|active|checked|disabled|marker|backdrop"
+MATCHED = """(selectors) => selectors.filter((selector) => {
+  const plain = selector.replace(/::?(STATES)\\b/g, '') || '*';
+  try { return document.querySelector(plain); } catch { return false; }
+})""".replace("STATES", STATES)
+
+
+def cut_rules_match_nothing(reader):
+    reader.window.open_all_boxes()
+    assert len(cut_selectors()) > 1000
+    assert reader.page.evaluate(MATCHED, cut_selectors()) == []
+
+
+def test_rules_that_were_cut_match_nothing_on_a_desk(desk):
+    cut_rules_match_nothing(desk)
+
+
+def test_rules_that_were_cut_match_nothing_on_a_phone(phone):
+    cut_rules_match_nothing(phone)
+
+
+# Which of the two, and how much wider it is drawn than it is meant to be or than there is room.
+SHOWN = """() => [...document.querySelectorAll('article picture img')].map((image) => {
+  const meant = Math.min(image.naturalWidth / 2, image.closest('.cell_output').clientWidth);
+  return [image.currentSrc.endsWith('-narrow.png'), Math.round(image.clientWidth - meant)];
+})"""
 
 
 def test_a_desk_gets_the_wide_pictures_and_a_phone_the_narrow_ones(desk):
@@ -206,11 +255,45 @@ def test_a_desk_gets_the_wide_pictures_and_a_phone_the_narrow_ones(desk):
             desk.page.wait_for_function(
                 "[...document.querySelectorAll('article picture img')].every((e) => e.complete)"
             )
-            assert desk.page.evaluate(SHOWN) == [[narrow, True]] * pictures.count()
+            assert desk.page.evaluate(SHOWN) == [[narrow, 0]] * pictures.count()
 
 
 # Phones; 1280 pixels at 200 %, and at 400 %.
 NARROW = [(360, 780), (430, 900), (640, 400), (320, 256)]
+
+
+# Lines that begin with a sign that belongs to the formula before it, and numbers in two lines.
+TORN = """() => {
+  const found = [];
+  const rectangles = (node, from, to) => {
+    const range = document.createRange();
+    range.setStart(node, from);
+    range.setEnd(node, to);
+    return [...range.getClientRects()].filter(({ width }) => width);
+  };
+  const walker = document.createTreeWalker(document.querySelector('article'), NodeFilter.SHOW_TEXT);
+  for (let node; (node = walker.nextNode());) {
+    if (node.parentElement.closest('pre, code, .katex, .live-figure, svg')) continue;
+    for (const number of node.data.matchAll(/\\d[\\d.]*(?:\\s%|–\\d[\\d.]*)/g)) {
+      const boxes = rectangles(node, number.index, number.index + number[0].length);
+      if (new Set(boxes.map(({ y }) => Math.round(y / 8))).size > 1) found.push(number[0]);
+    }
+    const before = node.previousSibling;
+    if (before?.nodeType === 1 && before.matches('.math') && /^[.,;:)!?]/.test(node.data)) {
+      const [sign] = rectangles(node, 0, 1);
+      const end = [...before.getClientRects()].at(-1);
+      if (sign && end && sign.top > end.bottom - 2) found.push(before.textContent.slice(0, 30));
+    }
+  }
+  return found;
+}"""
+
+
+def test_no_line_tears_a_formula_from_its_full_stop_or_a_number_from_its_unit(phone):
+    phone.window.open_all_boxes()
+    for width in (360, 430, 320):
+        with sized(phone.page, width, 780):
+            assert phone.page.evaluate(TORN) == [], width
 
 
 def test_every_text_can_be_brought_into_view(phone):

@@ -1,6 +1,7 @@
 """What the site does: first page, search, dark mode, fonts; that the tests' own eyes are open."""
 
 import pytest
+from fontTools.ttLib import TTFont
 
 from tests.browser.policy import policy
 from tests.browser.reach import out_of_reach
@@ -45,6 +46,12 @@ def test_the_record_of_problems_works(visit, server):
     page.wait_for_timeout(300)
     kinds = {problem.split()[0] for problem in window.problems}
     assert kinds == {"console", "error", "status", "failed", "foreign"}
+
+
+GLYPHS = {
+    f"NotoSansSC-{name}": TTFont(SITE / f"_static/fonts/NotoSansSC-{weight}.woff2").getBestCmap()
+    for name, weight in (("Regular", 400), ("Bold", 700))
+}
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
@@ -189,7 +196,7 @@ MARK_CHINESE = """() => {
     [
         address(name, edition.language)
         for edition in EDITIONS
-        for name in ("01_query_key_value", "intro", "glossary")
+        for name in ("01_query_key_value", "04_multi_head", "08_training", "intro", "glossary")
     ],
 )
 def test_chinese_is_drawn_with_the_font_of_the_book(visit, origin, path):
@@ -215,6 +222,10 @@ def test_chinese_is_drawn_with_the_font_of_the_book(visit, origin, path):
         )
         html = session.send("DOM.getOuterHTML", {"nodeId": node})["outerHTML"]
         assert drawn >= wanted, (html[:200], fonts)
+        for font in fonts:  # what a font lacks, it draws as an empty box
+            if has := GLYPHS.get(font["postScriptName"]):
+                able = sum(ord(character) in has for character in html)
+                assert font["glyphCount"] <= able, (html[:200], font)
 
 
 def test_text_is_shown_although_the_fonts_fail(visit):

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.browser.reach import large_letters, out_of_reach, sized
+from tests.browser.reach import beside_its_icon, large_letters, out_of_reach, sized
 from tests.browser.test_every_page import PHONE
 from tests.site.built import EDITIONS, chapters
 
@@ -42,22 +42,9 @@ def test_all_of_it_can_be_brought_into_view(page, button):
     for size in ((360, 780), (320, 256)):
         with sized(page, *size), large_letters(page), opened(page, button):
             if button.endswith("search-button"):
-                assert beside_its_icon(page)
+                assert beside_its_icon(page, PANELS[button])
             else:
                 assert out_of_reach(page, PANELS[button]) == []
-
-
-def beside_its_icon(page):
-    """Whether the words in the field of the search begin behind the magnifying glass."""
-    return page.evaluate(
-        """() => {
-          const field = document.querySelector('#pst-search-dialog input');
-          const icon = document.querySelector('#pst-search-dialog i').getBoundingClientRect();
-          const words = field.getBoundingClientRect().left + field.clientLeft
-            + parseFloat(getComputedStyle(field).paddingLeft);
-          return words >= icon.right && field.getBoundingClientRect().right <= innerWidth;
-        }"""
-    )
 
 
 @ONE

@@ -4,7 +4,13 @@ import re
 
 import pytest
 
-from tests.browser.reach import large_letters, out_of_reach, sized, wide_spacing
+from tests.browser.reach import (
+    beside_its_icon,
+    large_letters,
+    out_of_reach,
+    sized,
+    wide_spacing,
+)
 from tests.browser.test_every_page import NARROW
 from tests.site.built import EDITIONS, content, soup
 
@@ -55,6 +61,16 @@ def found(window, language, words):
 @pytest.fixture(scope="module", params=["http", "file"])
 def window(request, lasting_visit):
     return lasting_visit(request.param)
+
+
+@ALL
+def test_the_words_in_its_field_begin_behind_the_icon(window, language):
+    window.page.goto(f"{window.root}{language}/search.html")
+    for size in ((360, 780), (1300, 900)):
+        with sized(window.page, *size):
+            assert beside_its_icon(window.page, ".bd-search-container .bd-search")
+            with large_letters(window.page):
+                assert beside_its_icon(window.page, ".bd-search-container .bd-search")
 
 
 @ALL

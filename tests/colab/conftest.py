@@ -16,7 +16,7 @@ from tests.colab.runtimes import HERE
 from tools import publish_as, self_contained, working_copy
 from tools.editions import editions
 from tools.proof import records, runner
-from tools.proof.records import ROOT, Unit
+from tools.proof.records import ROOT, Record, Unit
 
 ANYWHERE = publish_as.Address.parse("example/good-morning-attention", "v0.0.0")
 UNITS = [unit.name for unit in records.units()]
@@ -61,6 +61,8 @@ def without_an_index():
         "PIP_FIND_LINKS": str(base.folder / "wheels"),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "MPLCONFIGDIR": str(base.folder / "matplotlib"),
+        # pip has compiled nothing: let the first kernel do it, for all that follow.
+        "PYTHONDONTWRITEBYTECODE": "",
     }
 
 
@@ -141,6 +143,7 @@ def everything(request, carrying):
     made = {}
     for name in sorted({runtime for runtime, _ in wanted}):
         # One language on the lowest versions: so runs of several are held against another kind.
+        # Python and torch are the same on both: what is trained on Colab's is not trained again.
         runtime = runner.Runtime(
             name,
             BASES[name]().python,
@@ -148,10 +151,15 @@ def everything(request, carrying):
             without_an_index() | {"PYTHONPATH": os.pathsep.join(map(str, beside))},
             CUT,
             languages=name != "lowest",
+            lent={each.notebook: each for each in made.get("colab", {}).values() if lends(each)},
         )
         units = [carrying[unit] for on, unit in wanted if on == name]
         made[name] = asyncio.run(runner.all_of(units, runtime))
     return made
+
+
+def lends(made):
+    return isinstance(made, Record) and not made.failed
 
 
 @pytest.fixture

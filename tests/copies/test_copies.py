@@ -85,10 +85,16 @@ class Printed(PdfReader):
 
 
 @pytest.fixture(scope="module", params=EDITIONS, ids=lambda each: each.language)
-def pdf(request, browser, tmp_path_factory):
-    target = tmp_path_factory.mktemp("pdf") / book_pdf.target_of(request.param).name
-    book_pdf.print_book(browser, request.param, target)
-    return Printed(target, request.param)
+def assembled(request):
+    return request.param, book_pdf.assemble(request.param)
+
+
+@pytest.fixture(scope="module")
+def pdf(assembled, browser, tmp_path_factory):
+    edition, html = assembled
+    target = tmp_path_factory.mktemp("pdf") / book_pdf.target_of(edition).name
+    book_pdf.print_book(browser, edition, html, target)
+    return Printed(target, edition)
 
 
 def test_the_pdf_has_every_page_in_its_outline_at_its_place(pdf):
@@ -220,9 +226,9 @@ def bare(element):
     return re.sub(r"\W", "", parsed.get_text())
 
 
-@pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
-def test_what_has_no_place_on_paper_is_not_there(edition, browser, tmp_path):
-    html = book_pdf.assemble(edition, {})
+def test_what_has_no_place_on_paper_is_not_there(assembled, browser, tmp_path):
+    edition, html = assembled
+    html = book_pdf.numbered(html, {})
     book = BeautifulSoup(html, "html.parser")
     assert not book.select(".attnlib-check, details, summary, button, script")
     for page in chapters(edition):

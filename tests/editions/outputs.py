@@ -9,7 +9,7 @@ import nbformat
 
 from tests.editions.accents import LANGUAGE
 from tests.lab.needed import needed
-from tools.proof import runner
+from tools.proof import records, runner
 from tools.proof.records import Unit
 
 WIDGETS = "application/vnd.jupyter.widget-state+json"
@@ -61,16 +61,20 @@ def run(root: Path, paths: list[Path], catalogue: Path) -> None:
     """
     here = runner.here()
     contents = f"{here.contents} {catalogue.read_text(encoding='utf-8')}"
-    runtime = runner.Runtime("derived", here.python, contents, {"PYTHONPATH": str(root)})
+    # What stands already, since the stage before has made it, need not be trained again.
+    stand = [runner.standing(unit, here) for unit in records.units()]
+    lent = {record.notebook: record for record in stand if record}
+    only_here = {"PYTHONPATH": str(root)}
+    runtime = runner.Runtime("derived", here.python, contents, only_here, lent=lent)
     notebooks = {path: nbformat.read(path, as_version=4) for path in paths}
     units = [
         Unit(path.stem, {LANGUAGE: part_with_words(notebook)})
         for path, notebook in notebooks.items()
         if any(shows_words(each) for c in notebook.cells for each in c.get("outputs", []))
     ]
-    records = asyncio.run(runner.all_of(units, runtime))
+    made = asyncio.run(runner.all_of(units, runtime))
     for path, notebook in notebooks.items():
-        record = records.get(path.stem)
+        record = made.get(path.stem)
         if isinstance(record, Exception):
             raise record
         if record is None:

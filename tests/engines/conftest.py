@@ -2,38 +2,44 @@
 
 import pytest
 
-from tests.browser.conftest import serving
+from tests.browser.conftest import Host, serving
 from tests.engines.chromium import chromium
 from tests.engines.firefox import firefox
 from tests.engines.tour import arrive, listening, through
 from tests.engines.webkit import webkit
-from tests.site.built import SITE, pages
+from tests.site.built import SITE
+
+
+class Ear(Host):
+    """Sends pages that remember what goes wrong in them."""
+
+    change = staticmethod(listening)
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """A copy of the site whose pages remember what goes wrong in them; all else is linked."""
-    copy = tmp_path_factory.mktemp("site")
-    for path in SITE.rglob("*"):
-        own = path.relative_to(SITE)
-        target = copy / own
-        if "_static" in own.parts[:-1]:
-            continue
-        if path.name == "_static" or path.is_file():
-            target.symlink_to(path)
-        else:
-            target.mkdir()
-    for page in pages():
-        (copy / page).unlink()
+def server():
+    """Serve the site with an ear in each page; the value is its address."""
+    yield from serving(Ear)
+
+
+@pytest.fixture
+def from_disk(tmp_path):
+    """Return a function that puts a page with an ear into a copy of the site: its address."""
+
+    def address(page):
+        for path in SITE.rglob("*"):
+            target = tmp_path / path.relative_to(SITE)
+            if "_static" in target.parts[:-1]:
+                continue
+            if path.name == "_static" or (path.is_file() and path != SITE / page):
+                target.symlink_to(path)
+            elif path.is_dir():
+                target.mkdir()
         html = listening((SITE / page).read_text(encoding="utf-8"))
-        (copy / page).write_text(html, encoding="utf-8")
-    return copy
+        (tmp_path / page).write_text(html, encoding="utf-8")
+        return (tmp_path / page).as_uri()
 
-
-@pytest.fixture(scope="session")
-def server(site):
-    """Serve it; the value is its address."""
-    yield from serving(site=site)
+    return address
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,24 @@
 """Every page opens and every figure moves in Firefox and WebKit; its numbers are Chromium's."""
 
+from urllib.parse import unquote
+
 import pytest
 
 from tests.engines import tour
 from tests.figures.test_figure_numbers import FIGURES
-from tests.site.built import BARE, pages, soup
+from tests.site.built import BARE, SITE, pages, soup
 
+# These browsers show what the server reads, or what is read for them; see tests/evidence.py.
+pytestmark = pytest.mark.watched
+COLLECTS_NAMES = True  # a test of a page depends on that page
 PAGES = [page for page in pages() if page not in BARE]
 # The figures of each page: what is known of them, and what they are called there.
 FIGURES_OF = {page: [rest for at, *rest in FIGURES if at == page] for page, *_ in FIGURES}
 CLOSE = 1e-12
+# What links in the text are told by, whatever their colour.
+LINKS = """() => [...document.querySelectorAll('article p a.reference.internal')]
+  .filter((link) => !link.closest('.figure-gallery'))
+  .map((link) => getComputedStyle(link).textDecorationLine)"""
 
 
 def figures_on(page):
@@ -19,8 +28,15 @@ def figures_on(page):
 @pytest.fixture(scope="module", params=PAGES)
 def page(request, window, server):
     """A page, in the window: the tests of a page share it, since loading it takes longest."""
+    read_pictures(request.param)
     tour.arrive(window, server + request.param)
     return request.param
+
+
+def read_pictures(page):
+    """Read what a page shows beside what all pages share, which a browser may have kept."""
+    for image in soup(page).select("img[src]"):
+        (SITE / page).parent.joinpath(unquote(image["src"])).read_bytes()
 
 
 def test_it_opens_without_a_complaint(window, page):
@@ -28,6 +44,12 @@ def test_it_opens_without_a_complaint(window, page):
     assert figures_on(page) == len(FIGURES_OF.get(page, []))
     assert window.ask("() => document.querySelector('h1').checkVisibility()")
     assert window.ask(tour.COMPLAINTS) == []
+
+
+def test_its_links_are_seen(window, page):
+    links = window.ask(LINKS)
+    assert bool(links) is bool(soup(page).select("article p a.reference.internal"))
+    assert set(links) <= {"underline"}
 
 
 def test_keys_move_its_figures_and_the_numbers_are_chromiums(window, page, expected):
@@ -55,6 +77,7 @@ def test_a_mouse_moves_its_sliders(window, page):
 
 
 @pytest.mark.parametrize("path", FIGURES_OF)
-def test_a_figure_lives_in_a_page_from_the_disk(window, site, path):
-    assert set(tour.arrive(window, (site / path).as_uri())) == {"alive"}
+def test_a_figure_lives_in_a_page_from_the_disk(window, from_disk, path):
+    read_pictures(path)
+    assert set(tour.arrive(window, from_disk(path))) == {"alive"}
     assert window.ask(tour.COMPLAINTS) == []

@@ -4,6 +4,7 @@ Each figure writes what it shows, in full precision, into `data-numbers`. What i
 stands in its own test file: tests/widgets/facts.py. The query that one drags has a file of its own.
 """
 
+import functools
 import json
 
 import pytest
@@ -43,21 +44,26 @@ def test_every_figure_stands_in_the_book():
 class Figure:
     """A figure of a page, as its reader meets it."""
 
-    def __init__(self, window, path, facts, called):
-        self.window, self.facts = window, facts
-        self.page = window.open(path)
-        window.come_near_all_figures()
+    def __init__(self, window, facts, called):
+        self.window, self.facts, self.page = window, facts, window.page
         self.live = self.page.locator(".live").filter(
             has=self.page.get_by_role("group", name=called)
         )
         self.root = self.live.locator(".attn-figure")
+        self.at_first, self.controls_at_first = self.numbers(), self.controls()
+
+    def numbers(self):
+        return self.root.get_attribute("data-numbers")
 
     def shown(self):
-        return json.loads(self.root.get_attribute("data-numbers"))
+        return json.loads(self.numbers())
+
+    def controls(self):
+        return self.live.locator(".widget-readout").all_inner_texts()
 
     def changes(self, act):
         """Act: what is shown must change, and be attnlib's."""
-        before = self.root.get_attribute("data-numbers")
+        before = self.numbers()
         act()
         self.page.wait_for_function(
             "([e, before]) => e.dataset.numbers !== before",
@@ -66,13 +72,57 @@ class Figure:
         )
         self.facts.check(self.shown())
 
+    def reset(self, press):
+        """Press the button in some way: the figure is as it opened."""
+        press(self.root.locator("button.attn-button"))
+        self.page.wait_for_function(
+            "([e, numbers]) => e.dataset.numbers === numbers",
+            arg=[self.root.element_handle(), self.at_first],
+        )
+        assert self.controls() == self.controls_at_first
+
+
+@pytest.fixture(scope="module")
+def window_at(lasting_visit):
+    """Return a function that opens a page, unless it is open: its figures share it."""
+    windows = []
+
+    @functools.cache
+    def opened(path):
+        while windows:
+            windows.pop().context.close()
+        windows.append(lasting_visit(has_touch=True))
+        windows[-1].open(path)
+        windows[-1].come_near_all_figures()
+        return windows[-1]
+
+    return opened
+
 
 @pytest.fixture(scope="module", params=FIGURES, ids=lambda each: f"{each[0]}-{each[1].name}")
-def figure(request, lasting_visit):
-    window = lasting_visit(has_touch=True)
-    yield Figure(window, *request.param)
-    assert window.problems == []
-    window.context.close()
+def met(request, window_at):
+    path, *about = request.param
+    figure = Figure(window_at(path), *about)
+    yield figure
+    assert figure.window.problems == []
+
+
+@pytest.fixture
+def figure(met):
+    """The figure as it opens: what the test before has moved is put back."""
+    if met.numbers() != met.at_first:
+        met.reset(lambda button: button.press("Enter"))
+    return met
+
+
+def test_what_changes_is_spoken_and_the_opening_state_is_not(figure):
+    """The first test of a figure, since only a new one has said nothing yet."""
+    region = figure.root.locator("[role=status][aria-live=polite]")
+    figure.page.wait_for_timeout(900)
+    assert region.text_content() == ""
+    handle = figure.live.locator(".noUi-handle").first
+    handle.press("ArrowLeft")
+    figure.page.wait_for_function("e => e.textContent.length > 15", arg=region.element_handle())
 
 
 def test_it_opens_in_a_state_that_says_something(figure):
@@ -94,22 +144,13 @@ def test_every_slider_moves_it_by_keyboard(figure):
 
 
 def test_reset_brings_everything_back(figure):
-    figure.page.reload()
-    figure.window.come_near_all_figures()
-    opening, controls = figure.shown(), texts_of_controls(figure)
     for slider in figure.live.locator(".noUi-handle").all():
         now, most = (slider.get_attribute(f"aria-value{name}") for name in ("now", "max"))
         for _ in range(2):
             slider.press("ArrowLeft" if now == most else "ArrowRight")
     figure.page.wait_for_timeout(50)
-    assert figure.shown() != opening
-    figure.changes(lambda: figure.root.locator("button.attn-button").press("Enter"))
-    assert figure.shown() == opening
-    assert texts_of_controls(figure) == controls
-
-
-def texts_of_controls(figure):
-    return figure.live.locator(".widget-readout").all_inner_texts()
+    assert figure.numbers() != figure.at_first
+    figure.changes(lambda: figure.reset(lambda button: button.press("Enter")))
 
 
 # Ends when the page has not been scrolled for twenty frames.
@@ -122,9 +163,6 @@ STANDS_STILL = """async () => {
 
 
 def test_a_finger_moves_it(figure):
-    figure.page.reload()
-    figure.window.come_near_all_figures()
-    opening, at_first = figure.shown(), figure.root.get_attribute("data-numbers")
     tapped = [each for each in figure.facts.tapped if figure.live.locator(each).count()]
     assert tapped or not figure.facts.tapped  # some pages show a figure with fewer controls
     for selector in tapped:
@@ -134,12 +172,7 @@ def test_a_finger_moves_it(figure):
     for handle in figure.live.locator(".noUi-handle").all():
         figure.page.wait_for_timeout(500)  # a tap right after a drag only ends its glide,
         figure.page.evaluate(STANDS_STILL)  # which takes longer on a busy machine
-        figure.root.locator("button.attn-button").tap()
-        figure.page.wait_for_function(
-            "([e, numbers]) => e.dataset.numbers === numbers",
-            arg=[figure.root.element_handle(), at_first],
-        )
-        assert figure.shown() == opening
+        figure.reset(lambda button: button.tap())
         figure.changes(lambda handle=handle: drag(session, handle))
 
 
@@ -163,22 +196,9 @@ def touch(session, kind, *points):
 
 
 def test_keys_alone_move_it(figure):
-    figure.page.reload()
-    figure.window.come_near_all_figures()
     for selector, keys in figure.facts.pressed:
         figure.live.locator(selector).first.focus()
         figure.changes(lambda keys=keys: [figure.page.keyboard.press(key) for key in keys])
-
-
-def test_what_changes_is_spoken_and_the_opening_state_is_not(figure):
-    figure.page.reload()
-    figure.window.come_near_all_figures()
-    region = figure.root.locator("[role=status][aria-live=polite]")
-    figure.page.wait_for_timeout(900)
-    assert region.text_content() == ""
-    handle = figure.live.locator(".noUi-handle").first
-    handle.press("ArrowLeft")
-    figure.page.wait_for_function("e => e.textContent.length > 15", arg=region.element_handle())
 
 
 def test_rare_states_are_drawn(visit):

@@ -210,6 +210,24 @@ def test_another_base_width_or_dtype_has_another_table(no_tables: Callable[[], i
     assert torch.equal(output, sinusoidal_encoding(5, 4, device="cpu"))
 
 
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_rotations_take_the_same_tables(no_tables: Callable[[], int], interleaved: bool) -> None:
+    SinusoidalPositionalEncoding(6)(on_the_processor(8))
+    layer = RotaryPositionalEncoding(6, interleaved=interleaved)
+    for dtype, tables in ((torch.float32, 1), (torch.float64, 2)):
+        x = torch.randn(2, 6, 6, device="cpu", dtype=dtype)
+        for offset in (0, 2):
+            computed = vmap(lambda x, o=offset: layer(x, offset=o))(x)  # where none is taken
+            assert torch.equal(layer(x, offset=offset), computed)
+            assert no_tables() == tables
+    # Positions before the first are in no table; and turning back undoes a turn.
+    back = layer(x, offset=-2)
+    assert no_tables() == 2
+    torch.testing.assert_close(back.norm(dim=-1), x.norm(dim=-1))
+    products = [(layer(x, offset=o) @ layer(x, offset=o + 1).mT) for o in (-2, 4)]
+    torch.testing.assert_close(*products)  # distances are seen, wherever they lie
+
+
 def test_tables_stay_few_and_small(
     no_tables: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "causal": lambda q, k, v, m, b: attention_weights(q, k, is_causal=True) @ v,
     "softmax": lambda q, k, v, m, b: masked_softmax(q @ k.mT + b, m) @ v,
     "chunked": lambda q, k, v, m, b: chunked_attention(q, k, v, m, is_causal=True, chunk_size=2),
+    "window": lambda q, k, v, m, b: chunked_attention(q, k, v, m, window=2, chunk_size=2),
 }
 
 
@@ -80,19 +81,28 @@ def test_vmap_over_any_of_the_inputs(name: str, mapped: tuple[bool, ...]) -> Non
 
 # torch makes rules for forward mode at their first use, by a function that it has deprecated.
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+@pytest.mark.parametrize("window", [None, 2])
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("is_causal", [False, True])
-def test_functional_derivatives_of_chunked_attention(masked: bool, is_causal: bool) -> None:
+def test_functional_derivatives_of_chunked_attention(
+    masked: bool, is_causal: bool, window: int | None
+) -> None:
     query, key, value, mask, _ = inputs(None)
     mask = mask if masked else None
+    near = mask
+    if window is not None:
+        near = sliding_window_mask(Q_LEN, K_LEN, window=window)
+        near = near & mask if masked else near
     mixture = torch.randn(Q_LEN, 2, dtype=torch.float64)
 
     def chunked(*qkv: Tensor) -> Tensor:
-        return chunked_attention(*qkv, mask, is_causal=is_causal, scale=0.7, chunk_size=2)
+        return chunked_attention(
+            *qkv, mask, is_causal=is_causal, scale=0.7, window=window, chunk_size=2
+        )
 
     def whole(*qkv: Tensor) -> Tensor:
         return scaled_dot_product_attention(
-            *qkv, mask, is_causal=is_causal, scale=0.7, need_weights=True
+            *qkv, near, is_causal=is_causal, scale=0.7, need_weights=True
         )[0]
 
     def derivatives(attention: Callable[..., Tensor]) -> dict[str, Any]:
@@ -139,12 +149,13 @@ def test_second_derivatives_of_chunked_attention() -> None:
     )
 
 
-@pytest.mark.parametrize("is_causal", [False, True])
-def test_training_of_chunked_attention_compiles(is_causal: bool) -> None:
+@pytest.mark.parametrize(("is_causal", "window"), [(False, None), (True, 2)])
+def test_training_of_chunked_attention_compiles(is_causal: bool, window: int | None) -> None:
     leaves = [x.requires_grad_() for x in inputs(COPIES)[:3]]
 
     def loss(*qkv: Tensor) -> Tensor:
-        return chunked_attention(*qkv, is_causal=is_causal, chunk_size=2).pow(2).sum()
+        output = chunked_attention(*qkv, is_causal=is_causal, window=window, chunk_size=2)
+        return output.pow(2).sum()
 
     compiled = torch.compile(loss, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(

@@ -10,11 +10,14 @@ import re
 import nbformat
 import pytest
 
-from tools.editions import editions
+from tools.editions import DEFAULT, editions
 from tools.proof.records import LANGUAGE
 
 EDITIONS = editions()
 NOTEBOOKS = {f"{e.language}-{path.stem}": (e, path) for e in EDITIONS for path in e.notebooks}
+DEFAULT_EDITION = [path for each, path in NOTEBOOKS.values() if each.language == DEFAULT]
+# A panel's: the upper left corner of one stays where it is, and a score is read from right to left.
+SIDE = re.compile(r"(?:^|[.:;,(] |\bin the )(?:left|right)\b(?! to )|\bbeside it\b", re.IGNORECASE)
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -106,6 +109,24 @@ def test_every_picture_is_followed_by_a_caption(notebook, edition):
         outputs = cell.get("outputs", [])
         if any("image/png" in output.get("data", {}) for output in outputs):
             assert re.match(caption, following.source), following.id
+
+
+def stacks(output):
+    """Whether what stands side by side on a desk stands below each other on a phone."""
+    wide, narrow = (output.metadata.get(each) for each in ("image/png", "narrow"))
+    return WIDGET_VIEW in output.data or (narrow and wide["height"] != narrow["height"])
+
+
+@pytest.mark.parametrize("path", DEFAULT_EDITION, ids=lambda path: path.stem)
+def test_no_words_tell_panels_by_a_side_that_they_do_not_have_on_a_phone(path):
+    """Those of other editions are its translations."""
+    cells = nbformat.read(path, as_version=4).cells
+    for cell, following in itertools.pairwise(cells):
+        pictures = [each for each in cell.get("outputs", []) if "image/png" in each.get("data", {})]
+        if any(map(stacks, pictures)):
+            caption = following.source.split("\n\n")[0]
+            for text in (cell.metadata.mystnb.image.alt, caption):
+                assert not SIDE.search(text), f"{cell.id}: {text}"
 
 
 def test_captions_count_up(notebook, edition):

@@ -12,7 +12,7 @@ import tomli_w
 from attnlib import words
 from tools.digest import digest
 from tools.editions import editions
-from tools.proof import records, runner
+from tools.proof import long_cells, records, runner
 from tools.proof.records import Unit
 
 BOOTSTRAP = 'from attnlib import words\n\nwords.use("{}")  # the language'
@@ -137,6 +137,36 @@ def test_a_solution_that_fails_its_check_is_recorded(runtime):
     (result,) = record.solutions["en"]
     assert result["passed"] is False
     assert False in record.progress["en"]["done"].values()
+
+
+LENT = {
+    "start": "import os, random\nimport torch\nnoted, where = [], os.getpid",
+    "long": "def told(): return kept\nkept = torch.ones(1)\nnoted.append(random.random())\nwhere()",
+    "after": "print(told(), noted, random.random())",
+    "shows": "from IPython.display import HTML\nkept += 1\nHTML(str(where()))",
+    "not picklable": "kept = (each for each in noted)\nwhere()",
+    "command": "%pip --version\nnoted.append(1)",
+    "broken": "kept = 1\nwhere()",
+}
+
+
+def test_what_a_long_cell_has_computed_is_lent(monkeypatch, tmp_path):
+    monkeypatch.setattr(records, "FOLDER", tmp_path / "records")
+    monkeypatch.setattr(long_cells, "LONG", 0)
+    cells = [nbformat.v4.new_code_cell(text, id=name.split()[0]) for name, text in LENT.items()]
+    unit = Unit("small", {"en": nbformat.v4.new_notebook(cells=cells)})
+    lender = run(unit, replace(runner.here(), name="lender"))
+    assert not lender.failed
+    kept = {path.stem for path in tmp_path.rglob("*.pickle")}
+    assert kept == {"long", "broken"}
+    long_cells.place_of("lender", "small", lender.key, "broken").write_bytes(b"")
+    taker = run(unit, replace(runner.here(), name="taker", lent={"small": lender}))
+    one, other = (each.editions["en"]["cells"] for each in (lender, taker))
+    same = {name for name in one if one[name]["outputs"] == other[name]["outputs"]}
+    # As it tells by the number of the process, one cell of four was not computed again.
+    assert {"long", "after"} <= same
+    assert not same & {"shows", "not", "broken"}
+    assert [each["execution_count"] for each in other.values()] == list(range(1, 8))
 
 
 @pytest.fixture

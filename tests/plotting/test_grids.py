@@ -94,7 +94,7 @@ def test_the_shapes_inside_a_layer():
     assert size["width"] <= 400
 
 
-def test_shares_fill_a_bar_and_what_is_missing_is_hatched():
+def test_shares_fill_a_bar_and_what_is_missing_is_hatched(drawn):
     rows = {"whole": torch.tensor([0.5, 0.25, 0.25]), "after": [0.6, 0.05, 0.0]}
     ax = plotting.plot_shares(rows, labels="早上好", title="t")
     assert [t.get_text() for t in ax.get_yticklabels()] == ["whole", "after"]
@@ -109,10 +109,32 @@ def test_shares_fill_a_bar_and_what_is_missing_is_hatched():
         (0.65, 0.35),
     ]
     assert [bool(p.get_hatch()) for p in ax.patches] == [False] * 6 + [True]
-    assert [t.get_text() for t in ax.texts] == ["早\n0.50", "上\n0.25", "好\n0.25", "早\n0.60"]
+    labels = [text for text, _ in drawn(ax.figure)]
+    assert labels == ["早\n0.50", "上\n0.25", "好\n0.25", "早\n0.60"]
     assert ax.yaxis_inverted()
     named = plotting.plot_shares(rows, labels="早上好", show_numbers=False)
-    assert [t.get_text() for t in named.texts] == ["早", "上", "好", "早"]
+    assert [text for text, _ in drawn(named.figure)] == ["早", "上", "好", "早", "上"]
+
+
+@pytest.mark.parametrize("width", [6.4, 3.28, 2.0])
+def test_a_label_stays_within_its_share_and_a_number_within_its_cell(drawn, width):
+    figure, (ax, below) = plotting.subplots(2, 1, width=width)
+    rows = {"one": [0.09, 0.18, 0.73], "two": [0.64, 0.32, 0.04]}
+    plotting.plot_shares(rows, labels=["4d²", "8d²", "2Ld"], ax=ax)
+    plotting.plot_numbers([[-100] * 7, [1] * 7], groups=np.zeros((2, 7), int), ax=below)
+    texts = drawn(figure)
+    places = [
+        patch.get_window_extent()
+        for each in (ax, below)
+        for patch in each.patches
+        if patch.get_width()
+    ]
+    for text, box in texts:
+        # A pixel for hinting, at two pixels per CSS pixel.
+        assert any(place.x0 - 1 <= box.x0 and box.x1 <= place.x1 + 1 for place in places), text
+        assert min(abs(place.y0 + place.y1 - box.y0 - box.y1) for place in places) < 4, text
+    assert {"4d²\n0.64", "8d²\n0.32", "1"} <= {text for text, _ in texts}
+    assert ("2Ld\n0.04" in {text for text, _ in texts}) is (width > 6)
 
 
 def test_shares_have_the_colour_of_their_weight_or_of_their_label():

@@ -295,7 +295,7 @@ def test_on_a_narrow_page_columns_of_axes_stand_below_each_other():
         ax.set_title("ABC"[i])
     picture, width, height = narrow(figure)
     assert width <= 328
-    assert height == 600
+    assert height == pytest.approx(600, abs=9)
     # Nothing is cut through, nothing is lost: the ink of the wide picture is all there.
     wide = np.asarray(Image.open(io.BytesIO(figure.png()[0])).convert("L"))
     assert (picture < 128).sum() == pytest.approx((wide < 128).sum(), rel=1e-3)
@@ -304,21 +304,33 @@ def test_on_a_narrow_page_columns_of_axes_stand_below_each_other():
 
 def test_columns_that_fit_stay_beside_each_other():
     figure, _ = plotting.subplots(1, 4, height=2)
-    assert narrow(figure)[2] == 400
+    assert narrow(figure)[2] == pytest.approx(400, abs=9)
+
+
+def test_a_narrow_page_shows_nothing_blank():
+    """Square cells need less height where there is less width; a missing panel needs none."""
+    figure, ax = plotting.subplots(width=6, height=3)
+    plotting.plot_numbers([[1, 2, 3, 4]], groups=np.zeros((1, 4), int), ax=ax)
+    picture, _, height = narrow(figure)
+    assert height < 120
+    assert [bool(row.min() < 250) for row in (picture[:8], picture[-8:])] == [False, False]
+    figure, axes = plotting.subplots(2, 2, height=4, width=7)
+    axes[1, 1].axis("off")
+    assert narrow(figure)[2] == pytest.approx(600, abs=30)
 
 
 def test_a_colour_bar_stays_with_its_axes():
     figure, axes = plotting.subplots(1, 2, height=2)
     image = axes[0].imshow([[0, 1]])
     figure.colorbar(image, ax=axes[0])
-    assert narrow(figure)[2] == 400
+    assert 200 < narrow(figure)[2] <= 400
 
 
 def test_a_single_plot_is_drawn_anew_for_a_narrow_page_with_letters_as_large():
     figure, ax = plotting.subplots(height=2)
     ax.set_title("Gg", loc="left")
     picture, width, height = narrow(figure)
-    assert (width, height) == (328, 200)
+    assert (width, height) == (328, pytest.approx(200, abs=5))
     assert figure.get_size_inches().tolist() == [6.4, 2]
     wide = np.asarray(Image.open(io.BytesIO(figure.png()[0])).convert("L"))
     letters = [np.flatnonzero((each[:60, :200] < 90).any(axis=1)) for each in (picture, wide)]
@@ -333,7 +345,7 @@ def test_a_narrow_figure_needs_no_other_form():
 def test_what_belongs_to_all_axes_is_not_cut():
     figure, _ = plotting.subplots(1, 2, height=2)
     figure.suptitle("of both")
-    assert narrow(figure)[1:] == (328, 200)
+    assert narrow(figure)[1] == 328
 
 
 def test_the_picture_of_a_notebook_is_the_sharp_one(monkeypatch):

@@ -3,10 +3,15 @@
 A page is named by its path below the site: "en/03_masks.html".
 """
 
+import re
+from base64 import b64decode
 from functools import cache
+from io import BytesIO
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup
+from fontTools.ttLib import TTFont
 
 from tools.editions import DEFAULT, ROOT, Edition, editions
 from tools.site import is_complete
@@ -14,6 +19,7 @@ from tools.site.sources import contents
 
 SITE = ROOT / "book" / "_build" / "html"
 EDITIONS = editions()
+FACE = re.compile(r'font-weight: (\d+);[^}]*url\("data:font/woff2;base64,([^"]+)"\)')
 FRONT = {"index.html", "404.html"}  # at the root: they lead to the editions
 
 
@@ -67,6 +73,18 @@ BARE = FRONT | {address("index", each.language) for each in EDITIONS}  # without
 def soup(path: str) -> BeautifulSoup:
     """Parse a page; nobody may change the result."""
     return BeautifulSoup((SITE / path).read_text(encoding="utf-8"), "html.parser")
+
+
+def chinese_of(path: str) -> dict[int, set[str]]:
+    """Return the Chinese that a page loads: weight -> characters."""
+    (sheet,) = [
+        SITE / path.split("/")[0] / urlsplit(link["href"]).path
+        for link in soup(path).select('link[rel="stylesheet"][href^="_static/fonts/"]')
+    ]
+    return {
+        int(weight): set(map(chr, TTFont(BytesIO(b64decode(font))).getBestCmap()))
+        for weight, font in FACE.findall(sheet.read_text(encoding="utf-8"))
+    }
 
 
 def prose(path: str) -> str:

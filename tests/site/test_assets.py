@@ -2,49 +2,95 @@
 
 import json
 import re
+from html import unescape
 
 import pytest
 from fontTools.ttLib import TTFont
 from sphinxcontrib import katex
 
-from tests.site.built import EDITIONS, ROOT, SITE, pages, soup
+from tests.site.built import BARE, EDITIONS, ROOT, SITE, chinese_of, edition_of, pages, soup
 
 PAGES = pages()
+WITH_THEME = [page for page in PAGES if page not in BARE]
+WEB = ROOT / "book/_static/vendor"  # the fonts, uncut
 CHINESE = re.compile(r"[\u2e80-\u2fdf\u3001-\u9fff\uf900-\ufaff\uff00-\uffef]")
 PINYIN = re.compile(r"[\u0100-\u02ba\u1e00-\u1eff]")
 
 
-def characters(pattern):
-    """Return all characters of this kind that some page shows, in text, code or alt text."""
-    text = ""
-    for page in PAGES:
-        parsed = soup(page)
-        text += parsed.get_text() + "".join(each["alt"] for each in parsed.select("[alt]"))
+def characters(pattern, page):
+    """Return the characters of this kind that a page shows, in text, code or alt text."""
+    parsed = soup(page)
+    text = parsed.get_text() + "".join(each["alt"] for each in parsed.select("[alt]"))
     return set(pattern.findall(text))
 
 
-def glyphs(path):
-    return {chr(code) for code in TTFont(SITE / "_static" / path).getBestCmap()}
+def glyphs(font):
+    return {chr(code) for code in TTFont(SITE / font).getBestCmap()}
 
 
-def test_chinese_font_has_every_character_of_the_book():
-    """The bold one has what is bold: tests/browser asks each page."""
-    wanted = characters(CHINESE)
+@pytest.mark.parametrize("page", WITH_THEME)
+def test_a_page_brings_the_chinese_that_it_shows(page):
+    """In bold what is bold: tests/browser asks each page, and each living figure."""
+    wanted = characters(CHINESE, page)
     assert set("早上好") <= wanted
-    missing = wanted - glyphs("fonts/NotoSansSC-400.woff2")
+    missing = wanted - chinese_of(page)[400]
     assert not missing, f"cut the fonts anew (make fonts), they lack {''.join(sorted(missing))}"
+
+
+@pytest.mark.parametrize("page", [each for each in WITH_THEME if "search" not in each])
+def test_a_page_brings_no_other_chinese(page):
+    source = unescape((SITE / page).read_text(encoding="utf-8"))
+    shown = re.sub(r"\\u(\w{4})", lambda code: chr(int(code[1], 16)), source)  # in figures
+    for script in sorted((SITE / page.split("/")[0] / "_static").glob("*.js")):
+        shown += script.read_text(encoding="utf-8")
+    for weight, letters in chinese_of(page).items():
+        assert letters <= set(shown), weight
+    assert not list(SITE.glob("_static/fonts/*.woff2")), "the whole fonts are no longer needed"
+
+
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
+def test_the_page_of_the_search_has_the_chinese_of_all(edition):
+    mine = [page for page in WITH_THEME if edition_of(page) == edition]
+    everything = set().union(*(characters(CHINESE, page) for page in mine))
+    assert everything <= chinese_of(f"{edition.language}/search.html")[400]
+
+
+@pytest.mark.parametrize("style", ["normal", "italic"])
+def test_text_face_has_what_is_shown_and_all_that_is_typed_in_western_europe(style):
+    name = f"source-sans-3-latin-wght-{style}.woff2"
+    whole, cut = glyphs(WEB / "fonts" / name), glyphs(f"_static/vendor/fonts/{name}")
+    shown = {each for page in PAGES for each in soup(page).get_text()}
+    typed = set(map(chr, [*range(0x20, 0x7F), *range(0xA0, 0x100)]))
+    assert whole & (shown | typed) <= cut
+    assert len(cut) < 0.9 * len(whole)
+
+
+@pytest.mark.parametrize(
+    "font", sorted((WEB / "katex/fonts").glob("*.woff2")), ids=lambda f: f.stem
+)
+def test_formulas_have_their_signs(font):
+    shown = {
+        sign
+        for page in PAGES
+        for formula in soup(page).select(".katex-html")
+        for sign in formula.get_text()
+    }
+    assert set("∑0q") <= shown
+    whole, cut = glyphs(font), glyphs(f"_static/vendor/katex/fonts/{font.name}")
+    assert whole & shown <= cut
+    assert len(cut) < 0.9 * len(whole) or len(whole) < 20
 
 
 @pytest.mark.parametrize("style", ["normal", "italic"])
 def test_text_face_has_the_letters_of_pinyin(style):
-    wanted = characters(PINYIN)
+    wanted = set().union(*(characters(PINYIN, page) for page in PAGES))
     assert wanted
-    assert wanted <= glyphs(f"vendor/fonts/source-sans-3-latin-ext-wght-{style}.woff2")
+    assert wanted <= glyphs(f"_static/vendor/fonts/source-sans-3-latin-ext-wght-{style}.woff2")
 
 
 def test_icons_in_use_are_left_in_their_font():
     css = (SITE / "_static/styles/pydata-sphinx-theme.css").read_text(encoding="utf-8")
-    font = glyphs("vendor/fontawesome/webfonts/fa-solid-900.woff2")
+    font = glyphs("_static/vendor/fontawesome/webfonts/fa-solid-900.woff2")
     assert len(font) < 100, "the icon font has not been cut"
     used = {
         name
@@ -55,9 +101,9 @@ def test_icons_in_use_are_left_in_their_font():
     }
     assert {"fa-bars", "fa-moon", "fa-sun"} <= used
     for name in used:
-        code = re.search(rf"\.{name}:before[^{{]*{{content:\"\\([0-9a-f]+)\"", css)
-        assert code, name
-        assert chr(int(code[1], 16)) in font, name
+        icon = re.search(rf"\.{name}:before[^{{]*{{content:\"(.)\"", css)
+        assert icon, name
+        assert icon[1] in font, name
 
 
 @pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tools.draw_bugs import PICTURES, RIGHT, namespace, picture, sections
+from tools.draw_bugs import PICTURES, RIGHT, namespace, pictures, sections
 from tools.editions import editions
 
 EDITIONS = editions()
@@ -15,7 +15,9 @@ SECTIONS = sections(EDITIONS[0])
 
 
 def test_every_bug_has_its_right_twin_and_its_picture():
-    assert set(SECTIONS) == set(RIGHT) == {path.stem for path in PICTURES.glob("*.png")}
+    assert set(SECTIONS) == set(RIGHT)
+    files = {f"{slug}{form}.png" for slug in RIGHT for form in ("", "-narrow")}
+    assert {path.name for path in PICTURES.glob("*.png")} == files
     assert len(SECTIONS) >= 8
 
 
@@ -43,11 +45,12 @@ def test_the_line_lets_right_code_pass(slug, as_users_call):
 
 
 @pytest.mark.parametrize("slug", SECTIONS)
-def test_the_picture_is_that_of_the_code(slug, as_users_call):
-    stored = np.asarray(Image.open(PICTURES / f"{slug}.png").convert("RGB"), dtype=int)
-    drawn = np.asarray(Image.open(io.BytesIO(picture(slug))).convert("RGB"), dtype=int)
-    assert stored.shape == drawn.shape
-    assert (np.abs(stored - drawn).max(axis=-1) > 32).sum() <= 12
+def test_the_pictures_are_those_of_the_code(slug, as_users_call):
+    for name, png in pictures(slug).items():
+        stored = np.asarray(Image.open(PICTURES / name).convert("RGB"), dtype=int)
+        drawn = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), dtype=int)
+        assert stored.shape == drawn.shape
+        assert (np.abs(stored - drawn).max(axis=-1) > 32).sum() <= 12
 
 
 def test_the_code_is_short():
@@ -58,6 +61,6 @@ def test_the_code_is_short():
 
 def test_pictures_are_drawn_with_one_seed():
     before = torch.get_rng_state()
-    first = picture("dropout-that-never-sleeps")
+    first = pictures("dropout-that-never-sleeps")
     torch.set_rng_state(before)
-    assert picture("dropout-that-never-sleeps") == first
+    assert pictures("dropout-that-never-sleeps") == first

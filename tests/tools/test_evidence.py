@@ -1,5 +1,6 @@
 """Evidence of a test is reused while all it read is unchanged, and not a moment longer."""
 
+import functools
 import hashlib
 import json
 import os
@@ -74,19 +75,22 @@ def house(tmp_path):
     return tmp_path
 
 
-def prove(house, *options, **variables):
+def prove(house, *options, program="pytest", **variables):
     """Run the tests; return how many were proven and reused, and what failed."""
-    command = ["-m", "pytest", "-p", "tests.evidence", "--evidence=small", *options, "tests/small"]
+    command = ["-m", program, "-p", "tests.evidence", "--evidence=small", *options, "tests/small"]
     clean = {name: value for name, value in os.environ.items() if name not in ("COLD", "CI")}
     done = subprocess.run(
         [sys.executable, *command, "--import-mode=importlib", "-p", "no:cacheprovider"],
         cwd=house,
-        env=clean | {"PYTHONPATH": str(house)} | variables,
+        env=clean | {"PYTHONPATH": str(house), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | variables,
         capture_output=True,
         text=True,
     )
     counts = re.search(r"tests: proved (\d+), reused (\d+)", done.stdout)
     assert counts, done.stdout + done.stderr
+    if program == "tests.evidence" and counts[1] == "0" and done.returncode == 0:
+        assert done.stdout == f"{counts[0]}\n", "pytest has started"
+    assert ("FAILED" in done.stdout) is (done.returncode != 0), done.stdout
     return int(counts[1]), int(counts[2]), sorted(re.findall(r"FAILED .*::(\S+)", done.stdout))
 
 
@@ -103,6 +107,24 @@ def test_evidence_is_reused_while_its_inputs_stand(house):
     assert prove(house)[2] == ["test_page[a.txt]", "test_page_again[a.txt]"]
     (house / "c.txt").write_text("bad")
     assert "test_program" in prove(house)[2]
+
+
+def test_where_all_stands_pytest_does_not_start(house):
+    whole = functools.partial(prove, house, program="tests.evidence")
+    prove(house, "-k", "page")  # a part is not the whole
+    assert whole() == (3, 4, [])
+    assert whole() == (0, 7, [])
+    (house / "b.txt").write_text("good, too")
+    assert whole()[:2] == (3, 4)
+    (house / "d.txt").write_text("a name that was not there")
+    assert whole()[:2] == (7, 0)
+    assert whole(COLD="1")[:2] == (7, 0)
+    (house / "c.txt").write_text("bad")
+    for _ in range(2):  # what is red does not stand
+        assert whole()[2] == ["test_program"]
+    (house / "c.txt").write_text("good")
+    (house / "tests" / "small" / "test_small.py").write_text(TESTS.replace("True", "False"))
+    assert "test_nothing" in whole()[2]
 
 
 def test_nothing_is_reused_when_all_depends_on_what_has_changed(house):
@@ -132,6 +154,15 @@ def test_programs_may_be_told_not_to_depend_on_prose(house):
     write("Another sentence.\n```python\nz = 3\n```\n", code="x = 2")
     assert prove(house, "--blind-to-prose") == (1, 6, [])
     assert prove(house) == (7, 0, [])  # unless they are told so, they do
+
+
+def test_all_or_none(house):
+    """Coverage is reached by all tests together: it counts where they run, and is 0 elsewhere."""
+    together = ("-p", "pytest_cov", "--all-or-none", "--cov=tests/small", "--cov-fail-under=90")
+    assert prove(house, *together) == (7, 0, [])
+    assert prove(house, *together) == (0, 7, [])
+    (house / "b.txt").write_text("good, too")
+    assert prove(house, *together) == (7, 0, [])
 
 
 def test_evidence_that_was_altered_is_none(house):

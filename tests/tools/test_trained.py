@@ -5,7 +5,13 @@ import copy
 import pytest
 from ipywidgets.embed import dependency_state
 
-from attnlib.widgets import MultiHeadView, PhraseReader
+from attnlib.widgets import (
+    CacheLab,
+    DateTranslator,
+    MultiHeadView,
+    PhraseReader,
+    translator_example,
+)
 from attnlib.widgets.reading_example import example
 from tools.figure_pictures import stamp_of
 from tools.proof.trained import keep
@@ -94,6 +100,19 @@ def test_figures_are_compared_with_their_twins():
     assert drawing(kept, 2)["weights"] == drawing(stored, 2)["weights"]
     assert drawing(kept, 3) == drawing(fresh, 3)  # one more than there was
     assert drawing(kept, 0) == drawing(fresh, 0)
+
+
+@pytest.mark.parametrize("figure", [DateTranslator, CacheLab])
+def test_translators_are_compared_by_what_they_write(figure):
+    weights, characters, symbols, heads = translator_example.example()
+    stored, output = states(figure()), weights["output.weight"]
+    unread = weights["source.weight"].clone()
+    unread[2] += 1  # the row of the end, which no text that is read has
+    for other, same in (({"source.weight": unread}, True), ({"output.weight": -1 * output}, False)):
+        fresh = states(figure(weights | other, characters, symbols, num_heads=heads))
+        assert drawing(stored)["weights"] != drawing(fresh)["weights"]
+        kept = drawing(keep(stored, fresh))["weights"]
+        assert kept == drawing(stored if same else fresh)["weights"]
 
 
 def test_nothing_committed_and_nothing_made():

@@ -7,13 +7,17 @@ among those of the notebook.
 
 import importlib.metadata
 import json
+import os
+import pickle
 import random
 import sys
+import time
 import types
 from typing import Any
 
 _before: dict[str, Any] = {}  # states of the random generators before the latest cell
 _after: dict[str, Any] = {}
+_since = time.process_time()  # when the last question was answered
 
 
 def _random_states() -> dict[str, Any]:
@@ -23,6 +27,60 @@ def _random_states() -> dict[str, Any]:
     if torch := sys.modules.get("torch"):
         states["torch"] = torch.get_rng_state()
     return states
+
+
+def _set_random_states(states: dict[str, Any]) -> None:
+    random.setstate(states["random"])
+    if "numpy" in states:
+        sys.modules["numpy"].random.set_state(states["numpy"])
+    if "torch" in states:
+        sys.modules["torch"].set_rng_state(states["torch"])
+
+
+def keep(path: str, bound: list[str], read: list[str], long: float) -> bool:
+    """Keep what names hold after a cell that has computed for long.
+
+    Args:
+        path: Where.
+        bound: Names that the cell has bound.
+        read: Those that it reads: what they hold it may have changed.
+        long: Seconds of the processor.
+
+    Returns:
+        Whether it was kept; not if something of it cannot be.
+    """
+    if time.process_time() - _since < long:
+        return False
+    known = sys.modules["__main__"].__dict__
+    code = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
+    if any(isinstance(known.get(name), code) for name in bound):
+        return False
+    names = [each for each in (*bound, *read) if each in known]
+    held = {name: known[name] for name in names if not isinstance(known[name], code)}
+    states = _random_states()
+    if "numpy" in states:  # as plain numbers, which any version reads
+        kind, numbers, *rest = states["numpy"]
+        states["numpy"] = (kind, numbers.tolist(), *rest)
+    try:
+        text = pickle.dumps((held, states))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+    os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+    with open(path, "wb") as file:  # noqa: PTH123
+        file.write(text)
+    return True
+
+
+def take(path: str) -> bool:
+    """Put in place what another kernel has kept; return whether it can be read here."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            held, states = pickle.load(file)
+    except (pickle.UnpicklingError, AttributeError, ImportError, EOFError):
+        return False
+    sys.modules["__main__"].__dict__.update(held)
+    _set_random_states(states)
+    return True
 
 
 def mark() -> int:
@@ -44,11 +102,7 @@ def asked() -> int:
 
 def rewind(language: str) -> None:
     """Go back to before the latest cell, in this language."""
-    random.setstate(_before["random"])
-    if "numpy" in _before:
-        sys.modules["numpy"].random.set_state(_before["numpy"])
-    if "torch" in _before:
-        sys.modules["torch"].set_rng_state(_before["torch"])
+    _set_random_states(_before)
     use(language)
 
 
@@ -100,7 +154,9 @@ def progress() -> dict[str, Any]:
 
 def answer(name: str, *arguments: Any) -> None:
     """Print what a function of this module returns, as JSON."""
+    global _since
     print(json.dumps(globals()[name](*arguments)))
+    _since = time.process_time()
 
 
 _module = types.ModuleType("_proof")

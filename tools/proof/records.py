@@ -6,6 +6,7 @@ altered on the disk, or whose key has changed, is none.
 
 import json
 import re
+import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -183,6 +184,7 @@ def save(record: Record) -> None:
     for old in path.parent.glob(f"{record.notebook}-{'?' * 16}.json"):
         if old != path:
             old.unlink(missing_ok=True)
+            shutil.rmtree(old.with_suffix(""), ignore_errors=True)  # see long_cells.py
 
 
 def load(runtime: str, name: str, key: str) -> Record | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.proof import records
+from tools.proof import long_cells, records
 from tools.proof.records import ROOT, Record, Unit
 from tools.proof.session import Output, Session, kernel
 from tools.proof.solutions import PROGRESS, solutions
@@ -42,6 +42,8 @@ class Runtime:
         before: What is imported before the first cell, as Colab does.
         solves: Whether the solutions run after the last cell.
         languages: Whether all languages run, or the first one alone.
+        lent: By notebook, a record of a runtime with the same Python and torch, whose long cells
+            are not computed again (long_cells.py).
     """
 
     name: str
@@ -51,6 +53,7 @@ class Runtime:
     before: str = ""
     solves: bool = False
     languages: bool = True
+    lent: Mapping[str, Record] = field(default_factory=dict)
 
 
 def here() -> Runtime:
@@ -79,6 +82,7 @@ class _Pages:
         self.models: dict[str, list[str]] = {language: [] for language in languages}
 
     def add(self, language: str, cell: str, count: int, outputs: list[Output]) -> None:
+        outputs = json.loads(json.dumps(outputs))
         for output in outputs:
             if output["output_type"] == "execute_result":
                 output["execution_count"] = count
@@ -95,8 +99,11 @@ class _Pages:
         return numbered
 
 
-async def _run_cells(session: Session, unit: Unit, languages: Sequence[str]) -> _Pages:
+async def _run_cells(
+    session: Session, unit: Unit, languages: Sequence[str], runtime: Runtime, key: str
+) -> _Pages:
     first, *others = languages
+    lender = runtime.lent.get(unit.name)
     pages, known = _Pages(languages), 0
     asked = await session.ask("mark") if others else 0
 
@@ -107,7 +114,15 @@ async def _run_cells(session: Session, unit: Unit, languages: Sequence[str]) -> 
         return outputs, made
 
     for count, (cell, source) in enumerate(unit.code, start=1):
+        if (lent := await long_cells.take(session, lender, cell, source)) is not None:
+            for language in languages:
+                pages.add(language, cell, count, lent)
+            asked = await session.ask("mark") if others else asked
+            continue
         outputs, made = await run(source, count)
+        if not made:
+            path = long_cells.place_of(runtime.name, unit.name, key, cell)
+            await long_cells.keep(session, path, source, outputs)
         shown = dict.fromkeys(languages, (outputs, made))
         now = await session.ask("mark") if others else asked
         if now != asked and not any(o["output_type"] == "error" for o in outputs):
@@ -123,7 +138,7 @@ async def _run_cells(session: Session, unit: Unit, languages: Sequence[str]) -> 
             now = await session.ask("asked")
         asked = now
         for language, (each, models) in shown.items():
-            pages.add(language, cell, count, json.loads(json.dumps(each)))
+            pages.add(language, cell, count, each)
             pages.models[language] += models
     return pages
 
@@ -157,7 +172,7 @@ async def run(unit: Unit, runtime: Runtime, key: str) -> Record:
             if runtime.before and (outputs := await session.run(runtime.before)):
                 raise RuntimeError(f"{runtime.name} is not what it should be: {outputs}")
             before = await session.ask("environment")
-            pages = await _run_cells(session, unit, languages)
+            pages = await _run_cells(session, unit, languages, runtime, key)
             after = await session.ask("environment")
             left = sorted(each.name for each in workplace.iterdir())
             shown = {language: pages.edition(language, session) for language in languages}
@@ -189,13 +204,19 @@ def cold() -> bool:
 _made_here: set[str] = set()  # keys of records that this process made, also when nothing is reused
 
 
-async def record(unit: Unit, runtime: Runtime) -> Record:
-    """Return the record of a notebook on a runtime: the one that stands, or a new one."""
+def standing(unit: Unit, runtime: Runtime) -> Record | None:
+    """Return the record of a notebook on a runtime if it stands, and may be used."""
     key = records.key_of(unit, runtime.name, runtime.contents, runtime.solves)
     usable = not cold() or key in _made_here or _made_since_start(runtime, unit, key)
-    if usable and (kept := records.load(runtime.name, unit.name, key)):
+    return records.load(runtime.name, unit.name, key) if usable else None
+
+
+async def record(unit: Unit, runtime: Runtime) -> Record:
+    """Return the record of a notebook on a runtime: the one that stands, or a new one."""
+    if kept := standing(unit, runtime):
         COUNTS.reused += 1
         return kept
+    key = records.key_of(unit, runtime.name, runtime.contents, runtime.solves)
     made = await run(unit, runtime, key)
     COUNTS.proved += 1
     _made_here.add(key)

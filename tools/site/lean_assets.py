@@ -1,23 +1,24 @@
-"""Cut icons and fonts to what the pages of the site show, and complete the style.
+"""Cut what the pages of the site load to what they show, and complete the style.
 
 The theme's icon font (156 kB, and 20 kB of style) holds some 1400 icons, of which the pages show
 about twenty; its JavaScript twin (540 kB) is replaced by an empty file,
-`book/_static/scripts/fontawesome.js`. Of the text face's part for Latin letters with rare marks
-(60 kB), pinyin needs a dozen letters; the formulas need a third of their fonts. What nearly every
-page needs at once travels inside the stylesheet. The pictures of notebooks lose a sixth of their
-weight with a quarter of their colours.
+`book/_static/scripts/fontawesome.js`. Of its style (45 kB gzipped) more than half is for what the
+book does not have (`used_rules.py`). Of the text face's part for Latin letters with rare marks
+(60 kB), pinyin needs a dozen letters; the formulas need a third of their fonts, and each page its
+own Chinese (`fonts.py`). What nearly every page needs at once travels inside the stylesheet. The
+pictures of notebooks lose a sixth of their weight with a quarter of their colours.
 """
 
-import base64
 import logging
 import re
 from html import unescape
 from pathlib import Path
 
-from fontTools import subset
 from PIL import Image
 
 from tools.palette import with_palette
+from tools.site import fonts
+from tools.site.used_rules import Names, used_rules
 
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 ICON_NAME = re.compile(r"\bfa-[a-z0-9-]+")
@@ -26,6 +27,7 @@ GLYPH = re.compile(r"\\([ef][0-9a-f]{3})\b|([\ue000-\uf8ff])")
 
 COLOURS = 36  # of a picture: lines, letters and the cells of heat maps need no more
 CONTROLS = "vendor/controls.css"  # of the standard controls; book.css overrides some of it
+CODE = "pygments.css"  # the pages leave out marks that its rules would colour like all text
 
 # Files next to book.css. Loaded after it, they would break lines anew in front of the reader.
 INSIDE_THE_STYLE = (
@@ -33,7 +35,6 @@ INSIDE_THE_STYLE = (
     "vendor/fonts/source-sans-3-latin-wght-italic.woff2",
     "vendor/fonts/source-sans-3-latin-ext-wght-normal.woff2",
     "vendor/fonts/source-sans-3-latin-ext-wght-italic.woff2",
-    "fonts/NotoSansSC-400.woff2",
 )
 
 
@@ -55,17 +56,16 @@ def cut_icons(site: Path, pages: str) -> None:
     for style in site.glob("_static/styles/*.css"):
         style.write_text(RULE.sub(keep, style.read_text("utf-8")), "utf-8")
     for path in site.glob("_static/vendor/fontawesome/webfonts/*.woff2"):
-        cut_font(path, codes)
+        fonts.cut_font(path, codes)
 
 
-def cut_font(path: Path, codes: set[int]) -> None:
-    """Rewrite the font at `path` with the characters `codes` alone."""
-    options = subset.Options(flavor="woff2", recalc_timestamp=False, name_IDs=["*"])
-    subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=codes)
-    with subset.load_font(path, options) as font:
-        subsetter.subset(font)
-        subset.save_font(font, path, options)
+def cut_rules(site: Path, pages: list[str]) -> None:
+    """Leave of each stylesheet the rules that some page can need."""
+    scripts = [*site.glob("_static/**/*.js"), *site.glob("*/_static/*.js")]
+    names = Names(pages, (each.read_text("utf-8") for each in scripts))
+    for style in site.glob("_static/**/*.css"):
+        if style.name != CODE:
+            style.write_text(used_rules(style.read_text("utf-8"), names), "utf-8")
 
 
 def cut_colours(path: Path) -> None:
@@ -78,19 +78,23 @@ def cut_colours(path: Path) -> None:
         path.write_bytes(small)
 
 
-def complete_style(source: Path, static: Path) -> None:
-    """Write the stylesheet anew: behind that of the controls, with fonts, not their addresses.
+def cut_fonts(static: Path, pages: list[str]) -> None:
+    """Leave of text face and formulas the characters that some page shows."""
+    letters = set(map(ord, unescape("".join(pages))))
+    for path in static.glob("vendor/fonts/*-latin-ext-*.woff2"):
+        fonts.cut_font(path, letters)
+    for path in static.glob("vendor/fonts/*-latin-wght-*.woff2"):
+        fonts.cut_font(path, letters | fonts.LATIN)
+    letters = set(map(ord, "".join(map(fonts.formulas, pages))))
+    for path in static.glob("vendor/katex/fonts/*.woff2"):
+        fonts.cut_font(path, letters)
 
-    Raises:
-        ValueError: If the stylesheet does not name one of the fonts.
-    """
-    css = source.read_text("utf-8")
+
+def complete_style(source: Path, static: Path) -> None:
+    """Write the stylesheet anew: behind that of the controls, with fonts, not their addresses."""
+    css = fonts.CHINESE.sub("", source.read_text("utf-8"))
     for name in INSIDE_THE_STYLE:
-        address = f'url("{name}")'
-        if address not in css:
-            raise ValueError(f"{source.name} must name {address}")
-        font = base64.b64encode((static / name).read_bytes()).decode()
-        css = css.replace(address, f'url("data:font/woff2;base64,{font}")')
+        css = fonts.inlined(css, name, (static / name).read_bytes())
     controls = (static / CONTROLS).read_text("utf-8")
     (static / source.name).write_text(controls + css, "utf-8")
 
@@ -98,12 +102,16 @@ def complete_style(source: Path, static: Path) -> None:
 def cut(site: Path, style: Path) -> None:
     """Cut what the pages of `site` load, and complete the stylesheet of the book, `style`."""
     logging.getLogger("fontTools").setLevel(logging.WARNING)
-    pages = "".join(each.read_text("utf-8") for each in sorted(site.glob("*/*.html")))
-    cut_icons(site, pages)
-    letters = set(map(ord, unescape(pages)))
-    for pattern in ("vendor/fonts/*-latin-ext-*.woff2", "vendor/katex/fonts/*.woff2"):
-        for path in site.glob(f"_static/{pattern}"):
-            cut_font(path, letters)
+    static = site / "_static"
+    editions = sorted({path.parent for path in site.glob("*/*.html")} - {static})
+    pages = [each.read_text("utf-8") for folder in editions for each in folder.glob("*.html")]
+    cut_icons(site, "".join(pages))
+    cut_rules(site, pages)
+    cut_fonts(static, pages)
     for path in site.glob("*/_images/*.png"):
         cut_colours(path)
-    complete_style(style, site / "_static")
+    complete_style(style, static)
+    for folder in editions:
+        fonts.give_chinese(folder, style.read_text("utf-8"), static)
+    for path in static.glob("fonts/*.woff2"):  # each page has its part
+        path.unlink()
