@@ -29,7 +29,7 @@ export REPO REF TAG CHAPTER
 # Many systems set a LANGUAGE of their own, which is none of ours: only the command line counts.
 export EDITION := $(if $(filter command,$(origin LANGUAGE)),$(LANGUAGE))
 
-.PHONY: help book serve offline pdf colab test test-colab speed faults lab reset notebooks experiments lint bench audit fonts lock colab-pins \
+.PHONY: help book serve offline pdf colab test test-colab speed faults stale lab reset notebooks experiments lint bench audit fonts lock colab-pins \
 	publish-as release-check wheel clean environment web python
 
 help: ## list the targets
@@ -76,6 +76,9 @@ speed: book ## judge how soon figures live, on a quiet machine
 
 faults: web ## plant faults in a copy, one by one: the stage that guards against each must go red
 	@python -m tools.faults $(ONLY)
+
+stale: environment ## list what the other editions have not translated again, and what has changed in English
+	@python -m tools.translations
 
 lab: environment ## open the book's start page in JupyterLab (LANGUAGE=zh)
 	@start="$$(python -m tools.editions "$$EDITION")" && jupyter lab "$$start"
