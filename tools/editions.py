@@ -37,6 +37,8 @@ class Edition:
         glossary: How the terms of the glossary are found on its pages (`glossary_links.py`).
         interface: What Sphinx, the theme and the buttons say in English, and what to say instead,
             where their own translation has nothing, or nothing good (`interface_words.py`).
+        translation: Rules by which tests hold its language, and hold it in step with the edition
+            of which it is a translation (`tests/translations`).
     """
 
     language: str
@@ -54,6 +56,7 @@ class Edition:
     descriptions: dict[str, str]
     glossary: dict[str, Any] = field(default_factory=dict)
     interface: dict[str, str] = field(default_factory=dict)
+    translation: dict[str, Any] = field(default_factory=dict)
 
     @property
     def chapters_folder(self) -> Path:

@@ -5,7 +5,7 @@ in its metadata (`translates`; a cell of code that of its alternative text), a p
 matter, a README in a comment. Where the original has changed since, the hash tells.
 
     python -m tools.translations                          # what is stale, and what has changed
-    python -m tools.translations --done PLACE [PLACE …]   # it was translated again: keep the new hash
+    python -m tools.translations --done PLACE [PLACE …]   # translated again: keep the new hash
 """
 
 import argparse
