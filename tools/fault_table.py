@@ -6,6 +6,7 @@ A guard is the smallest part of a stage that must go red.
 from dataclasses import dataclass
 
 from tools import planting
+from tools.editions import editions
 from tools.planting import Plant, cell
 
 SITE = "book/_build/html"
@@ -27,6 +28,10 @@ def some(path: str, *words: str) -> tuple[str, ...]:
 
 
 FIRST, MASKS = "notebooks/en/01_query_key_value.ipynb", "notebooks/en/03_masks.ipynb"
+OTHER = editions()[-1]  # an edition that is a translation
+THEIRS = f"notebooks/{OTHER.language}/04_multi_head.ipynb"
+IN_STEP = pytest("tests/translations/test_in_step.py", "-k", "04_multi_head")
+ITS_LANGUAGE = pytest("tests/translations/test_language.py")
 COMMITTED = pytest("tests/notebooks/test_committed.py")
 RECORDS = pytest("tests/notebooks/test_records.py", "-k", "01_query_key_value or 03_masks")
 CAUSAL = some("tests/checks/test_answers.py", "causal_mask")
@@ -426,5 +431,78 @@ FAULTS = (
         planting.replace(r'"音乐": (.*?)"attention": \d+', r'"音乐": \1"attention": 27'),
         pytest("tests/notebooks/test_experiments.py"),
         "FAILED.*test_the_chapter_shows_the_table",
+    ),
+    Fault(
+        "changed-original",
+        "notebooks/en/04_multi_head.ipynb",
+        cell(*planting.in_source(r"^## What goes wrong$", "## What goes really wrong")),
+        IN_STEP,
+        r"FAILED.*reads_now\[.*04_multi_head.ipynb what-goes-wrong\]",
+    ),
+    Fault(
+        "changed-original-of-a-picture",
+        "notebooks/en/04_multi_head.ipynb",
+        cell(planting.shows_a_picture(live=True), planting.remove_alternative_text),
+        IN_STEP,
+        r"FAILED.*reads_now\[.*04_multi_head.ipynb live-\w+\]",
+    ),
+    Fault(
+        "changed-original-page",
+        "book/en/faq.md",
+        planting.append("One more sentence.\n"),
+        pytest("tests/translations/test_in_step.py", "-k", "reads_now and faq"),
+        r"FAILED.*reads_now\[.*faq.md\]",
+    ),
+    Fault(
+        "number-mistranslated",
+        THEIRS,
+        cell(*planting.in_source(r"(^\*\*\D+4\.)1", r"\g<1>9")),
+        IN_STEP,
+        "FAILED.*test_it_has_what_the_original_has",
+    ),
+    Fault(
+        "formula-mistranslated",
+        THEIRS,
+        cell(*planting.in_source(r"\$[^$`]+\$", "$x$")),
+        IN_STEP,
+        "FAILED.*test_it_has_what_the_original_has",
+    ),
+    Fault(
+        "link-mistranslated",
+        THEIRS,
+        cell(*planting.in_source(r"\]\(03_masks\.ipynb", "](02_scaled_dot_product.ipynb")),
+        IN_STEP,
+        "FAILED.*test_it_has_what_the_original_has",
+    ),
+    Fault(
+        "code-translated",
+        THEIRS,
+        cell(*planting.in_source(r"^import attnlib$", "import attnlib  # ours")),
+        IN_STEP,
+        "FAILED.*same_ids_tags_and_code",
+    ),
+    Fault(
+        "output-of-another-run",
+        THEIRS,
+        cell(planting.prints_a_number, planting.change_a_digit),
+        IN_STEP,
+        "FAILED.*test_cells_show_the_same_but_for_words",
+    ),
+    *(
+        Fault(
+            f"language-rule-{number}",
+            f"book/{OTHER.language}/faq.md",
+            planting.append(f"\n{example}\n"),
+            ITS_LANGUAGE,
+            "FAILED.*test_it_never_has_what",
+        )
+        for number, example in enumerate(OTHER.translation.get("examples", {}).values(), 1)
+    ),
+    Fault(
+        "foreign-word",
+        f"book/{OTHER.language}/faq.md",
+        planting.append("\nnevertheless\n"),
+        ITS_LANGUAGE,
+        "FAILED.*test_words_in_latin_letters",
     ),
 )

@@ -67,6 +67,7 @@ STAGES = (
     folder("lab", 90),
     # pages: what is built
     folder("pages", 7),
+    folder("translations", 6),
     Stage("book", ("make", "--no-print-directory", "book"), 30),
     folder("site", 26, after=("book",)),
     folder("browser", 240, after=("book",)),
