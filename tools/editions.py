@@ -6,6 +6,7 @@ An edition is `notebooks/<language>` (chapters) and `book/<language>` (pages, `_
     python -m tools.editions zh      # the start page of an edition, for JupyterLab
 """
 
+import re
 import sys
 import tomllib
 from dataclasses import dataclass, field
@@ -57,6 +58,15 @@ class Edition:
     glossary: dict[str, Any] = field(default_factory=dict)
     interface: dict[str, str] = field(default_factory=dict)
     translation: dict[str, Any] = field(default_factory=dict)
+
+    def naming(self, kind: str, number: str = r"\d+\.\d+") -> str:
+        """Return a pattern that finds how a figure, an exercise or a chapter is called.
+
+        Args:
+            kind: One of them, as `phrases` has it.
+            number: What finds its number.
+        """
+        return number.join(map(re.escape, self.phrases[kind].split("{number}")))
 
     @property
     def chapters_folder(self) -> Path:

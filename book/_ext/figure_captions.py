@@ -35,8 +35,8 @@ class FigureCaptions(SphinxTransform):
 
     def apply(self, **kwargs: object) -> None:
         """Run over one document."""
-        word = re.escape(self.config.edition["phrases"]["figure"])
-        number = re.compile(rf"{word} ?(\d+)\.(\d+)")
+        before, after = self.config.edition["phrases"]["figure"].split("{number}")
+        number = re.compile(rf"{re.escape(before)}(\d+)\.(\d+){re.escape(after)}")
         for paragraph in list(self.document.findall(nodes.paragraph)):
             # The parser puts an empty text in front of bold words.
             first = next((child for child in paragraph if child.astext()), None)

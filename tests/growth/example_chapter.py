@@ -193,7 +193,8 @@ def notebook(phrases, bootstrap):
 
     def exercise(number, kind, stub, solution):
         name = f"exercise-{NUMBER}-{number}"
-        head = f"### {say('exercise')} {NUMBER}.{number} ★ {say(kind)}\n\nTry it."
+        called = say("exercise").format(number=f"{NUMBER}.{number}")
+        head = f"### {called} ★ {say(kind)}\n\nTry it."
         folds = [(say("hint"), "Look at the largest."), (say("solution"), solution)]
         folded = "\n\n".join(
             f"{FOLD}{fold}</summary>\n\n{said}\n\n</details>" for fold, said in folds
@@ -202,6 +203,7 @@ def notebook(phrases, bootstrap):
         cells += [code(name, stub)] if stub else []
         return [*cells, text(f"{name}-solution", folded)]
 
+    caption = say("figure").format(number=f"{NUMBER}.1")
     picture = {"alt": "Live figure: the keys of 早, 上 and 好 as arrows with the query (1, 1)."}
     predict = box("predict", "What comes out?")
     opening = f"**早上好: what if only one key counts?**\n\n{say('able')}\n\n- look\n- see\n- take"
@@ -220,7 +222,7 @@ def notebook(phrases, bootstrap):
         code("largest", "(query @ keys.T).argmax().item()"),
         text("try-it", box("try", "Pull.")),
         code("live-figure", FIGURE, mystnb={"image": picture}),
-        text("live-figure-caption", f"**{say('figure')} {NUMBER}.1.** One key, one query."),
+        text("live-figure-caption", f"**{caption}.** One key, one query."),
         text("live-answers", "The output follows."),
         text("what-goes-wrong", f"## {say('what_goes_wrong')}\n\nTies."),
         text("exercises", f"## {say('exercises')}"),

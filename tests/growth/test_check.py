@@ -88,11 +88,12 @@ HTML = f'<div class="attnlib-check"><strong>{SHOWN}</strong></div>'
 def add_to(notebook, phrases):
     """Write the exercise into a notebook, as an author does."""
     kind, hint, solution = (phrases[key] for key in ("kind_code", "hint", "solution"))
+    name = phrases["exercise"].format(number="3.9")
     folds = [(hint, "Two comparisons.\n"), (solution, SOLUTION)]
     shown = new_output(
         "execute_result", {"text/plain": SHOWN, "text/html": HTML}, execution_count=1
     )
-    text = f"### {phrases['exercise']} 3.9 ★ {kind}\n\nWrite the causal window."
+    text = f"### {name} ★ {kind}\n\nWrite the causal window."
     folded = "\n".join(f"{FOLD}{name}</summary>\n\n{body}\n</details>\n" for name, body in folds)
     end = [cell.id for cell in notebook.cells].index("recap") - 1  # before the progress
     notebook.cells[end].outputs[0].data = progress_with_one_more(notebook.cells[end].outputs[0])

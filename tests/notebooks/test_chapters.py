@@ -10,8 +10,10 @@ from tools.editions import DEFAULT, ROOT, editions
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 EDITIONS = {edition.language: edition for edition in editions()}
+NUMBERED = r"(\d+(?:\.\d+)?)"
 KINDS = ("kind_predict", "kind_code", "kind_bug", "kind_think")
 REFERENCES = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
+LINK = re.compile(r"\[(?:\D*)(\d+)\D*\]\((?:\.\./\w+/)?(\d\d)_\w+\.ipynb\)")
 PAPER = re.compile(r"\[([^\]]+)\]\(https://arxiv\.org/abs/(\d{4}\.\d{5})\)")
 
 
@@ -30,10 +32,10 @@ def title_of(paper):
     return re.sub(r"[{}]", "", re.search(r"^ *title *= *\{(.+)\},?$", entry, re.MULTILINE)[1])
 
 
-def exercise_headings(phrases):
-    kinds = "|".join(re.escape(phrases[kind]) for kind in KINDS)
-    exercise = re.escape(phrases["exercise"])
-    return re.compile(rf"^### {exercise} (\d+)\.(\d+) ★{{1,2}} ({kinds})$", re.MULTILINE)
+def exercise_headings(edition):
+    kinds = "|".join(re.escape(edition.phrases[kind]) for kind in KINDS)
+    exercise = edition.naming("exercise", r"(\d+)\.(\d+)")
+    return re.compile(rf"^### {exercise} ★{{1,2}} ({kinds})$", re.MULTILINE)
 
 
 @pytest.fixture(params=EDITIONS)
@@ -87,6 +89,9 @@ def test_where_readers_begin_every_chapter_is_listed(edition, page):
         heading = nbformat.read(path, 4).cells[0].source.splitlines()[0]
         wanted.append((str(number), heading.removeprefix(f"# {number}. "), path.name))
     assert re.findall(item, text, re.MULTILINE) == wanted
+    # To those that it has not yet, it leads in the default edition.
+    for path in EDITIONS[DEFAULT].chapters[len(wanted) :]:
+        assert f"/{DEFAULT}/{path.name})" in text
 
 
 def test_a_chapter_opens_with_its_question_and_what_it_teaches(chapter, phrases):
@@ -131,11 +136,12 @@ def test_sections_that_every_chapter_ends_with(chapter, phrases):
     assert len(set(headings)) == len(headings)
 
 
-def test_exercises(chapter, number, phrases):
+def test_exercises(chapter, number, place):
+    edition, phrases = place[0], place[0].phrases
     _, _, text = text_of(chapter).partition(f"\n## {phrases['exercises']}\n")
     text, _, _ = text.partition(f"\n## {phrases['recap']}\n")
-    found = list(exercise_headings(phrases).finditer(text))
-    assert len(found) == text.count(f"\n### {phrases['exercise']} ")
+    found = list(exercise_headings(edition).finditer(text))
+    assert len(found) == len(re.findall(rf"\n### {edition.naming('exercise')}", text))
     assert [(int(m[1]), int(m[2])) for m in found] == [
         (number, count) for count in range(1, len(found) + 1)
     ]
@@ -161,29 +167,44 @@ def test_the_recap_has_other_names_the_paper_and_the_next_chapter(chapter, numbe
             assert title.casefold() in title_of(paper).casefold(), (title, paper)
         else:
             assert title_of(paper)
-    following = [path.name for path in edition.chapters if int(path.name[:2]) == number + 1]
-    link = rf" *\[[^\]]*{number + 1}[^\]]*\]\({following[0]}\)" if following else ""
+    link = ""
+    if following := [p for p in EDITIONS[DEFAULT].chapters if int(p.name[:2]) == number + 1]:
+        name = following[0].name
+        there = name if (edition.chapters_folder / name).is_file() else f"../{DEFAULT}/{name}"
+        link = rf" *\[[^\]]*{number + 1}[^\]]*\]\({there}\)"
     assert re.search(rf"^\*\*{re.escape(phrases['next'])}\*\*{link}", recap, re.MULTILINE)
 
 
-def test_figures_exercises_and_chapters_that_the_text_names_exist(edition):
-    phrases = {kind: edition.phrases[kind] for kind in ("figure", "exercise", "chapter")}
-    texts = {int(path.name[:2]): text_of(nbformat.read(path, 4)) for path in edition.chapters}
-    caption = re.compile(rf"^\*\*{re.escape(phrases['figure'])} (\d+\.\d+)\.\*\*", re.MULTILINE)
-    headings = exercise_headings(edition.phrases)
-    there = {
+def texts_of(edition):
+    """Return the texts of an edition's chapters by their numbers."""
+    return {int(path.name[:2]): text_of(nbformat.read(path, 4)) for path in edition.chapters}
+
+
+def what_there_is(edition, texts):
+    """Return what chapters have that a text can name, by kind."""
+    caption = re.compile(rf"^\*\*{edition.naming('figure', NUMBERED)}\.?\*\*", re.MULTILINE)
+    headings = exercise_headings(edition)
+    return {
         "figure": set(caption.findall("\n".join(texts.values()))),
         "exercise": {f"{m[1]}.{m[2]}" for text in texts.values() for m in headings.finditer(text)},
         "chapter": {str(number) for number in texts},
     }
+
+
+def test_figures_exercises_and_chapters_that_the_text_names_exist(edition):
+    """Those of chapters that the edition has not yet are in the default one."""
+    texts, default = texts_of(edition), EDITIONS[DEFAULT]
+    following = {n: text for n, text in texts_of(default).items() if n not in texts}
+    there, later = what_there_is(edition, texts), what_there_is(default, following)
+    there = {kind: names | later[kind] for kind, names in there.items()}
     named = 0
     for number, text in texts.items():
-        for kind, phrase in phrases.items():
-            mention = rf"(?i)(?<!\w){re.escape(phrase)} (\d+(?:\.\d+)?)"
+        for kind in there:
+            mention = rf"(?i)(?<![a-z]){edition.naming(kind, NUMBERED)}"
             for name in re.findall(mention, text):
                 assert name in there[kind], f"chapter {number} names {kind} {name}"
                 named += 1
-        for label, target in re.findall(r"\[(?:\D*)(\d+)\D*\]\((\d\d)_\w+\.ipynb\)", text):
+        for label, target in re.findall(LINK, text):
             assert int(label) == int(target), f"chapter {number}: [{label}]({target}…)"
     assert named > 20
 

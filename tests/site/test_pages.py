@@ -116,7 +116,7 @@ def test_formulas_exist(page):
 
 @pytest.mark.parametrize("page", CHAPTERS)
 def test_captions_are_captions(page):
-    number = re.compile(rf"{re.escape(edition_of(page).phrases['figure'])} ?\d+\.\d+")
+    number = re.compile(edition_of(page).naming("figure"))
     captions = 0
     for paragraph in soup(page).select("article p"):
         if number.match(paragraph.get_text()) and paragraph.find("strong"):
