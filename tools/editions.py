@@ -79,6 +79,12 @@ class Edition:
         return self.root / "book" / self.language
 
     @property
+    def readme(self) -> Path:
+        """What GitHub shows in its language."""
+        name = "README.md" if self.language == DEFAULT else f"README.{self.language}.md"
+        return self.root / name
+
+    @property
     def notebooks(self) -> list[Path]:
         """All of its notebooks, the one with which readers start (`00_…`) first."""
         return sorted(self.chapters_folder.glob("[0-9][0-9]_*.ipynb"))

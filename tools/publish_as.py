@@ -5,7 +5,7 @@
     python -m tools.publish_as --nowhere        # take the address back
 
 The address stands once, in `_config.yml` (`repository`). From there come the links of the rendered
-book; the first cell of each notebook and a part of the README are copies, which have to work where
+book; the first cell of each notebook and a part of each README are copies, which have to work where
 nothing but this one file exists, and a test holds them equal. Until the book is published the
 address is empty: one that only looks real could be registered by a stranger, and every notebook
 would install what the stranger put there.
@@ -140,24 +140,22 @@ def links_of(edition: Edition, address: Address, several: bool) -> str:
     colab = " · ".join(
         f"[{int(path.stem[:2])}]({address.colab(place(path))})" for path in edition.chapters
     )
-    name = f"{edition.name}: " if several else ""
+    name, says = f"{edition.name}: " if several else "", edition.site
     return (
-        f"{name}**[Read the book online]({address.site}{edition.language}/)** · "
-        f"chapters in Colab: {colab} · [all of them in Binder]({book})\n"
+        f"{name}**[{says['read_online']}]({address.site}{edition.language}/)** · "
+        f"{says['in_colab']}: {colab} · [{says['in_binder']}]({book})\n"
     )
 
 
-def readme_text(text: str, address: Address | None, all_editions: list[Edition]) -> str:
-    """Return the README with the links that this address allows."""
+def readme_text(
+    text: str, address: Address | None, edition: Edition, all_editions: list[Edition]
+) -> str:
+    """Return the README of an edition with the links that this address allows."""
     if address is None:
-        links = (
-            "This copy has no public address yet: nothing to read online, nothing that Binder "
-            "could fetch (`make colab` needs none).\n`make publish-as REPO=owner/name` writes one "
-            "into the notebooks, the pages and here.\n"
-        )
+        links = f"{edition.site['no_address']}\n"
     else:
-        start = all_editions[0].chapters_folder / "00_start.ipynb"
-        book = address.binder(start.relative_to(all_editions[0].root).as_posix())
+        start = edition.chapters_folder / "00_start.ipynb"
+        book = address.binder(start.relative_to(edition.root).as_posix())
         lines = [links_of(each, address, len(all_editions) > 1) for each in all_editions]
         links = (
             f"[![Tests]({address.url}/actions/workflows/book.yml/badge.svg)]({address.url}/actions/workflows/book.yml)\n"
@@ -165,7 +163,8 @@ def readme_text(text: str, address: Address | None, all_editions: list[Edition])
         )
     text, found = IN_README.subn(lambda match: f"{match[1]}{links}{match[2]}", text)
     if found != 1:
-        raise ValueError(f"README.md must have one part between address marks, has {found}")
+        where = edition.readme.relative_to(edition.root)
+        raise ValueError(f"{where} must have one part between address marks, has {found}")
     return text
 
 
@@ -174,10 +173,14 @@ def expected(root: Path, address: Address | None) -> dict[Path, str]:
     found = editions(root)
     notebooks = [path for each in found for path in each.notebooks]
     texts = {path: path.read_text(encoding="utf-8") for path in notebooks}
-    config, readme = root / "_config.yml", root / "README.md"
+    config = root / "_config.yml"
+    readmes = {each.readme: each for each in found if each.readme.is_file()}
     return {
         config: config_text(config.read_text(encoding="utf-8"), address),
-        readme: readme_text(readme.read_text(encoding="utf-8"), address, found),
+        **{
+            path: readme_text(path.read_text(encoding="utf-8"), address, each, found)
+            for path, each in readmes.items()
+        },
         **{path: notebook_text(text, address) for path, text in texts.items()},
     }
 

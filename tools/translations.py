@@ -25,6 +25,7 @@ from tools.editions import ROOT, Edition, editions
 
 KEY = "translates"
 IN_PAGE = re.compile(rf"\A---\n(?:.*\n)*?{KEY}: (\w+)\n(?:.*\n)*?---\n")
+ADDRESS = re.compile(r"(?s)<!-- address: .*?<!-- /address -->\n")
 IN_README = re.compile(rf"\A<!-- {KEY}: (\w+) -->\n")
 
 
@@ -87,11 +88,6 @@ def without_hash(text: str) -> str:
     return IN_README.sub("", IN_PAGE.sub("", text))
 
 
-def readme(edition: Edition) -> Path:
-    """Return where an edition's README is, if it has one."""
-    return edition.root / f"README.{edition.language}.md"
-
-
 def in_notebook(path: Path, original: Path, root: Path) -> Iterator[Part]:
     """Yield the parts of a notebook, in its order."""
     sources = cells(original.read_text(encoding="utf-8"))
@@ -105,13 +101,19 @@ def in_notebook(path: Path, original: Path, root: Path) -> Iterator[Part]:
             )  # fmt: skip
 
 
+def without_address(text: str) -> str:
+    """Return a README without what `tools/publish_as.py` writes into it."""
+    return ADDRESS.sub("", text)
+
+
 def in_page(path: Path, original: Path, root: Path) -> Part:
     """Return the part that is a page, or a README."""
     text = path.read_text(encoding="utf-8")
     kept = IN_PAGE.search(text) or IN_README.search(text)
     return Part(
         path.relative_to(root), original.relative_to(root), "", False,
-        original.read_text(encoding="utf-8"), without_hash(text), kept[1] if kept else "",
+        without_address(original.read_text(encoding="utf-8")), without_hash(text),
+        kept[1] if kept else "",
     )  # fmt: skip
 
 
@@ -122,8 +124,8 @@ def translated(edition: Edition, source: Edition) -> list[Part]:
         found += in_notebook(path, source.chapters_folder / path.name, root)
     for path in edition.pages:
         found.append(in_page(path, source.pages_folder / path.name, root))
-    if readme(edition).is_file():
-        found.append(in_page(readme(edition), root / "README.md", root))
+    if edition.readme.is_file():
+        found.append(in_page(edition.readme, source.readme, root))
     return found
 
 
@@ -136,7 +138,7 @@ def all_translated(root: Path = ROOT) -> list[Part]:
 def part_of(file: str, part: Part) -> str:
     """Return what a version of the original's file had to translate there."""
     if not part.cell:
-        return file
+        return without_address(file)
     cell = cells(file).get(part.cell)
     return said_by(cell) if cell else ""
 

@@ -40,8 +40,9 @@ def pattern(term: str, settings: dict[str, Any]) -> re.Pattern[str]:
     """Return what finds a term in a text."""
     plain = re.escape(term).replace(r"\ ", r"[\s-]") + settings.get("ending", "")
     found = settings.get("meant", {}).get(term, plain)
-    before = "" if re.match(f"[{HAN}]", term) else r"(?<![\w-])"
-    after = "" if re.search(f"[{HAN}]$", term) else r"(?![\w-])"
+    letter = rf"(?:(?![{HAN}])[\w-])"
+    before = "" if re.match(f"[{HAN}]", term) else f"(?<!{letter})"
+    after = "" if re.search(f"[{HAN}]$", term) else f"(?!{letter})"
     return re.compile(rf"{before}(?:{found}){after}", re.IGNORECASE)
 
 

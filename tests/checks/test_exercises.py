@@ -97,4 +97,6 @@ def test_every_check_is_used_once(edition):
     for path in edition.chapters:
         for cell in nbformat.read(path, as_version=4).cells:
             used += [name for name, _ in CALL.findall(cell.source)]
-    assert sorted(used) == sorted(check.name for check in all_checks())
+    names = {path.stem for path in edition.chapters}
+    follow = {path.stem for path in editions()[0].chapters} - names  # not translated yet
+    assert sorted(used) == sorted(c.name for c in all_checks() if c.notebook not in follow)

@@ -13,7 +13,9 @@ from tools.editions import editions
 
 @pytest.mark.parametrize("edition", editions(), ids=lambda each: each.language)
 def test_sections_are_in_the_book(edition):
-    chapters = {int(path.name[:2]): path for path in edition.chapters}
+    # What is not translated yet is read in the default edition.
+    paths = [*editions()[0].chapters, *edition.chapters]
+    chapters = {int(path.name[:2]): path for path in paths}
     led = 0
     for entry in words.catalogue(edition.language)["checks"]["misconception"].values():
         if "see" in entry:

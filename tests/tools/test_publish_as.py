@@ -21,8 +21,8 @@ SECOND = Address.parse("A-1/b.c_d", "v2.0.0-rc.1")
 @pytest.fixture
 def copy(tmp_path):
     """What an address is written into, without one, and with one edition more."""
-    for name in ("_config.yml", "README.md"):
-        shutil.copy(ROOT / name, tmp_path)
+    for path in (ROOT / "_config.yml", *(edition.readme for edition in EDITIONS)):
+        shutil.copy(path, tmp_path)
     for edition in EDITIONS:
         for folder in (edition.chapters_folder, edition.pages_folder):
             shutil.copytree(folder, tmp_path / folder.relative_to(ROOT))
@@ -74,11 +74,13 @@ def test_the_address_is_read_as_it_was_written(copy):
 
 def test_the_readme_leads_to_every_edition(copy):
     publish_as.publish(copy, SECOND)
-    readme = (copy / "README.md").read_text(encoding="utf-8")
-    for edition in editions(copy):
-        assert f"(https://a-1.github.io/b.c_d/{edition.language}/)" in readme
-        for chapter in edition.chapters:
-            assert SECOND.colab(f"notebooks/{edition.language}/{chapter.name}") in readme
+    readmes = [edition.readme for edition in editions(copy) if edition.readme.is_file()]
+    assert len(readmes) == len(EDITIONS)
+    for readme in (path.read_text(encoding="utf-8") for path in readmes):
+        for edition in editions(copy):
+            assert f"(https://a-1.github.io/b.c_d/{edition.language}/)" in readme
+            for chapter in edition.chapters:
+                assert SECOND.colab(f"notebooks/{edition.language}/{chapter.name}") in readme
 
 
 def test_only_the_first_cell_of_a_notebook_changes(copy):

@@ -35,7 +35,8 @@ def book(tmp_path):
         ("```{image} ../_static/a.png", "```{image} ../../../_static/a.png"),
         ("```{include} ../../benchmarks/table.md", "```{include} ../../../../benchmarks/table.md"),
         ('<img src="../_static/a.png">', '<img src="../../../_static/a.png">'),
-        ("[another edition](../xx/faq.md)", "[another edition](../../../xx/faq.md)"),
+        ("[another edition](../xx/faq.md#a)", "[another edition](../xx/faq.html#a){.external}"),
+        ("[here](faq.md) [b](../xx/faq.md)", "[here](faq.md) [b](../xx/faq.html){.external}"),
         ("[a](https://example.org/faq.md)", "[a](https://example.org/faq.md)"),
         ("[a](#masks) [b](nowhere.md)", "[a](#masks) [b](nowhere.md)"),
         ("`keys[i](x)`", "`keys[i](x)`"),
@@ -44,7 +45,8 @@ def book(tmp_path):
 def test_files_are_named_as_the_flat_folder_sees_them(book, written, seen):
     edition, folder = book
     origin = edition.pages_folder / "intro.md"
-    assert sources.relocated(written, origin, sources.flat(edition), folder) == seen
+    elsewhere = sources.addresses([replace(edition, language="xx")])
+    assert sources.relocated(written, origin, sources.flat(edition), folder, elsewhere) == seen
 
 
 def test_a_notebook_without_such_links_stays_as_it_is():

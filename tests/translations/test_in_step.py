@@ -9,7 +9,7 @@ import pytest
 from tests.translations.markdown import numbers, taken
 from tools.editions import editions
 from tools.proof.records import LANGUAGE
-from tools.translations import KEY, all_translated, cells, in_notebook, readme, translated
+from tools.translations import KEY, all_translated, cells, in_notebook, translated, without_address
 
 SOURCE, *OTHERS = editions()
 PARTS = {part.place: part for part in all_translated()}
@@ -39,7 +39,10 @@ def test_it_translates_the_original_as_it_reads_now(place):
 
 def differences(part, edition):
     """Return what a translation has and its original lacks, and the other way round, by kind."""
-    mine, theirs = taken(part.text, part.path), taken(part.original, part.original_path)
+    mine, theirs = (
+        taken(without_address(part.text), part.path),
+        taken(part.original, part.original_path),
+    )
     said = Counter(numbers(mine.prose, edition.translation.get("units", {})))
     asked = Counter(numbers(theirs.prose, SOURCE.translation.get("units", {})))
     kinds = {"numbers": (said, asked)}
@@ -81,7 +84,7 @@ def test_all_pages_are_there(edition):
     assert [path.name for path in edition.pages] == [path.name for path in SOURCE.pages]
     count = len(edition.notebooks)
     assert [p.name for p in edition.notebooks] == [p.name for p in SOURCE.notebooks[:count]]
-    assert readme(edition).is_file()
+    assert edition.readme.is_file()
 
 
 def test_cells_have_the_same_ids_tags_and_code(pair):
@@ -122,9 +125,9 @@ def test_cells_show_the_same_but_for_words(pair):
 
 def test_the_readme_leads_to_all_of_them():
     for each in OTHERS:
-        name = readme(each).name
+        name = each.readme.name
         assert f"]({name})" in (each.root / "README.md").read_text(encoding="utf-8")
-        assert "](README.md)" in readme(each).read_text(encoding="utf-8")
+        assert "](README.md)" in each.readme.read_text(encoding="utf-8")
 
 
 def test_a_changed_original_is_named(tmp_path):

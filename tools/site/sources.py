@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import yaml
 
 from tools.editions import Edition
+from tools.translations import without_hash
 
 # Where a page names a file: links and pictures, directives, HTML.
 PLACES = [
@@ -24,6 +25,7 @@ PLACES = [
     ),
     re.compile(r"""(?P<before>\b(?:src|href)=["'])(?P<file>[^"'#]+)"""),
 ]
+LINK = re.compile(r"\]\((?P<file>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
 CONFIGURATION = "_config.yml"
 CONTENTS = "_toc.yml"
 
@@ -64,7 +66,18 @@ def flat(edition: Edition) -> dict[str, Path]:
     return found
 
 
-def relocated(text: str, origin: Path, pages: dict[str, Path], folder: Path) -> str:
+def addresses(others: list[Edition]) -> dict[Path, str]:
+    """Return where the pages of other editions are in the site, as a page of this one sees it."""
+    return {
+        path.resolve(): f"../{each.language}/{path.stem}.html"
+        for each in others
+        for path in flat(each).values()
+    }
+
+
+def relocated(
+    text: str, origin: Path, pages: dict[str, Path], folder: Path, elsewhere: dict[Path, str]
+) -> str:
     """Return a page's text with the names of files as they are seen from the flat folder.
 
     Args:
@@ -72,6 +85,7 @@ def relocated(text: str, origin: Path, pages: dict[str, Path], folder: Path) -> 
         origin: Its file in the repository.
         pages: All pages of its edition, see `flat`.
         folder: The flat folder.
+        elsewhere: Pages of other editions and their addresses, see `addresses`.
     """
     moved = {path.resolve(): name for name, path in pages.items()}
 
@@ -82,6 +96,12 @@ def relocated(text: str, origin: Path, pages: dict[str, Path], folder: Path) -> 
         address = moved.get(file.resolve()) or os.path.relpath(file.resolve(), folder.resolve())
         return match["before"] + Path(address).as_posix()
 
+    def led_out(match: re.Match[str]) -> str:
+        address = elsewhere.get((origin.parent / unquote(match["file"])).resolve())
+        # The class tells MyST that this is an address, and no file to look for.
+        return f"]({address}{match['anchor'] or ''}){{.external}}" if address else match[0]
+
+    text = LINK.sub(led_out, text)
     for place in PLACES:
         text = place.sub(seen, text)
     return text
@@ -148,13 +168,15 @@ def settings(edition: Edition, all_editions: list[Edition], folder: Path) -> dic
 def lay_out(edition: Edition, all_editions: list[Edition], folder: Path) -> dict[str, Path]:
     """Write the flat folder of an edition; return its pages, see `flat`."""
     pages = flat(edition)
+    elsewhere = addresses([each for each in all_editions if each != edition])
     folder.mkdir(parents=True)
     for name, path in pages.items():
         text = path.read_text(encoding="utf-8")
 
         def change(part: str, origin: Path = path) -> str:
-            return relocated(part, origin, pages, folder)
+            return relocated(part, origin, pages, folder, elsewhere)
 
+        text = without_hash(text)
         text = relocated_notebook(text, change) if path.suffix == ".ipynb" else change(text)
         (folder / name).write_text(text, encoding="utf-8")
     for name, table in (
