@@ -3,11 +3,12 @@
     python tools/build_fonts.py            # maintainer's step (`make fonts`): fetches Noto Sans SC
     python tools/build_fonts.py --check    # no network: does every character have its glyph?
 
-Four fonts come out, each an exact subset of Noto Sans SC (SIL Open Font License):
+These fonts come out, each an exact subset of Noto Sans SC (SIL Open Font License):
 
 - `attnlib/fonts/NotoSansSC-attnlib.ttf`, for matplotlib: the Chinese characters that figures use,
   and Latin, so that a label is set in one typeface;
-- `attnlib/fonts/NotoSansSC-attnlib.woff2`, the same without Latin: the widgets carry it with them;
+- `attnlib/fonts/NotoSansSC-attnlib.woff2`, the same without Latin: the widgets carry it with them,
+  and where they speak Chinese also `NotoSansSC-<language>.woff2`, with what they say;
 - `book/_static/fonts/NotoSansSC-400.woff2`: the Chinese characters of the whole book;
 - `book/_static/fonts/NotoSansSC-700.woff2`: those of headings and of what is set in bold.
 
@@ -26,8 +27,10 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from fontTools import subset
 from fontTools.ttLib import TTFont
@@ -41,6 +44,7 @@ INTEGRITY = (
 
 FIGURE_FONT = Path("attnlib/fonts/NotoSansSC-attnlib.ttf")
 WIDGET_FONT = Path("attnlib/fonts/NotoSansSC-attnlib.woff2")
+DEFAULT = "en"  # language of the words that stand in for all others
 BOOK_FONTS = {
     "Regular": Path("book/_static/fonts/NotoSansSC-400.woff2"),
     "Bold": Path("book/_static/fonts/NotoSansSC-700.woff2"),
@@ -92,10 +96,29 @@ def _cells(code_only: bool) -> Iterable[str]:
 
 
 def figure_characters() -> set[str]:
-    """What figures and widgets may have to show: it occurs in the library or in a code cell."""
-    files = _files("attnlib/**/*.py", "attnlib/**/*.js", "attnlib/**/*.toml")
+    """What figures and widgets may have to show in each language: the library or a cell has it."""
+    files = _files("attnlib/**/*.py", "attnlib/**/*.js", f"attnlib/words/{DEFAULT}.toml")
     library = (path.read_text(encoding="utf-8") for path in files)
     return chinese(library) | chinese(_cells(code_only=True)) | set(COMMON + PUNCTUATION)
+
+
+def _said(table: dict[str, Any]) -> Iterator[str]:
+    """The texts of a table of words, without those that only a damaged figure says."""
+    for key, entry in table.items():
+        if isinstance(entry, dict) and key != "errors":
+            yield from _said(entry)
+        elif isinstance(entry, str):
+            yield entry
+
+
+def characters_of_languages(part: str) -> dict[str, set[str]]:
+    """Language -> the characters of what `figures`, or `plots`, say in it and in no other one."""
+    found = {}
+    for path in _files("attnlib/words/*.toml"):
+        said = tomllib.loads(path.read_text(encoding="utf-8"))[part]
+        if more := chinese(_said(said)) - figure_characters():
+            found[path.stem] = more
+    return found
 
 
 # A heading, the first row of a table, what stands between two pairs of asterisks. Where pages show
@@ -127,7 +150,7 @@ def book_characters() -> set[str]:
             "book/**/*.toml",
             "book/**/*.bib",
             "book/**/*.py",
-            "README.md",
+            "README*.md",
             "_config.yml",
             "attnlib/**/*.py",
             "attnlib/**/*.js",
@@ -140,8 +163,11 @@ def book_characters() -> set[str]:
 def wanted() -> dict[Path, set[str]]:
     """The characters that each committed font must have."""
     figures, book = figure_characters(), book_characters()
+    plots = set[str]().union(*characters_of_languages("plots").values())
+    own = characters_of_languages("figures")
     return {
-        FIGURE_FONT: figures | set(LATIN),
+        **{WIDGET_FONT.with_stem(f"NotoSansSC-{each}"): own[each] for each in own},
+        FIGURE_FONT: figures | plots | set(LATIN),
         WIDGET_FONT: figures,
         BOOK_FONTS["Regular"]: book,
         BOOK_FONTS["Bold"]: bold_characters(),
@@ -224,7 +250,8 @@ def main() -> None:
         files = fetch(Path(folder))
     need = wanted()
     make(files["Regular"], need[FIGURE_FONT], FIGURE_FONT, FIGURE_FAMILY)
-    make(files["Regular"], need[WIDGET_FONT], WIDGET_FONT, FIGURE_FAMILY)
+    for path in need.keys() - {FIGURE_FONT, *BOOK_FONTS.values()}:
+        make(files["Regular"], need[path], path, FIGURE_FAMILY)
     for weight, path in BOOK_FONTS.items():
         make(files[weight], need[path], path)
     for folder_ in (FIGURE_FONT.parent, BOOK_FONTS["Regular"].parent):

@@ -23,7 +23,7 @@ import traitlets
 from attnlib import words
 
 STATIC = Path(__file__).parent / "static"
-FONT_FILE = Path(__file__).parent.parent / "fonts" / "NotoSansSC-attnlib.woff2"
+FONTS = Path(__file__).parent.parent / "fonts"
 _IMPORT = re.compile(r'^import\s+\{[^}]*\}\s+from\s+[\'"]\./([\w.]+)[\'"];\n', re.MULTILINE)
 
 
@@ -47,18 +47,30 @@ def module(name: str | Path) -> str:
     return "\n".join(texts.values())
 
 
-@cache
-def style(*names: str) -> str:
-    """Return the stylesheet of a figure: the Chinese font, common.css and its own files."""
-    font = base64.b64encode(FONT_FILE.read_bytes()).decode()
-    face = (
+def font_face(file: Path) -> str:
+    """Return a rule that brings a Chinese font along; of several each has some characters."""
+    font = base64.b64encode(file.read_bytes()).decode()
+    return (
         '@font-face { font-family: "attnlib CJK"; font-display: block; '
         "unicode-range: U+2E80-9FFF, U+F900-FAFF, U+FE30-FE4F, U+FF00-FFEF; "
         f'src: url("data:font/woff2;base64,{font}") format("woff2"); }}'
     )
+
+
+@cache
+def style(*names: str) -> str:
+    """Return the stylesheet of a figure: the Chinese font, common.css and its own files."""
+    face = font_face(FONTS / "NotoSansSC-attnlib.woff2")
     return "\n".join(
         [face, *((STATIC / n).read_text(encoding="utf-8") for n in ("common.css", *names))]
     )
+
+
+@cache
+def font_of_words(language: str) -> str:
+    """Return a rule that brings the characters along in which a language has its words."""
+    file = FONTS / f"NotoSansSC-{language}.woff2"
+    return font_face(file) + "\n" if file.is_file() else ""
 
 
 def texts(figure: str) -> dict[str, Any]:
@@ -73,9 +85,14 @@ class Drawing(anywidget.AnyWidget):
     start = traitlets.Dict().tag(sync=True)  # the traits that "reset" puts back, and their values
     limits = traitlets.Dict().tag(sync=True)  # numbers that the JavaScript needs, too
     words = traitlets.Dict().tag(sync=True)
+    _css: str  # of each subclass; anywidget makes a trait of it
 
     # Traits that hold what a chapter has trained: another processor trains other last bits.
     trained: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, **traits: Any) -> None:
+        self._css = font_of_words(words.language()) + self._css
+        super().__init__(**traits)
 
     @staticmethod
     def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
