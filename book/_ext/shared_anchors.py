@@ -3,7 +3,8 @@
 A heading's own anchor is made from its words, which differ from language to language. In front of
 it comes here an anchor that stays: in a notebook the id of the cell in which the heading stands
 (with -2, -3 for further headings of the cell), on another page the explicit target above it,
-``(three-ways)=``. The anchors made of words keep working.
+``(three-ways)=``. The anchors made of words keep working; what docutils does not make of letters
+that are not Latin is added, for the report on a class names sections by their headings.
 """
 
 import json
@@ -15,9 +16,16 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.typing import ExtensionMetadata
 
+from attnlib.checks.report.page import anchor as made_of_words
+
 LINES_OF_A_CELL = 10_000  # MyST-NB gives the first line of cell i the number (i + 1) · 10 000 + 1
 
 logger = logging.getLogger(__name__)
+
+
+def words_of(section: nodes.section) -> str:
+    """Return the anchor of a section that is made of its heading's words."""
+    return made_of_words(section[0].astext())
 
 
 class SharedAnchors(SphinxTransform):
@@ -43,7 +51,9 @@ class SharedAnchors(SphinxTransform):
             for other in sections:
                 if other is not section and anchor in other["ids"]:
                     logger.warning("two headings have the anchor %r", anchor, location=section)
-            section["ids"] = [anchor, *(each for each in section["ids"] if each != anchor)]
+            taken = {each for other in sections if other is not section for each in other["ids"]}
+            more = dict.fromkeys([*section["ids"], words_of(section)])
+            section["ids"] = [anchor, *(each for each in more if each not in {"", anchor, *taken})]
             self.document.ids[anchor] = section
 
     def of_cells(self, source: Path, sections: list[nodes.section]) -> list[str]:

@@ -66,7 +66,13 @@ def notebook_of(page: str) -> Path:
 
 CONTENT = [path for edition in EDITIONS for path in content(edition)]
 CHAPTERS = [path for edition in EDITIONS for path in chapters(edition)]
-BARE = FRONT | {address("index", each.language) for each in EDITIONS}  # without the theme
+FOLLOW = {  # notes in the place of chapters that an edition has not yet
+    address(name, each.language)
+    for each in EDITIONS
+    for name in {*contents(EDITIONS[0])} - {*contents(each)}
+}
+INDEX = {address("index", each.language) for each in EDITIONS}
+BARE = FRONT | INDEX | FOLLOW  # without the theme
 
 
 @cache

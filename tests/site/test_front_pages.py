@@ -32,6 +32,7 @@ def two(tmp_path):
     toc = (first.pages_folder / "_toc.yml").read_text(encoding="utf-8")
     (folder / "_toc.yml").write_text(toc.replace("      - file: speed\n", ""), encoding="utf-8")
     site = {"open_book": "Öffne <es>", "not_found": "Nichts", "not_found_text": "Hier & da"}
+    site["not_translated"] = "Noch <nicht>"
     second = replace(first, language="yy", tag="yy-ZZ", title="Ypsilon", site=site, root=tmp_path)
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks/yy").symlink_to(first.chapters_folder)
@@ -42,6 +43,19 @@ def two(tmp_path):
         (tmp_path / page).write_text(title, encoding="utf-8")
     (tmp_path / "en").symlink_to(SITE / "en")
     return tmp_path, [first, second]
+
+
+def test_a_note_leads_to_what_is_not_translated(two):
+    site, (first, second) = two
+    notes = front_pages.not_translated(site, AT, second, first)
+    assert list(notes) == ["yy/speed.html"]
+    page = parsed(notes["yy/speed.html"])
+    assert page.html["lang"] == "yy-ZZ"
+    assert page.h1.get_text() == "Noch <nicht>"
+    (link,) = page.select("a")
+    assert (link["href"], link["hreflang"]) == ("../en/speed.html", "en")
+    assert page.find("link", rel="canonical")["href"] == f"{AT}en/speed.html"
+    assert front_pages.not_translated(site, AT, first, first) == {}
 
 
 def parsed(html):

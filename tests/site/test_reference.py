@@ -121,6 +121,22 @@ def test_the_first_use_of_a_term_is_its_link(path):
             seen += f" {text} "
 
 
+@pytest.mark.parametrize(
+    ("term", "text", "found"),
+    [
+        ("ALiBi", "用ALiBi来", "ALiBi"),
+        ("softmax", "softmax的", "softmax"),
+        ("softmax", "用log-softmax的", None),
+        ("mask", "a_mask", None),
+        ("mask", "many masks", None),
+        ("掩码", "因果掩码的", "掩码"),
+    ],
+)
+def test_a_term_is_a_whole_word_whatever_stands_beside_it(term, text, found):
+    match = pattern(term, {}).search(text)
+    assert (match and match[0]) == found
+
+
 KEYS = re.findall(r"^@\w+\{(\w+),", (ROOT / "book/references.bib").read_text("utf-8"), re.MULTILINE)
 
 

@@ -4,7 +4,7 @@ The first page leads to the reader's language, or, without JavaScript, to the de
 page for wrong addresses works at any depth: it loads nothing, and its links start from the path of
 the book's address. The list of pages for search engines needs that address; it says of each page
 which others are the same in other languages. In an edition's folder, `index.html` leads to its
-introduction.
+introduction, and in the place of a chapter that is not translated yet a note leads to its original.
 """
 
 import json
@@ -59,6 +59,21 @@ OWN_PAGE = """<!DOCTYPE html>
 <title>{title}</title>
 </head>
 <body><main><h1>{title}</h1><p><a href="{page}">{open}</a></p></main></body>
+</html>
+"""
+
+NOT_TRANSLATED = """<!DOCTYPE html>
+<html lang="{tag}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<link rel="canonical" href="{canonical}">
+<link rel="icon" href="../_static/favicon.svg">
+<title>{note}</title>
+</head>
+<body><main><h1>{note}</h1>
+<p><a lang="{original}" hreflang="{original}" href="{page}">{title}</a></p></main></body>
 </html>
 """
 
@@ -151,6 +166,24 @@ def own_page(base: str, edition: Edition) -> str:
     )
 
 
+def not_translated(site: Path, base: str, edition: Edition, default: Edition) -> dict[str, str]:
+    """Return address and text of the notes that lead to chapters of the default edition."""
+    names = contents(edition)
+    found = {}
+    for page, title in titles(site, default).items():
+        name = page.removeprefix(f"{default.language}/")
+        if name.removesuffix(".html") not in names:
+            found[f"{edition.language}/{name}"] = NOT_TRANSLATED.format(
+                tag=edition.tag,
+                note=escape(edition.site["not_translated"]),
+                original=default.tag,
+                page=f"../{page}",
+                canonical=escape(f"{base}{page}" if base else f"../{page}"),
+                title=escape(title),
+            )
+    return found
+
+
 def not_found(site: Path, base: str, all_editions: list[Edition]) -> str:
     """Return the page for wrong addresses, which speaks the languages of all editions.
 
@@ -209,5 +242,7 @@ def write(site: Path, all_editions: list[Edition]) -> None:
     for each in all_editions:
         page = own_page(base, each)
         (site / each.language / "index.html").write_text(page, encoding="utf-8")
+        for address, note in not_translated(site, base, each, all_editions[0]).items():
+            (site / address).write_text(note, encoding="utf-8")
     if base:
         (site / "sitemap.xml").write_text(sitemap(base, all_editions), encoding="utf-8")

@@ -103,8 +103,15 @@ def _bar(found: Misconception, students: int, book: str) -> Bar:
 
 
 def anchor(heading: str) -> str:
-    """Return the anchor of a heading on a page of the book, as docutils makes it of its text."""
-    plain = unicodedata.normalize("NFKD", heading.lower()).encode("ascii", "ignore").decode()
+    """Return the anchor of a heading on a page of the book.
+
+    It is what docutils makes of its text. That knows Latin letters alone, so where there are others
+    the book has an anchor with all of them as well (`book/_ext/shared_anchors.py`).
+    """
+    text = unicodedata.normalize("NFKC", heading.lower())
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    if any(each.isalpha() and not unicodedata.name(each).startswith("LATIN") for each in text):
+        return re.sub(r"[\W_]+", "-", text).strip("-")
     return re.sub(r"^[-0-9]+|-+$", "", re.sub(r"[^a-z0-9]+", "-", plain))
 
 
