@@ -88,6 +88,12 @@ def without_hash(text: str) -> str:
     return IN_README.sub("", IN_PAGE.sub("", text))
 
 
+def with_hash(text: str, original: str, is_readme: bool = False) -> str:
+    """Return a page, or a README, with the hash of its original."""
+    kept = f"{KEY}: {digest(original)}"
+    return f"<!-- {kept} -->\n{text}" if is_readme else f"---\n{kept}\n---\n{text}"
+
+
 def in_notebook(path: Path, original: Path, root: Path) -> Iterator[Part]:
     """Yield the parts of a notebook, in its order."""
     sources = cells(original.read_text(encoding="utf-8"))
@@ -179,10 +185,8 @@ def keep_hash(part: Part, root: Path = ROOT) -> None:
         (cell,) = (each for each in notebook["cells"] if each["id"] == part.cell)
         cell["metadata"][KEY] = new
         written = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
-    elif path.parent == root:
-        written = f"<!-- {KEY}: {new} -->\n{part.text}"
     else:
-        written = f"---\n{KEY}: {new}\n---\n{part.text}"
+        written = with_hash(part.text, part.original, is_readme=path.parent == root)
     atomic_write.write(path, written)
 
 

@@ -26,6 +26,7 @@ from tests.editions.accents import LANGUAGE, accented, accented_markdown, every_
 from tests.editions.built import COPY, SITE
 from tools.build_book import build_site
 from tools.editions import DEFAULT, ROOT
+from tools.translations import KEY, digest, said_by, with_hash, without_address
 from tools.working_copy import copy_files
 
 VENDOR = "book/_static/vendor"  # built, and not among the files of the working tree
@@ -103,6 +104,8 @@ def notebook(text: str) -> str:
     book = json.loads(text)
     for cell in book["cells"]:
         source = "".join(cell["source"])
+        if original := said_by(cell):
+            cell["metadata"][KEY] = digest(original)
         if cell["cell_type"] == "markdown":
             cell["source"] = accented_markdown(source)
             continue
@@ -132,9 +135,14 @@ def derive(root: Path, runs: bool = True) -> None:
         outputs.run(root, sorted(chapters.glob("*.ipynb")), said)
     shutil.copytree(root / "book" / DEFAULT, pages)
     for path in pages.glob("*.md"):
-        text = accented_markdown(path.read_text(encoding="utf-8"))
-        text = text.replace(f"notebooks/{DEFAULT}/", f"notebooks/{LANGUAGE}/")
-        path.write_text(text, encoding="utf-8")
+        original = path.read_text(encoding="utf-8")
+        text = accented_markdown(original).replace(
+            f"notebooks/{DEFAULT}/", f"notebooks/{LANGUAGE}/"
+        )
+        path.write_text(with_hash(text, original), encoding="utf-8")
+    original = without_address((root / "README.md").read_text(encoding="utf-8"))
+    text = with_hash(accented_markdown(original), original, is_readme=True)
+    (root / f"README.{LANGUAGE}.md").write_text(text, encoding="utf-8")
     write_toml(pages / "edition.toml", edition_toml(root))
     toc = (pages / "_toc.yml").read_text(encoding="utf-8")
     said = re.sub(r"(?m)(caption: )(.+)$", lambda match: match[1] + accented(match[2]), toc)
