@@ -160,10 +160,16 @@ def book_characters() -> set[str]:
     return chinese(texts) | chinese(_cells(code_only=False))
 
 
+def on_previews() -> set[str]:
+    """What the pictures say with which links to the editions are shown."""
+    about = [tomllib.loads(p.read_text(encoding="utf-8")) for p in _files("book/*/edition.toml")]
+    return chinese(t for each in about for t in (each["title"], each["site"]["tagline"]))
+
+
 def wanted() -> dict[Path, set[str]]:
     """The characters that each committed font must have."""
     figures, book = figure_characters(), book_characters()
-    plots = set[str]().union(*characters_of_languages("plots").values())
+    plots = set[str]().union(*characters_of_languages("plots").values(), on_previews())
     own = characters_of_languages("figures")
     return {
         **{WIDGET_FONT.with_stem(f"NotoSansSC-{each}"): own[each] for each in own},
