@@ -90,6 +90,8 @@ def _cells(code_only: bool) -> Iterable[str]:
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] == "code" or not code_only:
                 yield "".join(cell["source"])
+            if not code_only:
+                yield cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
             for output in [] if code_only else cell.get("outputs", []):
                 yield "".join(output.get("text", ""))
                 yield "".join(output.get("data", {}).get("text/plain", ""))
