@@ -80,8 +80,8 @@ class KeyValueCache:
             value: Values of the new tokens, likewise.
 
         Returns:
-            All keys and all values, (batch, num_kv_heads, length, head_dim) each: views, which the
-            next `append` leaves as they are, unless `truncate` came between.
+            All keys and all values, each of shape (batch, num_kv_heads, length, head_dim). They are
+            views, which the next `append` leaves as they are, unless `truncate` came between.
 
         Raises:
             ValueError: If there is no room for so many tokens, if shapes or dtypes do not fit, or

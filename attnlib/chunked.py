@@ -43,8 +43,8 @@ def chunked_attention(
         mask: Boolean, True = may attend; broadcasts to (..., q_len, k_len).
         is_causal: Hide the future, too, by `causal_mask(q_len, k_len)`.
         scale: Factor of the scores; 1 / sqrt(head_dim) unless given.
-        window: Keep to the neighbourhood, too, by `sliding_window_mask(q_len, k_len,
-            window=window)`: with `is_causal`, the `window` last keys, a query's own included.
+        window: Keep to the neighbourhood, too, as `sliding_window_mask` does: with `is_causal`, to
+            the `window` last keys, a query's own included.
         chunk_size: How many queries are attended with at a time.
 
     Returns:

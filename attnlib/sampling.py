@@ -35,8 +35,8 @@ def sampling_probabilities(
         top_p: How much probability stays in, at least; above 0 and at most 1.
 
     Returns:
-        Probabilities of shape (..., vocabulary): what `torch.multinomial` draws from. Each row
-        sums to 1. They are computed in float32 at least.
+        Probabilities of shape (..., vocabulary), as `torch.multinomial` takes them. Each row sums
+        to 1. They are computed in float32 at least.
 
     Raises:
         ValueError: If `temperature` is negative or not finite, `top_k` no integer of at least 1,
