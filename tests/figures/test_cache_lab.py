@@ -58,6 +58,8 @@ def test_each_bug_writes_what_torch_says(page, lab, bug, name):
     page.locator(".widget-toggle-button", has_text=name).click()
     page.wait_for_timeout(50)
     assert shown(page)["bug"] == bug
+    about = page.locator(".attn-cache-about").inner_text()
+    assert (BEFORE in about) is (bug == "stale")
     for seen in page.evaluate(TYPE, sample_texts(8)[3:]):
         agrees(seen, lab[1], BEFORE)
     assert violations(page) == []
