@@ -5,9 +5,10 @@ import re
 WORD = re.compile(r"[A-Za-z]{2,}")
 
 # The same in every edition: endings of files, names of services, keys and interfaces, functions
-# in formulas, and Python's own words for true and false.
+# in formulas, units, and Python's own words for true, false and what numbers can become.
 ALLOWED = {"ipynb", "md", "pdf", "Binder", "Colab", "Ctrl", "attnlib", "SDPA", "MHA"}
-ALLOWED |= {"softmax", "max", "ln", "log", "sin", "cos", "LN", "True", "False", "float", "inf"}
+ALLOWED |= {"softmax", "max", "ln", "log", "sin", "cos", "exp", "LN", "kB", "MB", "GB"}
+ALLOWED |= {"TB", "True", "False", "float", "inf", "NaN"}
 # Pinyin says how a character is read, in every edition.
 PINYIN = re.compile(r"\w*[āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜ]\w*")
 CODE = re.compile(r"\b(?:F|nn)\.\w+|`[^`]+`")
