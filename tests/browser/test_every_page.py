@@ -194,7 +194,7 @@ def test_what_is_bold_and_chinese_is_in_the_bold_font(desk):
 
 # Which of the two, and how much wider it is drawn than it is meant to be or than there is room.
 SHOWN = """() => [...document.querySelectorAll('article picture img')].map((image) => {
-  const meant = Math.min(image.naturalWidth / 2, image.closest('.cell_output').clientWidth);
+  const meant = Math.min(image.naturalWidth / 2, image.closest('.cell_output, section').clientWidth);
   return [image.currentSrc.endsWith('-narrow.png'), Math.round(image.clientWidth - meant)];
 })"""
 
@@ -225,7 +225,7 @@ TORN = """() => {
     range.setEnd(node, to);
     return [...range.getClientRects()].filter(({ width }) => width);
   };
-  const walker = document.createTreeWalker(document.querySelector('article'), NodeFilter.SHOW_TEXT);
+  const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
   for (let node; (node = walker.nextNode());) {
     if (node.parentElement.closest('pre, code, .katex, .live-figure, svg')) continue;
     for (const number of node.data.matchAll(/\\d[\\d.]*(?:\\s%|–\\d[\\d.]*)/g)) {
