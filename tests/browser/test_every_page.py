@@ -194,7 +194,8 @@ def test_what_is_bold_and_chinese_is_in_the_bold_font(desk):
 
 # Which of the two, and how much wider it is drawn than it is meant to be or than there is room.
 SHOWN = """() => [...document.querySelectorAll('article picture img')].map((image) => {
-  const meant = Math.min(image.naturalWidth / 2, image.closest('.cell_output, section').clientWidth);
+  const room = image.closest('.cell_output, section').clientWidth;
+  const meant = Math.min(image.naturalWidth / 2, room);
   return [image.currentSrc.endsWith('-narrow.png'), Math.round(image.clientWidth - meant)];
 })"""
 
