@@ -11,6 +11,7 @@ from attnlib.widgets.reading import PhraseReader
 from attnlib.widgets.rotary import RotaryExplorer
 from attnlib.widgets.scaling import ScalingExplorer
 from attnlib.widgets.signal_through_depth import SignalThroughDepth
+from attnlib.widgets.tiles import Tiles
 
 __all__ = [
     "AlibiExplorer",
@@ -24,4 +25,5 @@ __all__ = [
     "RotaryExplorer",
     "ScalingExplorer",
     "SignalThroughDepth",
+    "Tiles",
 ]
