@@ -147,7 +147,7 @@ def _row_in_tiles(draw: Draw, queries: int, keys: int, tile: int) -> Arguments:
 def _far_tiles() -> list[Arguments]:
     """Scores that float32 has no room for, rising and falling."""
     draw = Draw(0)
-    scores = 40 * draw.normal(3, 7).sort(dim=1).values
+    scores = 150 * draw.normal(3, 7).sort(dim=1).values
     values = draw.normal(7, 2)
     return [(each, values, 2) for each in (scores, scores.flip(1), -scores, scores + 100)]
 
