@@ -19,7 +19,7 @@ PIXELS_ALLOWED = 12  # how many such pixels a figure may have
 
 # What was measured: how far a mark may have moved, in pixels of the picture (two for each of a
 # page), how many of a colour may be farther off, and from how many on a colour counts at all.
-MOVED = 48
+MOVED = 72
 STRAYED = 0.05
 COLOUR = 400
 _STEP = 4  # pixels that are looked at as one
