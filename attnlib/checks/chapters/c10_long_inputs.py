@@ -633,7 +633,9 @@ def cache_bytes(
     Returns:
         A result that shows itself.
 
-    >>> check_cache_bytes(lambda *sizes: 2 * math.prod(sizes[:5])).misconception
+    >>> def everything(layers, kv_heads, head_dim, itemsize, length, window):
+    ...     return 2 * layers * kv_heads * head_dim * itemsize * length
+    >>> check_cache_bytes(everything).misconception
     'whole_length_kept'
     """
     return 2 * layers * kv_heads * head_dim * itemsize * min(length, window)
