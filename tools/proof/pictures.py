@@ -67,8 +67,7 @@ def _patches(marks: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     rows, columns = (-side % _STEP for side in marks.shape)
     padded = np.pad(marks, ((0, rows), (0, columns)))
     shape = (padded.shape[0] // _STEP, _STEP, padded.shape[1] // _STEP, _STEP)
-    patches: np.ndarray[Any, Any] = padded.reshape(shape).any(axis=(1, 3))
-    return patches
+    return np.asarray(padded.reshape(shape).any(axis=(1, 3)))
 
 
 def _around(patches: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

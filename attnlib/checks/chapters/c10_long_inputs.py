@@ -97,7 +97,7 @@ def _online(
 
 def _tiles(scores: Tensor, values: Tensor, tile: int) -> Tensor:
     """Return the output of each tile by itself: (tiles, q_len, value_dim)."""
-    pairs = zip(scores.split(tile, dim=1), values.split(tile), strict=True)
+    pairs = zip(torch.split(scores, tile, dim=1), torch.split(values, tile), strict=True)
     return torch.stack([some.softmax(dim=1) @ others for some, others in pairs])
 
 
