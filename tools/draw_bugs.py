@@ -65,6 +65,11 @@ def _rotary(query: Tensor, key: Tensor) -> Tensor:
     return attnlib.attention_weights(turn(query), turn(key))
 
 
+def _near(query: Tensor, key: Tensor, window: int) -> Tensor:
+    near = attnlib.sliding_window_mask(3, window=window)
+    return attnlib.attention_weights(query, key, near, is_causal=True)
+
+
 def _normal(x: Tensor) -> Tensor:
     normal = nn.functional.layer_norm(x, x.shape[-1:])
     return attnlib.attention_weights(normal, normal, is_causal=True)
@@ -104,6 +109,9 @@ RIGHT: dict[str, tuple[Callable[..., Tensor], tuple[Any, ...]]] = {
     "cross-attention-the-wrong-way-round": (attnlib.attention_weights, (QUERY, KEY)),
     "memory-masked-causally": (attnlib.attention_weights, (QUERY, KEY)),
     "padding-in-the-denominator": (_of_mean, (LABELS,)),
+    "a-window-one-too-long": (_near, (QUERY, KEY, 2)),
+    "online-softmax-rescaled-the-wrong-way": (attnlib.attention_weights, (QUERY, KEY)),
+    "shared-keys-dealt-out-in-turn": (attnlib.attention_weights, (QUERY, KEY)),
 }
 MASKS = {
     "mask-inverted": (CAUSAL, CAUSAL),
@@ -114,6 +122,7 @@ MASKS = {
     "layer-norm-over-the-length": (CAUSAL, CAUSAL),
     "memory-masked-causally": (None, CAUSAL),
     "padding-in-the-denominator": (LABELS != -100, LABELS != -100),
+    "a-window-one-too-long": (CAUSAL & attnlib.sliding_window_mask(3, window=2), CAUSAL),
 }
 READ, WRITTEN = ["早", "上", "好"], ["a", "b", "c"]
 # Of rows and columns, right and wrong, where they are not those of one text.

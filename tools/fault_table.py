@@ -429,9 +429,9 @@ FAULTS = (
     ),
     Fault(
         "seed-that-was-better",
-        "tools/experiments.json",
+        "tools/experiments/c08_training.json",
         planting.replace(r'"音乐": (.*?)"attention": \d+', r'"音乐": \1"attention": 27'),
-        pytest("tests/notebooks/test_experiments.py"),
+        pytest("tests/notebooks/test_experiments_08.py"),
         "FAILED.*test_the_chapter_shows_the_table",
     ),
 )

@@ -6,8 +6,8 @@ import re
 import nbformat
 import pytest
 
-from tools import experiments
 from tools.editions import editions
+from tools.experiments import c08_training as experiments
 
 TABLE = json.loads(experiments.TABLE.read_text(encoding="utf-8"))
 ROWS, PUZZLE = TABLE["rows"], TABLE["puzzle"]
