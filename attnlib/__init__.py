@@ -4,6 +4,7 @@ Importing it loads torch, but neither matplotlib nor ipywidgets: pictures are in
 `attnlib.plotting`, live figures in `attnlib.widgets`.
 """
 
+from attnlib.cache import KeyValueCache
 from attnlib.chunked import chunked_attention
 from attnlib.functional import attention_weights, masked_softmax, scaled_dot_product_attention
 from attnlib.masks import causal_mask, padding_mask, sliding_window_mask
@@ -16,11 +17,13 @@ from attnlib.positional import (
     alibi_slopes,
     sinusoidal_encoding,
 )
+from attnlib.sampling import sampling_probabilities
 from attnlib.transformer import BlockWeights, FeedForward, TransformerBlock
 
 __all__ = [
     "BlockWeights",
     "FeedForward",
+    "KeyValueCache",
     "LearnedPositionalEncoding",
     "MultiHeadAttention",
     "RotaryPositionalEncoding",
@@ -34,6 +37,7 @@ __all__ = [
     "masked_softmax",
     "merge_heads",
     "padding_mask",
+    "sampling_probabilities",
     "scaled_dot_product_attention",
     "sinusoidal_encoding",
     "sliding_window_mask",

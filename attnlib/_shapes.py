@@ -65,7 +65,7 @@ def _check_inputs(query: Tensor, key: Tensor, value: Tensor | None) -> None:
             "query and key must agree in their leading axes (batch, heads); "
             f"got query {tuple(q_shape)} and key {tuple(k_shape)}"
         )
-    if not query.is_floating_point() or not _same_dtype(query, key):
+    if not query.is_floating_point() or not same_dtype(query, key):
         raise ValueError(
             "query and key must have the same floating-point dtype; "
             f"got query {query.dtype} and key {key.dtype}"
@@ -76,7 +76,7 @@ def _check_inputs(query: Tensor, key: Tensor, value: Tensor | None) -> None:
                 "value must hold one row for each key, (..., k_len, value_dim); "
                 f"got value {tuple(value.shape)} and key {tuple(k_shape)}"
             )
-        if not _same_dtype(value, key):
+        if not same_dtype(value, key):
             raise ValueError(
                 f"value and key must have the same dtype; got {value.dtype} and {key.dtype}"
             )
@@ -115,7 +115,7 @@ def check_mask(mask: Tensor, scores_shape: Sequence[int], *, name: str = "mask")
 
 def check_bias(attn_bias: Tensor, query: Tensor, scores_shape: Sequence[int]) -> None:
     """Refuse a bias that has not the dtype of the query or does not broadcast to the scores."""
-    if not _same_dtype(attn_bias, query):
+    if not same_dtype(attn_bias, query):
         raise ValueError(
             f"attn_bias must have the dtype of the query, {query.dtype}, "
             f"got {attn_bias.dtype}; a boolean mask goes to `mask`"
@@ -145,6 +145,16 @@ def computed_dtype(x: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(kind) if changes else x.dtype
 
 
-def _same_dtype(x: Tensor, y: Tensor) -> bool:
+def same_dtype(x: Tensor, y: Tensor) -> bool:
     """Whether two tensors meet in one dtype: as they are, or once autocast has changed them."""
     return x.dtype == y.dtype or computed_dtype(x) == computed_dtype(y)
+
+
+def numbers_outside(least: int | float, most: int | float, x: Tensor) -> list[float]:
+    """List the numbers in a tensor that lie outside, NaN too; none if it has none to look at."""
+    if torch.compiler.is_compiling() or x.is_meta:
+        return []
+    try:
+        return [number for number in x.flatten().tolist() if not least <= number <= most]
+    except RuntimeError:  # mapped by vmap, or a fake tensor: the numbers are not known yet
+        return []

@@ -1,5 +1,6 @@
 """Attention in O(length) memory: the same result, a block of queries at a time."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ def chunked_attention(
     *,
     is_causal: bool = False,
     scale: float | None = None,
+    window: int | None = None,
     chunk_size: int = 128,
 ) -> Float[Tensor, "*batch q_len value_dim"]:
     """Attend with `chunk_size` queries at a time.
@@ -28,6 +30,10 @@ def chunked_attention(
     needed all at once: a block of their rows is made, used and forgotten, and made again in the
     backward pass. Memory grows with chunk_size · k_len instead of q_len · k_len.
 
+    With a window, a block has scores for those keys only that one of its queries may see, at most
+    2 · window + chunk_size of them. Time and memory grow with length · (window + chunk_size), in
+    both directions, where a mask for the window would cost as much as none.
+
     torch's compiler unrolls the blocks: a program exported with it holds for one `q_len` only.
 
     Args:
@@ -37,16 +43,18 @@ def chunked_attention(
         mask: Boolean, True = may attend; broadcasts to (..., q_len, k_len).
         is_causal: Hide the future, too, by `causal_mask(q_len, k_len)`.
         scale: Factor of the scores; 1 / sqrt(head_dim) unless given.
+        window: Keep to the neighbourhood, too, by `sliding_window_mask(q_len, k_len,
+            window=window)`: with `is_causal`, the `window` last keys, a query's own included.
         chunk_size: How many queries are attended with at a time.
 
     Returns:
         Output of shape (..., q_len, value_dim). A query with nothing to attend to gets zeros.
 
     Raises:
-        ValueError: If shapes or dtypes do not fit, or `chunk_size` is smaller than 1.
+        ValueError: If shapes or dtypes do not fit, or `chunk_size` or `window` is smaller than 1.
 
     Source: Rabe & Staats 2021, "Self-attention Does Not Need O(n²) Memory"; here without their
-    second split, over the keys.
+    second split, over the keys. Windows in blocks: Beltagy et al. 2020, "Longformer", section 3.2.
 
     >>> x = torch.tensor([[2.0, 1.0], [1.0, 2.0], [0.0, 1.0]])
     >>> chunked_attention(x, x, x, scale=1.0, chunk_size=2)
@@ -55,33 +63,15 @@ def chunked_attention(
             [1.0000, 1.5761]])
     """
     check_attention(query, key, value, mask=mask)
-    if chunk_size < 1:
-        raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
+    for name, number in (("chunk_size", chunk_size), ("window", window)):
+        if number is not None and number < 1:
+            raise ValueError(f"{name} must be at least 1, got {number}")
     query, key, value = (x.to(computed_dtype(x)) for x in (query, key, value))
-    q_len, k_len = query.shape[-2], key.shape[-2]
-
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
     # A compiler decides by itself what to keep for the way back.
     learned = torch.is_grad_enabled() and any(x.requires_grad for x in (query, key, value))
     attend = _Forgetting.apply if learned and not torch.compiler.is_compiling() else _attend
-
-    for start in range(0, max(1, q_len), chunk_size):  # once at least: the output has a gradient
-        stop = min(start + chunk_size, q_len)
-        # Keys that lie in the future of the whole block need no scores at all. Cut off there, the
-        # block's queries and keys end together again: so `is_causal` means the same inside.
-        visible = max(0, k_len - q_len + stop) if is_causal else k_len
-        block = attend(
-            query[..., start:stop, :],
-            key[..., :visible, :],
-            value[..., :visible, :],
-            _cut(mask, start, stop, visible),
-            is_causal,
-            scale,
-        )
-        if start == 0:
-            # All at once: blocks kept one by one would lie between the weights and break up the
-            # free memory. Made from a block, which vmap has mapped if it has mapped any input.
-            output = block.new_empty(*query.shape[:-1], value.shape[-1])
-        output[..., start:stop, :] = block
+    output: Tensor = attend(query, key, value, mask, is_causal, scale, window, chunk_size)
     return output
 
 
@@ -91,15 +81,69 @@ def _attend(
     value: Tensor,
     mask: Tensor | None,
     is_causal: bool,
-    scale: float | None,
+    scale: float,
+    window: int | None,
+    chunk_size: int,
 ) -> Tensor:
-    return attention_weights(query, key, mask, is_causal=is_causal, scale=scale) @ value
+    output: Any = None
+    for rows, seen in _blocks(query, key, is_causal, window, chunk_size):
+        weights = _weights(query, key, mask, rows, seen, is_causal, scale, window)
+        block = weights @ value[..., seen, :]
+        output = _put(block, output, rows, (*query.shape[:-1], value.shape[-1]))
+    return output  # type: ignore[no-any-return]
+
+
+def _blocks(
+    query: Tensor, key: Tensor, is_causal: bool, window: int | None, chunk_size: int
+) -> list[tuple[slice, slice]]:
+    """Cut the queries into blocks; say for each which keys any of its queries may see."""
+    q_len, k_len = query.shape[-2], key.shape[-2]
+    reach = q_len + k_len if window is None else window - 1  # positions away; the former is all
+    blocks = []
+    for start in range(0, max(1, q_len), chunk_size):  # once at least: the output has a gradient
+        stop = min(start + chunk_size, q_len)
+        # Keys that lie in the future of all these queries need no scores at all. Cut off there,
+        # both end together again: so `is_causal` means the same inside.
+        first = max(0, start + k_len - q_len - reach)
+        last = stop + k_len - q_len + (0 if is_causal else reach)
+        blocks.append((slice(start, stop), slice(first, max(first, min(last, k_len)))))
+    return blocks
+
+
+def _weights(
+    query: Tensor,
+    key: Tensor,
+    mask: Tensor | None,
+    rows: slice,
+    seen: slice,
+    is_causal: bool,
+    scale: float,
+    window: int | None,
+) -> Tensor:
+    """Make the weights of one block."""
+    if mask is not None:  # an axis of length 1 stays as it is and goes on broadcasting
+        mask = mask[..., rows, :] if mask.shape[-2] > 1 else mask
+        mask = mask[..., seen] if mask.shape[-1] > 1 else mask
+    if window is not None:
+        q_position = torch.arange(rows.start, rows.stop, device=query.device).unsqueeze(1)
+        k_position = torch.arange(seen.start, seen.stop, device=query.device)
+        ahead = k_position - q_position - (key.shape[-2] - query.shape[-2])
+        near = (ahead > -window) & (ahead < (1 if is_causal else window))
+        mask = near if mask is None else mask & near
+    return attention_weights(
+        query[..., rows, :],
+        key[..., seen, :],
+        mask,
+        is_causal=is_causal and window is None,
+        scale=scale,
+    )
 
 
 class _Forgetting(torch.autograd.Function):
     """Attend without keeping the weights: the way back makes them anew, from queries and keys.
 
-    `torch.utils.checkpoint` would do the same, but not inside `torch.func.grad` and `vmap`.
+    `torch.utils.checkpoint` would do the same, but not inside `torch.func.grad` and `vmap`. All
+    blocks at once: the gradient of each by itself would be as long as all keys, and mostly zero.
     """
 
     generate_vmap_rule = True
@@ -107,7 +151,7 @@ class _Forgetting(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
-        *tensors, ctx.is_causal, ctx.scale = inputs
+        *tensors, ctx.is_causal, ctx.scale, ctx.window, ctx.chunk_size = inputs
         ctx.save_for_backward(*tensors)
         ctx.save_for_forward(*tensors)
 
@@ -115,14 +159,18 @@ class _Forgetting(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Differentiate output = weights @ value, and weights = softmax(scale · query @ keyᵀ)."""
         query, key, value, mask = ctx.saved_tensors
-        weights = attention_weights(query, key, mask, is_causal=ctx.is_causal, scale=ctx.scale)
-        # Of a softmax: weights * (grad - Σ weights * grad), the sum over a row. All the same size
-        # as the weights, so each intermediate costs: these are the fewest.
-        by_weight = weights * (grad @ value.mT)
-        total = by_weight.sum(dim=-1, keepdim=True)
-        scores = torch.addcmul(by_weight, weights, total, value=-1)
-        scale = query.shape[-1] ** -0.5 if ctx.scale is None else ctx.scale
-        return scores @ (key * scale), scores.mT @ (query * scale), weights.mT @ grad, *[None] * 3
+        by_query = by_key = by_value = None
+        for rows, seen in _blocks(query, key, ctx.is_causal, ctx.window, ctx.chunk_size):
+            weights = _weights(query, key, mask, rows, seen, ctx.is_causal, ctx.scale, ctx.window)
+            # Of a softmax: weights * (grad - Σ weights * grad), the sum over a row. All the same
+            # size as the weights, so each intermediate costs: these are the fewest.
+            by_weight = weights * (grad[..., rows, :] @ value[..., seen, :].mT)
+            total = by_weight.sum(dim=-1, keepdim=True)
+            scores = torch.addcmul(by_weight, weights, total, value=-1)
+            by_query = _put(scores @ (key[..., seen, :] * ctx.scale), by_query, rows, query.shape)
+            by_key = _put(scores.mT @ (query[..., rows, :] * ctx.scale), by_key, seen, key.shape)
+            by_value = _put(weights.mT @ grad[..., rows, :], by_value, seen, value.shape)
+        return by_query, by_key, by_value, *[None] * 5
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
@@ -132,18 +180,24 @@ class _Forgetting(torch.autograd.Function):
             torch.zeros_like(x) if moves is None else moves
             for x, moves in zip((query, key, value), tangents[:3], strict=True)
         )
-        weights = attention_weights(query, key, mask, is_causal=ctx.is_causal, scale=ctx.scale)
-        scale = query.shape[-1] ** -0.5 if ctx.scale is None else ctx.scale
-        moved_scores = (moved_query * scale) @ key.mT + (query * scale) @ moved_key.mT
-        by_weight = weights * moved_scores
-        moved_weights = by_weight - weights * by_weight.sum(dim=-1, keepdim=True)
-        tangent: Tensor = moved_weights @ value + weights @ moved_value
-        return tangent
+        tangent: Any = None
+        for rows, seen in _blocks(query, key, ctx.is_causal, ctx.window, ctx.chunk_size):
+            weights = _weights(query, key, mask, rows, seen, ctx.is_causal, ctx.scale, ctx.window)
+            by_query = (moved_query[..., rows, :] * ctx.scale) @ key[..., seen, :].mT
+            by_key = (query[..., rows, :] * ctx.scale) @ moved_key[..., seen, :].mT
+            by_weight = weights * (by_query + by_key)
+            moved_weights = by_weight - weights * by_weight.sum(dim=-1, keepdim=True)
+            block = moved_weights @ value[..., seen, :] + weights @ moved_value[..., seen, :]
+            tangent = _put(block, tangent, rows, (*query.shape[:-1], value.shape[-1]))
+        return tangent  # type: ignore[no-any-return]
 
 
-def _cut(mask: Tensor | None, start: int, stop: int, visible: int) -> Tensor | None:
-    """Take a block out of a mask; an axis of length 1 stays as it is and goes on broadcasting."""
-    if mask is None:
-        return None
-    rows = mask[..., start:stop, :] if mask.shape[-2] > 1 else mask
-    return rows[..., :visible]
+def _put(block: Tensor, whole: Tensor | None, rows: slice, shape: Sequence[int]) -> Tensor:
+    """Add a block to rows of the whole, which is made with the first one.
+
+    At once: blocks kept one by one would lie between the weights and break up the free memory. And
+    from a block, which vmap has mapped if it has mapped any input.
+    """
+    whole = block.new_zeros(shape) if whole is None else whole
+    whole[..., rows, :] += block
+    return whole

@@ -151,6 +151,8 @@ def scaled_dot_product_attention(
         kept = F.dropout(weights, dropout_p) if dropout_p > 0.0 else weights
         return kept @ value, weights
 
+    if is_causal and query.shape[-2] == 1:
+        is_causal = False  # all keys are past: the one query is the last
     # torch's own flag skips the future for free, but aligns upper-left and takes no mask beside it.
     masked = mask is not None or attn_bias is not None
     if is_causal and (masked or query.shape[-2] != key.shape[-2]):

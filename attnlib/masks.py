@@ -8,7 +8,7 @@ query `i` stands at key position `i + k_len - q_len`, as the newest tokens do be
 import torch
 from torch import Tensor
 
-from attnlib._shapes import aligned_positions
+from attnlib._shapes import aligned_positions, numbers_outside
 from attnlib._typing import Bool, Integer
 
 SIGNED = (torch.int8, torch.int16, torch.int32, torch.int64)
@@ -132,18 +132,8 @@ def padding_mask(
     if k_len < 0:
         raise ValueError(f"k_len must not be negative, got {k_len}")
     valid_lens = valid_lens.long()  # a narrower type need not have room for k_len
-    impossible = _outside(0, k_len, valid_lens)
+    impossible = numbers_outside(0, k_len, valid_lens)
     if impossible:
         raise ValueError(f"valid_lens must lie between 0 and k_len = {k_len}, got {impossible}")
     mask = torch.arange(k_len, device=valid_lens.device) < valid_lens.unsqueeze(-1)
     return mask.unsqueeze(1) if valid_lens.ndim == 1 else mask
-
-
-def _outside(least: int, most: int, x: Tensor) -> list[int]:
-    """List the numbers in a tensor that lie outside; none if it has no numbers to look at."""
-    if torch.compiler.is_compiling() or x.is_meta:
-        return []
-    try:
-        return [number for number in x.flatten().tolist() if not least <= number <= most]
-    except RuntimeError:  # mapped by vmap, or a fake tensor: the numbers are not known yet
-        return []

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from attnlib._shapes import check_vectors, mask_for_heads
+from attnlib._shapes import check_bias, check_vectors, mask_for_heads
 from attnlib._typing import Bool, Float, Shaped
+from attnlib.cache import KeyValueCache
 from attnlib.functional import scaled_dot_product_attention
 from attnlib.positional import RotaryPositionalEncoding
 
@@ -154,6 +155,7 @@ class MultiHeadAttention(nn.Module):
         attn_bias: Float[Tensor, "*#batch_heads #q_len #k_len"] | None = None,
         is_causal: bool = False,
         need_weights: bool = False,
+        cache: KeyValueCache | None = None,
     ) -> tuple[
         Float[Tensor, "batch q_len embed_dim"],
         Float[Tensor, "batch {self.num_heads} q_len k_len"] | None,
@@ -170,32 +172,46 @@ class MultiHeadAttention(nn.Module):
                 the whole batch; or (batch, num_heads, q_len, k_len). Axes of length 1 broadcast.
             is_causal: Hide the future, too, by `causal_mask(q_len, k_len)`.
             need_weights: Return the weights as well.
+            cache: Keys and values of the tokens before these, of this layer, in self-attention. It
+                takes in those of `query`, and all that it then holds are attended to: k_len is
+                `cache.length` + q_len. Positions go on from there.
 
         Returns:
             Output of shape (batch, q_len, embed_dim), and the weights of shape (batch, num_heads,
             q_len, k_len) before dropout, or None.
 
         Raises:
-            ValueError: If shapes or dtypes do not fit; the message names the argument and both.
+            ValueError: If shapes or dtypes do not fit, the cache has no room, or there is a `key`
+                beside a cache; the message names the argument and both. The cache is unchanged.
 
         Of three axes the first is the batch in a mask and the heads in a bias, whatever the lengths
         are. A mask of (batch, k_len) is read as (q_len, k_len) wherever batch = q_len: padding has
         the shape (batch, 1, k_len).
         """
+        if cache is not None and (key is not None or value is not None):
+            raise ValueError(
+                "a cache goes with self-attention: give it no key and no value, got key "
+                f"{_shape_of(key)} and value {_shape_of(value)}"
+            )
         key = query if key is None and value is None else key
         if key is None:
             raise ValueError("value was given without key")
         value = key if value is None else value
         self._check(query, key, value)
         batch, q_len, _ = query.shape
-        k_len = key.shape[1]
+        past = 0 if cache is None else cache.length
+        k_len = past + key.shape[1]
         if mask is not None:
             mask = mask_for_heads(mask, (batch, self.num_heads, q_len, k_len))
 
         q, k, v = self._project(query, key, value)
         if self.rotary is not None:
             q = self.rotary(q, offset=k_len - q_len)  # both end at one position
-            k = self.rotary(k)
+            k = self.rotary(k, offset=past)
+        if cache is not None:
+            if attn_bias is not None:  # nothing may be written that is then not attended with
+                check_bias(attn_bias, q, (batch, self.num_heads, q_len, k_len))
+            k, v = cache.append(k, v)
         if self.num_kv_heads != self.num_heads:  # k, v: (batch, num_kv_heads, k_len, head_dim)
             k, v = (x.repeat_interleave(self.num_heads // self.num_kv_heads, 1) for x in (k, v))
         heads, weights = scaled_dot_product_attention(
@@ -249,6 +265,10 @@ def _is_bare_linear(module: nn.Module) -> bool:
         # Nor a hook on modules of all kinds, as profilers put it.
         and not nn.modules.module._has_any_global_hook()  # type: ignore[no-untyped-call]
     )
+
+
+def _shape_of(x: Tensor | None) -> tuple[int, ...] | None:
+    return None if x is None else tuple(x.shape)
 
 
 def _check_heads(embed_dim: int, num_heads: int) -> None:

@@ -11,6 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from attnlib._shapes import check_vectors, mask_for_heads
 from attnlib._typing import Bool, Float
+from attnlib.cache import KeyValueCache
 from attnlib.multihead import MultiHeadAttention
 from attnlib.positional import RotaryPositionalEncoding
 
@@ -85,7 +86,8 @@ class BlockWeights(NamedTuple):
         cross_attention[b, h, i, j]    how much position i attends to position j of memory
 
     Args:
-        self_attention: Weights of shape (batch, num_heads, length, length).
+        self_attention: Weights of shape (batch, num_heads, length, k_len): k_len is the length of
+            x, and what a cache holds.
         cross_attention: Weights of shape (batch, num_heads, length, memory_len), or None in a
             block without cross-attention.
 
@@ -183,9 +185,9 @@ class TransformerBlock(nn.Module):
         self,
         x: Float[Tensor, "batch length embed_dim"],
         memory: Float[Tensor, "batch memory_len embed_dim"] | None = None,
-        mask: Bool[Tensor, "#length #length"]
-        | Bool[Tensor, "#batch #length #length"]
-        | Bool[Tensor, "#batch #{self.num_heads} #length #length"]
+        mask: Bool[Tensor, "#length #k_len"]
+        | Bool[Tensor, "#batch #length #k_len"]
+        | Bool[Tensor, "#batch #{self.num_heads} #length #k_len"]
         | None = None,
         memory_mask: Bool[Tensor, "#length #memory_len"]
         | Bool[Tensor, "#batch #length #memory_len"]
@@ -194,6 +196,7 @@ class TransformerBlock(nn.Module):
         *,
         is_causal: bool = False,
         need_weights: bool = False,
+        cache: KeyValueCache | None = None,
     ) -> tuple[Float[Tensor, "batch length embed_dim"], BlockWeights | None]:
         """Pass the stream through the block.
 
@@ -201,20 +204,22 @@ class TransformerBlock(nn.Module):
             x: The stream, of shape (batch, length, embed_dim).
             memory: What cross-attention reads, of shape (batch, memory_len, embed_dim): mostly the
                 output of an encoder. Given to a block with `cross_attention`, and to no other.
-            mask: Who may attend to whom within x; boolean, True = may attend: (length, length);
-                (batch, length, length), the same for all heads; or (batch, num_heads, length,
-                length). Axes of length 1 broadcast.
+            mask: Who may attend to whom within x; boolean, True = may attend: (length, k_len);
+                (batch, length, k_len), the same for all heads; or (batch, num_heads, length,
+                k_len). Axes of length 1 broadcast. k_len is the length, and what a cache holds.
             memory_mask: Who of x may attend to what of memory, likewise: (length, memory_len), ….
                 The padding of memory belongs here.
             is_causal: Hide the future of x, too. All of memory may be seen: it is past.
             need_weights: Return the weights as well.
+            cache: Keys and values of the tokens before x in self-attention; see
+                `MultiHeadAttention`. Those of memory are not kept: each call projects it again.
 
         Returns:
             The stream, of shape (batch, length, embed_dim), and `BlockWeights`, or None.
 
         Raises:
-            ValueError: If shapes or dtypes do not fit, memory is missing, or nobody would read it;
-                the message names the argument and both.
+            ValueError: If shapes or dtypes do not fit, memory is missing, nobody would read it, or
+                the cache has no room; the message names the argument and both.
         """
         self._check(x, memory, memory_mask)
         if memory is not None and memory_mask is not None:
@@ -226,6 +231,7 @@ class TransformerBlock(nn.Module):
             mask=mask,
             is_causal=is_causal,
             need_weights=need_weights,
+            cache=cache,
         )
         x = self._add(x, found, self.self_attention_norm)
 

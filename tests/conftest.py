@@ -9,7 +9,8 @@ import torch
 from hypothesis import settings
 
 MATHS_TESTS = Path(__file__).parent / "maths"
-MATHS = ("_shapes", "masks", "functional", "chunked", "positional", "multihead", "transformer")
+MATHS = ("_shapes", "masks", "functional", "sampling", "chunked", "positional", "cache")
+MATHS += ("multihead", "transformer")
 
 # Under pytest, and only there, every call into the maths is held against its annotations. The hook
 # works on import, so it has to be installed before anything imports attnlib.

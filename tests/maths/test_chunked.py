@@ -10,7 +10,8 @@ from tests.maths.reference import bytes_of, reference_attention, seeded
 
 # What is promised: see test_docstrings.py.
 SIGNATURES = """
-chunked_attention(query, key, value, mask=None, *, is_causal=False, scale=None, chunk_size=128)
+chunked_attention(query, key, value, mask=None, *, is_causal=False, scale=None, \
+window=None, chunk_size=128)
 """
 
 

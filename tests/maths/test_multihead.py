@@ -27,7 +27,7 @@ split_heads(x, num_heads)
 merge_heads(x)
 MultiHeadAttention(embed_dim, num_heads, *, num_kv_heads=None, bias=False, dropout=0.0, rotary=None)
 MultiHeadAttention.forward(self, query, key=None, value=None, mask=None, *, attn_bias=None, \
-is_causal=False, need_weights=False)
+is_causal=False, need_weights=False, cache=None)
 """
 
 BATCH, Q_LEN, K_LEN, HEADS, HEAD_DIM = 2, 5, 7, 3, 11

@@ -31,7 +31,7 @@ BlockWeights(self_attention, cross_attention)
 TransformerBlock(embed_dim, num_heads, dim_feedforward, *, num_kv_heads=None, norm_first=True, \
 cross_attention=False, dropout=0.0, rotary=None)
 TransformerBlock.forward(self, x, memory=None, mask=None, memory_mask=None, *, \
-is_causal=False, need_weights=False)
+is_causal=False, need_weights=False, cache=None)
 """
 
 BATCH, LENGTH, MEMORY_LEN, HEADS, HEAD_DIM, HIDDEN = 2, 5, 7, 3, 10, 13
