@@ -1,6 +1,7 @@
 """Live figures: they move in JupyterLab, in Colab and in a page without a kernel."""
 
 from attnlib.widgets.alibi import AlibiExplorer
+from attnlib.widgets.cache_lab import CacheLab
 from attnlib.widgets.head_ablation import HeadAblation
 from attnlib.widgets.live_figure import LiveFigure
 from attnlib.widgets.mask_lab import MaskLab
@@ -11,9 +12,12 @@ from attnlib.widgets.reading import PhraseReader
 from attnlib.widgets.rotary import RotaryExplorer
 from attnlib.widgets.scaling import ScalingExplorer
 from attnlib.widgets.signal_through_depth import SignalThroughDepth
+from attnlib.widgets.translator import DateTranslator
 
 __all__ = [
     "AlibiExplorer",
+    "CacheLab",
+    "DateTranslator",
     "HeadAblation",
     "LiveFigure",
     "MaskLab",

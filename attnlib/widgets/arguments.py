@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,3 +51,41 @@ def names(name: str, values: Sequence[Any], most: int) -> list[str]:
     if not 1 <= len(found) <= most:
         raise ValueError(f"{name} must be 1 to {most} names, got {len(found)}")
     return found
+
+
+def characters_of(text: str) -> list[str]:
+    """Return what was typed as characters."""
+    return list(unicodedata.normalize("NFC", text).strip())
+
+
+def typed(name: str, text: Any, most: int) -> str:
+    """Return a text of 1 to `most` characters.
+
+    Raises:
+        ValueError: If it is none, or has more, or none.
+    """
+    if not isinstance(text, str) or not 1 <= len(characters_of(text)) <= most:
+        raise ValueError(f"{name} must have 1 to {most} characters, got {text!r}")
+    return text
+
+
+def typed_examples(name: str, examples: Any, most: int, characters: int) -> list[str]:
+    """Return up to `most` texts of 1 to `characters` characters.
+
+    Raises:
+        ValueError: If they are others.
+    """
+    if isinstance(examples, str) or len(examples) > most:
+        raise ValueError(f"{name} must be up to {most} texts, got {examples!r}")
+    return [typed(name, each, characters) for each in examples]
+
+
+def distinct_characters(name: str, text: Any) -> str:
+    """Return a text in which no character occurs twice.
+
+    Raises:
+        ValueError: If one does, or there is none.
+    """
+    if not isinstance(text, str) or not text or len(set(text)) < len(text):
+        raise ValueError(f"{name} must be a text of different characters, got {text!r}")
+    return text

@@ -9,14 +9,20 @@ from functools import cached_property
 import traitlets
 from torch import Tensor
 
-from attnlib.widgets.arguments import numbers, whole
+from attnlib.widgets.arguments import (
+    characters_of,
+    distinct_characters,
+    numbers,
+    typed,
+    typed_examples,
+    whole,
+)
 from attnlib.widgets.controls import slider, text_field
 from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style, texts
 from attnlib.widgets.reading_example import example
 from attnlib.widgets.reading_model import (
     Place,
     Reading,
-    characters_of,
     check_weights,
     difference,
     pairs,
@@ -34,7 +40,7 @@ class PhraseDrawing(Drawing):
     """The drawing: the browser reads the phrase with these weights, and looks it up."""
 
     _esm = module("reading.js")
-    _css = style("multi_head.css", "reading.css")
+    _css = style("typed.css", "multi_head.css", "reading.css")
 
     weights = traitlets.Dict().tag(sync=True)  # see weights.py
     characters = traitlets.Unicode().tag(sync=True)  # of the embedding's rows 3, 4, 5, …
@@ -98,7 +104,8 @@ class PhraseReader(LiveFigure):
         _check_readings(characters, readings)
         check_weights(state_dict, len(characters), len(pairs(readings)), num_heads)
         _check_counts(counts, readings)
-        _check_phrases(phrase, examples)
+        typed("phrase", phrase, MOST_CHARACTERS)
+        examples = typed_examples("examples", examples, MOST_EXAMPLES, MOST_CHARACTERS)
         packed = pack(state_dict, steps=STEPS)
         several = [i for i, each in enumerate(characters_of(phrase)) if each in readings]
         all_words = texts("reading")
@@ -114,7 +121,7 @@ class PhraseReader(LiveFigure):
             characters=characters,
             readings="\n".join("\t".join([each, *names]) for each, names in readings.items()),
             counts=write_counts(counts, pairs(readings)),
-            examples=list(examples),
+            examples=examples,
             start=start,
             limits={"heads": num_heads, "base": float(base), "most": MOST_CHARACTERS},
             words=all_words,
@@ -153,8 +160,7 @@ class PhraseReader(LiveFigure):
 
 
 def _check_readings(characters: str, readings: Mapping[str, Sequence[str]]) -> None:
-    if not isinstance(characters, str) or not characters or len(set(characters)) < len(characters):
-        raise ValueError(f"characters must be a text of different characters, got {characters!r}")
+    distinct_characters("characters", characters)
     if not readings:
         raise ValueError("readings must hold a character with several readings, got none")
     for character, names in readings.items():
@@ -178,11 +184,3 @@ def _check_counts(counts: Mapping[Place, int], readings: Mapping[str, Sequence[s
                 f"got {place!r}"
             )
         whole(f"counts[{place!r}]", count, 1, float("inf"))
-
-
-def _check_phrases(phrase: str, examples: Sequence[str]) -> None:
-    if isinstance(examples, str) or len(examples) > MOST_EXAMPLES:
-        raise ValueError(f"examples must be up to {MOST_EXAMPLES} phrases, got {examples!r}")
-    for name, each in [("phrase", phrase), *(("examples", each) for each in examples)]:
-        if not isinstance(each, str) or not 1 <= len(characters_of(each)) <= MOST_CHARACTERS:
-            raise ValueError(f"{name} must have 1 to {MOST_CHARACTERS} characters, got {each!r}")

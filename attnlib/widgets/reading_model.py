@@ -6,7 +6,6 @@ The browser computes the same in static/reading_model.js.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,8 @@ from torch import Tensor, nn
 
 from attnlib.multihead import MultiHeadAttention
 from attnlib.positional import RotaryPositionalEncoding
-from attnlib.widgets.weights import unpack
+from attnlib.widgets.arguments import characters_of
+from attnlib.widgets.weights import check_shapes, unpack
 
 UNKNOWN, BEGIN, END, FIRST = 0, 1, 2, 3  # rows of the embedding; from FIRST on one a character
 BEGINS, ENDS = "^", "$"  # how the ends of a phrase are written among neighbours
@@ -24,11 +24,6 @@ PROBES = 200  # phrases on which two models are compared
 MARGIN = 0.02  # by how much a probability may differ between two that are the same
 
 Place = tuple[str, str, str, str]  # left neighbour, character, right neighbour, reading
-
-
-def characters_of(phrase: str) -> list[str]:
-    """Return what was typed as characters."""
-    return list(unicodedata.normalize("NFC", phrase).strip())
 
 
 def names_and_shapes(characters: int, readings: int, width: int) -> dict[str, tuple[int, ...]]:
@@ -56,19 +51,8 @@ def check_weights(
     """
     embed = state_dict.get("embed.weight")
     width = 0 if embed is None else embed.shape[-1]
-    wanted = names_and_shapes(characters, readings, width)
-    for word, names in (
-        ("must hold", [name for name in wanted if name not in state_dict]),
-        ("must not hold", [name for name in state_dict if name not in wanted]),
-    ):
-        if names:
-            raise ValueError(f"state_dict {word} {', '.join(names)}")
-    for name, shape in wanted.items():
-        if tuple(state_dict[name].shape) != shape:
-            raise ValueError(
-                f"{name} must have shape {shape} for {characters} characters and {readings} "
-                f"readings, got {tuple(state_dict[name].shape)}"
-            )
+    shapes = names_and_shapes(characters, readings, width)
+    check_shapes(state_dict, shapes, f"{characters} characters and {readings} readings")
     if width % (2 * num_heads):
         raise ValueError(
             f"num_heads must divide the width {width} into heads of even width, got {num_heads}"

@@ -81,6 +81,32 @@ def unpack(packed: Packed) -> dict[str, Tensor]:
     return tensors
 
 
+def check_shapes(
+    tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], sizes: str
+) -> None:
+    """Refuse tensors that are not those of a model.
+
+    Args:
+        tensors: The trained weights, by name.
+        shapes: Names and shapes of those of the model.
+        sizes: What the shapes are for: "9 characters".
+
+    Raises:
+        ValueError: If a name is missing, one is too much, or a shape is another.
+    """
+    for word, names in (
+        ("must hold", [name for name in shapes if name not in tensors]),
+        ("must not hold", [name for name in tensors if name not in shapes]),
+    ):
+        if names:
+            raise ValueError(f"state_dict {word} {', '.join(names)}")
+    for name, shape in shapes.items():
+        if tuple(tensors[name].shape) != shape:
+            raise ValueError(
+                f"{name} must have shape {shape} for {sizes}, got {tuple(tensors[name].shape)}"
+            )
+
+
 def rounding(tensors: Mapping[str, Tensor], packed: Packed) -> dict[str, float]:
     """Return how far off each packed tensor is: its largest error, over its largest entry.
 

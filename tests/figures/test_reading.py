@@ -91,7 +91,7 @@ def test_a_button_puts_its_phrase_into_the_field_and_reset_takes_it_out(page):
     page.get_by_role("button", name="中国银行", exact=True).click()
     page.wait_for_timeout(50)
     assert field.input_value() == shown(page)["phrase"] == "中国银行"
-    pressed = page.locator(".attn-reading-example[aria-pressed=true]")
+    pressed = page.locator(".attn-typed-example[aria-pressed=true]")
     assert pressed.all_inner_texts() == ["中国银行"]
     field.fill("爱好好")
     page.wait_for_timeout(50)

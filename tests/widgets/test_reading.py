@@ -106,10 +106,10 @@ FACTS = Facts(
     check=check,
     # The model reads otherwise than the count: that is what the figure is about.
     opening=lambda shown: best(shown) != shown["counted"][shown["at"]][0],
-    tapped=[".attn-reading-example >> nth=1", ".attn-reading-switch input >> nth=1"],
+    tapped=[".attn-typed-example >> nth=1", ".attn-heads-switch input >> nth=1"],
     pressed=[
-        (".attn-reading-switch input >> nth=0", ["Space"]),
-        (".attn-reading-example >> nth=3", ["Enter"]),
+        (".attn-heads-switch input >> nth=0", ["Space"]),
+        (".attn-typed-example >> nth=3", ["Enter"]),
         (".widget-text input", ["End", "Backspace"]),
     ],
     bad=[
@@ -397,8 +397,8 @@ def changed_weights(**changed):
         (arguments(phrase=""), "phrase must have 1 to 10 characters, got ''"),
         (arguments(phrase="好" * 11), "phrase must have 1 to 10 characters"),
         (arguments(examples=["好", " "]), "examples must have 1 to 10 characters, got ' '"),
-        (arguments(examples="好"), "examples must be up to 12 phrases, got '好'"),
-        (arguments(examples=["好"] * 13), "examples must be up to 12 phrases"),
+        (arguments(examples="好"), "examples must be up to 12 texts, got '好'"),
+        (arguments(examples=["好"] * 13), "examples must be up to 12 texts"),
     ],
 )
 def test_bad_arguments(given, message):

@@ -1,31 +1,26 @@
 // PhraseReader: a phrase read by a trained model and by a count, and where each head looks; see reading.py.
 
-import { fixed, html, liveFigure, readWhole, Refused, say, shown, write } from './common.js';
+import { fixed, html, liveFigure, readWhole, say, write } from './common.js';
+import { readSwitches } from './head_switches.js';
 import { strongest } from './heads.js';
 import { drawCounted } from './reading_counts.js';
 import { drawHeads } from './reading_heads.js';
-import { lookUp, read, readModel, split } from './reading_model.js';
-import { drawExamples, drawPhraseRead } from './reading_phrase.js';
+import { lookUp, read, readModel } from './reading_model.js';
+import { drawPhraseRead } from './reading_phrase.js';
+import { drawExamples, readExamples, readText, split } from './typed.js';
 
 // --- what is shown -----------------------------------------------------------------------------
 
 function readStructure(model, limits) {
-  const examples = model.get('examples');
-  if (!Array.isArray(examples) || !examples.every((each) => typeof each === 'string')) {
-    throw new Refused('not_phrases', { got: shown(examples) });
-  }
-  return { examples, reader: readModel((name) => model.get(name), limits) };
+  return { examples: readExamples(model), reader: readModel((name) => model.get(name), limits) };
 }
 
 function readLive(model, { limits }) {
-  const phrase = model.get('phrase');
-  if (typeof phrase !== 'string') throw new Refused('not_text', { name: 'phrase', got: shown(phrase) });
-  const on = model.get('on');
-  if (!Array.isArray(on) || on.length !== limits.heads || !on.every((each) => typeof each === 'boolean')) {
-    throw new Refused('switches', { count: limits.heads, got: shown(on) });
-  }
   return {
-    phrase, on, chosen: readWhole(model, 'chosen', 0, limits.most), window: readWhole(model, 'window', 0, limits.most + 1),
+    phrase: readText(model, 'phrase'),
+    on: readSwitches(model, limits.heads),
+    chosen: readWhole(model, 'chosen', 0, limits.most),
+    window: readWhole(model, 'window', 0, limits.most + 1),
   };
 }
 

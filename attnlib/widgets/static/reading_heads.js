@@ -1,7 +1,8 @@
 // Where each head of PhraseReader looks from the chosen character: a column for each, a row for each character.
 
 import { fixed, html, say, set, write } from './common.js';
-import { badge, colorOf } from './heads.js';
+import { drawSwitch } from './head_switches.js';
+import { colorOf } from './heads.js';
 
 const SLIGHT = 0.05; // smaller weights are written in grey
 
@@ -14,11 +15,7 @@ export function drawHeads(parent, { heads, most }, words, toggle) {
   html('td', { class: 'attn-heads-key' }, top);
   const boxes = Array.from({ length: heads }, (_, head) => {
     const cell = html('th', { scope: 'col', class: colorOf(head, heads) }, top);
-    const label = html('label', { class: 'attn-reading-switch' }, cell);
-    const box = html('input', { type: 'checkbox', 'aria-label': `${words.head} ${head}` }, label);
-    box.addEventListener('change', () => toggle(head));
-    badge(label, head);
-    return box;
+    return drawSwitch(cell, head, words, toggle);
   });
   const body = html('tbody', {}, table);
   const rows = Array.from({ length: most + 2 }, () => drawRow(body, heads)); // the longest phrase, and its ends

@@ -6,12 +6,6 @@ import { unpack } from './weights.js';
 
 const [UNKNOWN, BEGIN, END, FIRST] = [0, 1, 2, 3]; // rows of the embedding; from FIRST on there is a row for each character
 
-/** What is typed, as characters: at most `most` of them, and how many were left out. */
-export function split(phrase, most) {
-  const all = [...phrase.normalize('NFC').trim()];
-  return { characters: all.slice(0, most), left: Math.max(0, all.length - most) };
-}
-
 // --- the model ---------------------------------------------------------------------------------
 
 /** Names and shapes of the weights. */

@@ -1,22 +1,8 @@
-// The phrase of PhraseReader: examples to choose from, and its characters with their readings.
+// The phrase of PhraseReader: its characters with their readings.
 
 import { fixed, html, onKeys, set, write } from './common.js';
 import { strongest } from './heads.js';
-
-/** A character as it can be shown: what has no shape of its own gets one. */
-const visibleCharacter = (character) => (/[\p{C}\p{M}\p{Z}]/u.test(character) ? '␣' : character);
-
-/** Buttons for phrases; the one that stands in the field is pressed. */
-export function drawExamples(parent, examples, words, choose) {
-  const row = html('div', { class: 'attn-reading-examples', role: 'group', 'aria-label': words.examples }, parent);
-  row.hidden = !examples.length;
-  const buttons = examples.map((phrase) => {
-    const button = html('button', { type: 'button', class: 'attn-reading-example' }, row, phrase);
-    button.addEventListener('click', () => choose(phrase));
-    return button;
-  });
-  return (phrase) => buttons.forEach((button, i) => set(button, { 'aria-pressed': examples[i] === phrase }));
-}
+import { visibleCharacter } from './typed.js';
 
 /** Each character; below those that have several readings the probability of each, and what the look-up reads. */
 export function drawPhraseRead(parent, words, choose) {

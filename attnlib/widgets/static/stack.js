@@ -3,6 +3,8 @@
 // Rows lie one after another in a Float64Array. No weight learns anything here, so the way back
 // goes to the stream alone.
 
+import { erf } from './erf.js';
+
 /**
  * `count` random numbers of mean 0 and deviation `factor`, each of which follows from its place.
  *
@@ -47,14 +49,6 @@ export function timesBack(g, w, inner, outer, scale) {
     }
   }
   return x;
-}
-
-/** The error function, to the last digits: a series of which all terms have one sign. */
-export function erf(z) {
-  if (Math.abs(z) > 5.9) return Math.sign(z);
-  let [term, sum] = [z, z];
-  for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum); k += 2) sum += term *= (2 * z * z) / k;
-  return 2 / Math.sqrt(Math.PI) * Math.exp(-z * z) * sum;
 }
 
 /** Rows of mean 0 and variance 1; `back` turns a gradient of them into one of what came in. */

@@ -4,6 +4,8 @@
 // matrices and vectors (weights.js unpacks them); `name` says where in it a part begins: "attention" has
 // "attention.in_proj.weight". Nothing here knows the page: figures import it, and node tests it against torch.
 
+import { erf } from './erf.js';
+
 const EPS = 1e-5; // of a layer norm, as in torch
 
 // --- what works on each position alone ------------------------------------------------------------
@@ -35,13 +37,6 @@ export function layerNorm(x, weight, bias) {
     const scale = 1 / Math.sqrt(variance + EPS);
     return row.map((value, c) => (value - mean) * scale * weight[c] + bias[c]);
   });
-}
-
-/** The error function, to 1.5e-7: Abramowitz and Stegun, 7.1.26. */
-function erf(x) {
-  const t = 1 / (1 + 0.3275911 * Math.abs(x));
-  const sum = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
-  return Math.sign(x) * (1 - sum * Math.exp(-x * x));
 }
 
 export const ACTIVATIONS = {
@@ -103,6 +98,24 @@ function weigh(query, keys, from, keyFrom, headDim, may) {
   return total ? weights.map((weight) => weight / total) : weights;
 }
 
+/** attnlib.KeyValueCache: rows of keys and values of the tokens so far, of one layer. */
+export class KeyValueCache {
+  keys = [];
+
+  values = [];
+
+  get length() {
+    return this.keys.length;
+  }
+
+  /** Keep these, too; return all keys and all values. */
+  append(keys, values) {
+    this.keys.push(...keys);
+    this.values.push(...values);
+    return [this.keys, this.values];
+  }
+}
+
 /**
  * attnlib.MultiHeadAttention.
  *
@@ -113,16 +126,19 @@ function weigh(query, keys, from, keyFrom, headDim, may) {
  * @param {(query, key, head) => boolean} [options.may] the mask: who may attend to whom
  * @param {number} [options.base] of the rotary encoding; none if left out
  * @param {boolean[]} [options.on] a head that is off adds nothing to the output; its weights are told all the same
+ * @param {KeyValueCache} [options.cache] of self-attention: x goes on where it ends, and the keys are all that it holds
  * @returns {{output: Float64Array[], weights: Float64Array[][]}} `weights[head][query][key]`
  */
-export function multiHead(tensors, name, x, { heads, keyHeads = heads, memory = x, may = () => true, base = null, on = null }) {
+export function multiHead(tensors, name, x, { heads, keyHeads = heads, memory = x, may = () => true, base = null, on = null, cache = null }) {
   const [weight, bias] = [tensors[`${name}.in_proj.weight`], tensors[`${name}.in_proj.bias`]];
   const width = x.length ? x[0].length : 0;
   const headDim = width / heads;
   const values = width + keyHeads * headDim; // where in in_proj the rows of the values begin
   let [query, key] = [linear(x, weight, bias, 0, width), linear(memory, weight, bias, width, values)];
-  const value = linear(memory, weight, bias, values);
-  if (base) [query, key] = [rotate(query, headDim, base, memory.length - x.length), rotate(key, headDim, base)];
+  let value = linear(memory, weight, bias, values);
+  const past = cache ? cache.length : 0;
+  if (base) [query, key] = [rotate(query, headDim, base, past + memory.length - x.length), rotate(key, headDim, base, past)];
+  if (cache) [key, value] = cache.append(key, value);
   const merged = x.map(() => new Float64Array(width));
   const weights = Array.from({ length: heads }, (_, head) => {
     const [from, keyFrom] = [head * headDim, Math.floor((head * keyHeads) / heads) * headDim];

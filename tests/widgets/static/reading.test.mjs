@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import figure from '../../../attnlib/widgets/static/reading.js';
-import { lookUp, read, readModel, shapes, split } from '../../../attnlib/widgets/static/reading_model.js';
+import { lookUp, read, readModel, shapes } from '../../../attnlib/widgets/static/reading_model.js';
+import { split } from '../../../attnlib/widgets/static/typed.js';
 import { unpack } from '../../../attnlib/widgets/static/weights.js';
 
 // Equality with torch: tests/widgets/test_reading.py and test_transformer_js.py, which start node.

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { erf } from '../../../attnlib/widgets/static/erf.js';
 import figure, {
   decades, fate, formula, powerOfTen, sizeText,
 } from '../../../attnlib/widgets/static/signal_through_depth.js';
 import {
-  attention, drawn, erf, feedForward, layerNorm, measure, randomNumbers, times, timesBack,
+  attention, drawn, feedForward, layerNorm, measure, randomNumbers, times, timesBack,
 } from '../../../attnlib/widgets/static/stack.js';
 
 const near = (actual, expected, tolerance = 1e-12) =>

@@ -1,0 +1,22 @@
+// Heads that can be switched off.
+
+import { html, Refused, shown } from './common.js';
+import { badge } from './heads.js';
+
+/** Whether each of so many heads is on. */
+export function readSwitches(model, count) {
+  const on = model.get('on');
+  if (!Array.isArray(on) || on.length !== count || !on.every((each) => typeof each === 'boolean')) {
+    throw new Refused('switches', { count, got: shown(on) });
+  }
+  return on;
+}
+
+/** A box to tick with the number of a head; `toggle(head)` is called when it is. */
+export function drawSwitch(parent, head, words, toggle) {
+  const label = html('label', { class: 'attn-heads-switch' }, parent);
+  const box = html('input', { type: 'checkbox', 'aria-label': `${words.head} ${head}` }, label);
+  box.addEventListener('change', () => toggle(head));
+  badge(label, head);
+  return box;
+}

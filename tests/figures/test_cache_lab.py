@@ -1,0 +1,139 @@
+"""CacheLab in the page: each bug writes what torch says, step by step."""
+
+import json
+
+import pytest
+
+from attnlib.widgets import CacheLab
+from attnlib.widgets.cache_lab_model import BUGS
+from attnlib.widgets.translator_model import Translation
+from tests.browser.axe import violations
+from tests.figures.stage import Stage
+from tests.figures.test_translator import TYPE
+from tests.widgets.test_cache_lab import agrees
+from tests.widgets.test_translator import random_translator, sample_texts
+
+BEFORE = "14 February 1998"
+NAMES = [
+    "none",
+    "position 0",
+    "no turn",
+    "turned twice",
+    "upper left",
+    "prompt not kept",
+    "not emptied",
+]
+
+
+@pytest.fixture(scope="module")
+def lab(lasting_visit):
+    figure = random_translator(CacheLab, before=BEFORE)
+    window = lasting_visit()
+    Stage([figure])(window)
+    yield window, Translation(figure.drawing.get_state())
+    assert window.problems == []
+
+
+@pytest.fixture
+def page(lab):
+    page = lab[0].page
+    page.locator(".live .attn-button").click()
+    page.wait_for_timeout(50)
+    return page
+
+
+def shown(page):
+    return json.loads(page.locator(".live .attn-figure").get_attribute("data-numbers"))
+
+
+def row(page, table, name):
+    """Return the cells of a row of a table, by its heading."""
+    found = page.locator(".attn-cache-table").nth(table).locator("tr", has_text=name)
+    return found.first.locator("td").all_inner_texts()
+
+
+@pytest.mark.parametrize(("bug", "name"), list(zip(BUGS, NAMES, strict=True)))
+def test_each_bug_writes_what_torch_says(page, lab, bug, name):
+    page.locator(".widget-toggle-button", has_text=name).click()
+    page.wait_for_timeout(50)
+    assert shown(page)["bug"] == bug
+    for seen in page.evaluate(TYPE, sample_texts(8)[3:]):
+        agrees(seen, lab[1], BEFORE)
+    assert violations(page) == []
+
+
+def test_its_tables_say_what_its_numbers_say(page):
+    page.locator(".widget-toggle-button", has_text="upper left").click()
+    slider = page.get_by_role("slider", name="tokens fed")
+    slider.press("Home")
+    for _ in range(3):
+        slider.press("ArrowRight")
+    page.wait_for_timeout(50)
+    seen = shown(page)
+    assert seen["step"] == 4
+    symbols = {i + 3: each for i, each in enumerate("-0123456789")} | {0: "∅", 1: "⊢", 2: "⊣"}
+    made = [symbols[i] for i in seen["made"]]
+    right = [symbols[i] for i in seen["right"]]
+    blank = [""] * (len(made) - 4)
+    assert row(page, 0, "fed") == ["⊢", *made[:3], *blank]
+    assert row(page, 0, "written anew") == [*right[:4], *blank]
+    marked = [a if a == b else f"{a} ≠" for a, b in zip(made[:4], right[:4], strict=True)]
+    assert row(page, 0, "with the cache") == [*marked, *blank]
+    assert row(page, 1, "token") == ["⊢", *made[:3]]
+    assert row(page, 1, "turned by") == ["0", "1", "2", "3"]
+    assert row(page, 1, "head 2") == ["1.00", "×", "×", "×"]
+    cost = page.locator(".live .attn-note").last.inner_text()
+    assert cost == (
+        f"Kept: 4 keys and values of width 32, {seen['bytes']} bytes as float32. "
+        "Keys computed so far: 4 with the cache, 10 without."
+    )
+
+
+def test_without_a_bug_it_says_that_all_is_the_same(page):
+    page.locator(".widget-toggle-button", has_text="none").click()
+    page.wait_for_timeout(50)
+    verdict = page.locator(".attn-cache-verdict").inner_text()
+    assert verdict.startswith("Same text, and the scores differ by rounding alone: ")
+    assert page.locator(".attn-cache-wrong").count() == 0
+    assert set(row(page, 0, "scores differ by")) == {"0.0"}
+
+
+def test_a_bug_that_the_text_hides_is_told_by_the_scores(page):
+    """Two steps of most texts: the first is right in any case."""
+    page.get_by_role("slider", name="tokens fed").press("Home")
+    page.get_by_role("slider", name="tokens fed").press("ArrowRight")
+    verdicts = set()
+    for text in sample_texts(40)[10:]:
+        (seen,) = page.evaluate(TYPE, [text])
+        verdict = page.locator(".attn-cache-verdict").inner_text()
+        same = seen["made"][:2] == seen["right"][:2]
+        off = max(seen["off"][:2])
+        said = "Same text so far" if same and off > 1e-4 else "Another text from step 2"
+        verdicts.add(said)
+        assert verdict.startswith(said)
+    assert len(verdicts) == 2
+
+
+def test_what_is_typed_is_text(page):
+    (seen,) = page.evaluate(TYPE, ["<img src=x onerror='window.hit = 1'><b>17</b>"])
+    assert len(seen["read"]) == 40
+    assert page.locator(".attn-cache-note").inner_text() == "Only the first 40 characters are read."
+    (seen,) = page.evaluate(TYPE, [" "])
+    assert page.locator(".attn-cache-note").inner_text() == "Type a date."
+    assert seen["made"] == []
+    assert not page.locator(".attn-cache-verdict").is_visible()
+    assert page.locator(".live b, .live img").count() == 0
+    assert page.evaluate("window.hit") is None
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_widest_tables_fit_a_phone(visit, scheme):
+    figure = random_translator(CacheLab, bug="stale", before=BEFORE)
+    window = visit(
+        viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True, is_mobile=True
+    )
+    page = Stage([figure])(window)
+    assert len(shown(page)["slots"]) > 12
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert violations(page) == []
+    assert window.problems == []

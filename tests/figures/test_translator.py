@@ -1,0 +1,185 @@
+"""DateTranslator in the page: it translates as torch does, whatever is typed is data."""
+
+import json
+
+import pytest
+
+from attnlib.widgets import DateTranslator
+from attnlib.widgets.translator_model import Translation
+from tests.browser.axe import violations
+from tests.figures.stage import Stage
+from tests.figures.test_speed import Clock
+from tests.widgets.test_translator import agrees, random_translator, sample_texts
+
+MOST = 30  # ms of script and layout for a text that is typed
+
+# Types texts one after another, and tells what is shown of each once it has been painted.
+TYPE = """async (texts) => {
+  const field = document.querySelector('.live .widget-text input');
+  const shown = [];
+  for (const text of texts) {
+    field.value = text;
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    shown.push(JSON.parse(document.querySelector('.live .attn-figure').dataset.numbers));
+  }
+  return shown;
+}"""
+
+
+@pytest.fixture(scope="module")
+def large(lasting_visit):
+    """A figure of the size that the chapter's has, with random weights."""
+    figure = random_translator(examples=["17 Nov", "1. 2. 2003"])
+    window = lasting_visit()
+    Stage([figure])(window)
+    yield window, figure
+    assert window.problems == []
+
+
+@pytest.fixture
+def page(large):
+    page = large[0].page
+    page.locator(".live .attn-button").click()
+    page.wait_for_timeout(50)
+    return page
+
+
+def shown(page):
+    return json.loads(page.locator(".live .attn-figure").get_attribute("data-numbers"))
+
+
+def note(page):
+    return page.locator(".live .attn-translator-note").inner_text()
+
+
+def test_two_hundred_texts_are_translated_as_torch_does(page, large):
+    texts = sample_texts()
+    seen = page.evaluate(TYPE, texts)
+    assert [each["text"] for each in seen] == texts
+    agrees(seen, Translation(large[1].drawing.get_state()))
+
+
+def test_a_text_costs_less_than_thirty_milliseconds(large, report):
+    window, _ = large
+    clock = Clock(window)
+    costs = []
+    for text in sample_texts(40)[-3:]:  # the longest
+        spent = []
+        for _ in range(3):  # what another process took is not counted: the least of three
+            window.page.evaluate(TYPE, [""])
+            before = clock()
+            window.page.evaluate(TYPE, [text])
+            spent.append(sum(clock()) - sum(before))
+        costs.append(min(spent))
+    report(f"DateTranslator: at most {max(costs):.1f} ms of script and layout for a text typed")
+    assert max(costs) <= MOST
+
+
+def test_characters_of_the_answer_are_chosen_by_pointer_keys_and_slider(page):
+    radios = page.get_by_role("radiogroup").get_by_role("radio")
+    assert radios.count() == len(shown(page)["made"])
+    radios.nth(2).click()
+    page.wait_for_timeout(50)
+    assert shown(page)["at"] == 2
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(50)
+    assert shown(page)["at"] == 3
+    assert page.evaluate("document.activeElement.getAttribute('aria-checked')") == "true"
+    page.keyboard.press("Home")
+    page.wait_for_timeout(50)
+    assert shown(page)["at"] == 0
+    page.get_by_role("slider", name="character").press("ArrowRight")
+    page.wait_for_timeout(50)
+    assert radios.nth(1).get_attribute("aria-checked") == "true"
+    assert violations(page) == []
+
+
+def test_arcs_lead_to_where_each_head_looks(page):
+    seen = shown(page)
+    paths = page.locator(".attn-translator-arcs g").evaluate_all(
+        "all => all.map((g) => [...g.children].map((p) => p.getAttribute('d')).join(''))"
+    )
+    assert len(paths) == 4
+    for head, path in enumerate(paths):
+        visible = [weight for weight in seen["weights"][head] if weight >= 0.05]
+        assert path.count("M") == len(visible) > 0
+    page.get_by_role("checkbox", name="head 1").uncheck()
+    page.wait_for_timeout(50)
+    assert shown(page)["on"] == [True, False, True, True]
+    hidden = page.locator(".attn-translator-arcs g").evaluate_all(
+        "all => all.map((g) => g.getAttribute('display'))"
+    )
+    assert hidden == ["inline", "none", "inline", "inline"]
+    assert page.locator(".attn-translator-head").nth(1).inner_text().strip().endswith("off")
+
+
+def test_bars_are_the_probabilities(page):
+    seen = shown(page)
+    heights = page.locator(".attn-translator-bar").evaluate_all(
+        "all => all.map((each) => each.getBoundingClientRect().height)"
+    )
+    assert len(heights) == len(seen["probabilities"]) == 14
+    assert heights.index(max(heights)) == seen["made"][seen["at"]]
+    best = page.locator(".attn-translator-best")
+    assert best.count() == 1
+    assert f"{max(seen['probabilities']):.2f}" in best.inner_text()
+
+
+def test_a_button_puts_its_text_into_the_field_and_reset_takes_it_out(page):
+    field = page.locator(".live .widget-text input")
+    page.get_by_role("button", name="17 Nov", exact=True).click()
+    page.wait_for_timeout(50)
+    assert field.input_value() == shown(page)["text"] == "17 Nov"
+    page.locator(".live .attn-button").click()
+    page.wait_for_timeout(50)
+    assert field.input_value() == shown(page)["text"] == "Tuesday, 17 November 2026"
+
+
+def test_markup_is_text(page):
+    (seen,) = page.evaluate(TYPE, ["<img src=x onerror='window.hit = 1'><b>17</b>"])
+    assert seen["text"] == "<img src=x onerror='window.hit = 1'><b>1"[:40]
+    assert note(page) == "Only the first 40 characters are read."
+    assert page.locator(".live b, .live img").count() == 0
+    assert page.evaluate("window.hit") is None
+
+
+def test_unknown_characters_are_shown_as_such(page):
+    page.evaluate(TYPE, ["1\u202e年 2"])
+    cells = page.locator(".attn-translator-source > span")
+    assert cells.all_inner_texts() == ["1", "␣", "年", "␣", "2"]
+    assert page.locator(".attn-translator-unknown").all_inner_texts() == ["␣", "年"]
+    assert note(page).startswith("Dashed: characters that the model does not know.")
+
+
+@pytest.mark.parametrize("text", ["", " \t "])
+def test_where_there_is_nothing_to_read_it_says_so(page, text):
+    (seen,) = page.evaluate(TYPE, [text])
+    assert seen["made"] == []
+    assert note(page) == "Type a date."
+    assert not page.locator(".attn-translator-parts").is_visible()
+    (seen,) = page.evaluate(TYPE, ["17 Nov"])
+    assert seen["made"]  # and goes on
+    assert page.locator(".attn-translator-parts").is_visible()
+
+
+def test_it_is_spoken(page):
+    page.evaluate(TYPE, ["17 Nov"])
+    region = page.locator(".live [role=status]")
+    page.wait_for_function(
+        "e => /^17 Nov → .*: head 0: . 0\\.\\d\\d, head 1: /.test(e.textContent)",
+        arg=region.element_handle(),
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_longest_text_fits_a_phone(visit, scheme):
+    figure = DateTranslator(text="Wednesday, 30 September 2026, or later..")
+    window = visit(
+        viewport={"width": 360, "height": 780}, color_scheme=scheme, has_touch=True, is_mobile=True
+    )
+    page = Stage([figure])(window)
+    assert page.locator(".attn-translator-source > span").count() == 40
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert violations(page) == []
+    assert window.problems == []
