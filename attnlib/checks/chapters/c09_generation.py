@@ -152,6 +152,8 @@ def wrong_temperatures() -> WrongAnswers:
         answer(warm=WARM["unlikeliest_favoured"][0], at_zero=lambda logits: _certain(-logits)),
     )
     for id_, several in WARM.items():
+        if id_ == "exponential_overflows":  # it shows in the last case, where nothing is 0
+            continue
         for other in ("divided_by_zero", "zero_taken_for_one"):
             wrong[id_, other] = tuple(
                 answer(warm=one, at_zero=two) for one in several for two in AT_ZERO[other]
@@ -166,7 +168,8 @@ def wrong_temperatures() -> WrongAnswers:
 def _distinct_logits(draw: Draw, batch: int, vocabulary: int) -> Tensor:
     """Whole numbers, no two of a row alike, in no order."""
     order = draw.normal(batch, vocabulary).argsort(dim=-1)
-    return 1.5 * order.float() - vocabulary // 2
+    # No two rows have the same largest, so that a limit of the batch is not that of each.
+    return 1.5 * order.float() - vocabulary // 2 + 2 * torch.arange(batch)[:, None]
 
 
 def _logits_and_temperature(draw: Draw, batch: int, vocabulary: int, percent: int) -> Arguments:
@@ -505,7 +508,7 @@ def wrong_top_p() -> WrongAnswers:
 
 def _shares(percents: tuple[tuple[int, ...], ...]) -> Tensor:
     """Logits whose softmax is these shares, nearly: 0.1 more, that no border is met exactly."""
-    return torch.tensor(percents).add(0.1).log()
+    return torch.tensor(percents).add(0.1).div(100).log()
 
 
 SHARES = (
@@ -518,7 +521,7 @@ SHARES = (
 
 
 def _logits_and_p() -> list[Arguments]:
-    return [(_shares(some), p) for some in SHARES for p in (0.4, 0.6, 0.9, 1.0)]
+    return [(_shares(some), p) for some in SHARES for p in (0.2, 0.4, 0.6, 0.9)]
 
 
 @check(
@@ -613,13 +616,7 @@ def wrong_steps() -> WrongAnswers:
         lambda x, w_q, w_k, w_v, keys, values: _step(x, w_q, w_k, w_v, keys @ w_k, values @ w_v),
         lambda x, w_q, w_k, w_v, keys, values: _step(x, w_q, w_k, w_v, keys @ w_k, values),
     )
-    wrong["new_put_first"] = (
-        answer(all_keys=lambda past, new: torch.cat((new, past), 1)),
-        answer(
-            all_keys=lambda past, new: torch.cat((new, past), 1),
-            allowed=STEP_MASKS["upper_left"][0],
-        ),
-    )
+    wrong["new_put_first"] = answer(all_keys=lambda past, new: torch.cat((new, past), 1))
     wrong["values_put_first"] = answer(all_values=lambda past, new: torch.cat((new, past), 1))
     wrong["keys_for_values"] = lambda x, w_q, w_k, w_v, keys, values: _step(
         x, w_q, w_k, w_k, keys, keys
