@@ -1,8 +1,8 @@
-"""Chapter 9: its translator with several seeds, what it is without rotary encoding and without a
-padding mask, and what each bug of the cache makes of it. A few minutes.
+"""Chapter 9: its translator with several seeds, and what mistakes make of it: a few minutes.
 
-What runs are the chapter's own cells. The chapter shows the table and asserts the same claims for
-its own seed.
+Variants are trained without rotary encoding and without a padding mask; each bug of the cache
+writes with the trained one. What runs are the chapter's own cells. The chapter shows the tables and
+asserts the same claims for its own seed.
 """
 
 import json

@@ -55,7 +55,9 @@ def cache_numbers() -> Numbers:
 
 OVER_OTHER_AXES: dict[str, tuple[Callable[[Tensor], Tensor], ...]] = {
     "softmax_over_rows": (lambda scores: scores.softmax(dim=0),),
-    "one_softmax_for_the_batch": (lambda scores: scores.flatten().softmax(dim=0).view(scores.shape),),
+    "one_softmax_for_the_batch": (
+        lambda scores: scores.flatten().softmax(dim=0).view(scores.shape),
+    ),
 }
 
 
@@ -127,7 +129,7 @@ AT_ZERO: dict[str, tuple[Callable[[Tensor], Tensor], ...]] = {
 
 
 def wrong_temperatures() -> WrongAnswers:
-    """One mistake at temperature 0, or one elsewhere, or both."""
+    """One mistake at temperature 0, or one elsewhere, which is named first."""
 
     def answer(**change: Any) -> Callable[..., Tensor]:
         return lambda logits, temperature: _at_temperature(logits, temperature, **change)
@@ -151,17 +153,6 @@ def wrong_temperatures() -> WrongAnswers:
         *(answer(warm=each) for each in WARM["unlikeliest_favoured"]),
         answer(warm=WARM["unlikeliest_favoured"][0], at_zero=lambda logits: _certain(-logits)),
     )
-    for id_, several in WARM.items():
-        if id_ == "exponential_overflows":  # it shows in the last case, where nothing is 0
-            continue
-        for other in ("divided_by_zero", "zero_taken_for_one"):
-            wrong[id_, other] = tuple(
-                answer(warm=one, at_zero=two) for one in several for two in AT_ZERO[other]
-            )
-    wrong["logits_returned", "divided_by_zero"] = lambda logits, t: logits / t
-    wrong["exponentials_undivided", "divided_by_zero"] = lambda logits, t: (logits / t).exp()
-    wrong["logs_of_probabilities", "divided_by_zero"] = lambda logits, t: (logits / t).log_softmax(-1)
-    wrong["temperature_after_softmax", "divided_by_zero"] = lambda logits, t: _softmax(logits) / t
     return wrong
 
 
@@ -367,7 +358,7 @@ def top_k(logits: Tensor, k: int) -> Tensor:
 
     >>> def cut(logits, k):
     ...     chosen = logits.topk(k).indices
-    ...     return torch.full_like(logits, -math.inf).scatter(
+    ...     return torch.full_like(logits, -torch.inf).scatter(
     ...         -1, chosen, logits.gather(-1, chosen)
     ...     ).softmax(-1)
     >>> check_top_k(cut).misconception
@@ -846,7 +837,7 @@ def rotary_scores(
 
     >>> def from_zero(query, key, cached, rotary):
     ...     keys = torch.cat((cached, rotary(key)), dim=-2)
-    ...     return rotary(query) @ keys.mT / math.sqrt(query.shape[-1])
+    ...     return rotary(query) @ keys.mT / query.shape[-1] ** 0.5
     >>> check_rotary_scores(from_zero).misconception
     'offset_forgotten'
     """

@@ -149,7 +149,7 @@ for said, answer in (
     ("unlikeliest_favoured", lambda x, t: (-x / t).softmax(-1) if t else _best(x)),
     ("wrong_shape", lambda x, t: (x / t).softmax(-1) if t else x.argmax(-1)),
     ("exponential_overflows", lambda x, t: _best(x) if t == 0 else (x / t).exp() / (x / t).exp().sum(-1, keepdim=True)),
-    (("softmax_over_rows", "divided_by_zero"), lambda x, t: (x / t).softmax(0) if t else x * math.nan),
+    ("softmax_over_rows", lambda x, t: (x / t).softmax(0) if t else x * math.nan),
 ):  # fmt: skip
     wrong("temperature", said)(answer)
 
