@@ -302,7 +302,7 @@ def wrong_top_k() -> WrongAnswers:
         id_: tuple(lambda logits, k, kept=kept: _top_k(logits, k, kept=kept) for kept in several)
         for id_, several in KEPT.items()
     }
-    wrong |= EMPTIED
+    wrong |= dict(EMPTIED)
     wrong |= _over_axes(lambda logits, k: logits.masked_fill(logits < _kth(logits, k), -math.inf))
     for id_ in ("ties_cut", "kth_dropped", "one_too_many", "smallest_kept"):
         wrong[id_, "shares_not_renormalised"] = tuple(
@@ -313,7 +313,7 @@ def wrong_top_k() -> WrongAnswers:
             for kept in KEPT[id_]
         )
     wrong["kth_dropped"] = (
-        *wrong["kth_dropped"],  # type: ignore[misc]  # a tuple, as above
+        *wrong["kth_dropped"],  # a tuple, as above
         # Nothing is left where k is 1.
         lambda logits, k: _top_k(logits, k, kept=KEPT["kth_dropped"][0]).nan_to_num(),
     )
@@ -741,13 +741,14 @@ def _scores(
 
 
 def _everything_turned(query: Tensor, key: Tensor, cached: Tensor, rotary: Any) -> Tensor:
-    every = rotary(torch.cat((cached, key), -2))
+    every: Tensor = rotary(torch.cat((cached, key), -2))
     return _at_end(query, cached, rotary) @ every.mT / math.sqrt(query.shape[-1])
 
 
 def _everything_turned_from_zero(query: Tensor, key: Tensor, cached: Tensor, rotary: Any) -> Tensor:
-    every = rotary(torch.cat((cached, key), -2))
-    return rotary(query) @ every.mT / math.sqrt(query.shape[-1])
+    turned: Tensor = rotary(query)
+    every: Tensor = rotary(torch.cat((cached, key), -2))
+    return turned @ every.mT / math.sqrt(query.shape[-1])
 
 
 def wrong_scores() -> WrongAnswers:
