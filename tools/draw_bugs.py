@@ -25,6 +25,8 @@ CAUSAL = attnlib.causal_mask(3)
 X = torch.tensor([[[2.0, 1.0, 0.0, 1.0], [1.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 1.0]]])
 FIRST_SEES_NOBODY = CAUSAL & torch.tensor([[False], [True], [True]])
 LABELS = torch.tensor([[4, -100, 7, 2, -100], [1, 3, 5, -100, -100]])
+TOKENS = torch.tensor([[4, 7, 2, 2, 2], [5, 3, 6, 4, 2]])  # 2 is the end, and fills up
+ENDS = (TOKENS == 2).cumsum(-1) <= 1  # what is text, with its end
 
 
 def namespace() -> dict[str, Any]:
@@ -38,6 +40,7 @@ def namespace() -> dict[str, Any]:
         "key": KEY,
         "causal": CAUSAL,
         "labels": LABELS,
+        "tokens": TOKENS,
     }
 
 
@@ -85,6 +88,16 @@ def _of_mean(labels: Tensor) -> Tensor:
     return asks / asks.sum()
 
 
+def _in_turn(query: Tensor, key: Tensor) -> Tensor:
+    turn = attnlib.RotaryPositionalEncoding(2)
+    return attnlib.attention_weights(turn(query), turn(key), is_causal=True)
+
+
+def _with_the_end(tokens: Tensor) -> Tensor:
+    asks = ((tokens == 2).cumsum(-1) <= 1).float()
+    return asks / asks.sum()
+
+
 # What is right, and the arguments with which both are drawn.
 RIGHT: dict[str, tuple[Callable[..., Tensor], tuple[Any, ...]]] = {
     "mask-inverted": (attnlib.attention_weights, (QUERY, KEY, CAUSAL)),
@@ -109,6 +122,8 @@ RIGHT: dict[str, tuple[Callable[..., Tensor], tuple[Any, ...]]] = {
     "cross-attention-the-wrong-way-round": (attnlib.attention_weights, (QUERY, KEY)),
     "memory-masked-causally": (attnlib.attention_weights, (QUERY, KEY)),
     "padding-in-the-denominator": (_of_mean, (LABELS,)),
+    "an-end-that-nobody-is-asked-for": (_with_the_end, (TOKENS,)),
+    "positions-that-start-again": (_in_turn, (QUERY, KEY)),
     "a-window-one-too-long": (_near, (QUERY, KEY, 2)),
     "online-softmax-rescaled-the-wrong-way": (attnlib.attention_weights, (QUERY, KEY)),
     "shared-keys-dealt-out-in-turn": (attnlib.attention_weights, (QUERY, KEY)),
@@ -122,6 +137,8 @@ MASKS = {
     "layer-norm-over-the-length": (CAUSAL, CAUSAL),
     "memory-masked-causally": (None, CAUSAL),
     "padding-in-the-denominator": (LABELS != -100, LABELS != -100),
+    "an-end-that-nobody-is-asked-for": (ENDS, TOKENS != 2),
+    "positions-that-start-again": (CAUSAL, CAUSAL),
     "a-window-one-too-long": (CAUSAL & attnlib.sliding_window_mask(3, window=2), CAUSAL),
 }
 READ, WRITTEN = ["早", "上", "好"], ["a", "b", "c"]
@@ -130,7 +147,8 @@ SIDES = {
     "cross-attention-the-wrong-way-round": ((WRITTEN, READ), (READ, WRITTEN)),
     "memory-masked-causally": ((WRITTEN, READ), (WRITTEN, READ)),
 }
-NO_PAIRS = {"padding-in-the-denominator"}  # its rows are phrases, its columns places
+# Their rows are phrases, their columns places.
+NO_PAIRS = {"padding-in-the-denominator", "an-end-that-nobody-is-asked-for"}
 
 
 def pictures(slug: str) -> dict[str, bytes]:
