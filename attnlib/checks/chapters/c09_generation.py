@@ -302,7 +302,7 @@ def wrong_top_k() -> WrongAnswers:
         id_: tuple(lambda logits, k, kept=kept: _top_k(logits, k, kept=kept) for kept in several)
         for id_, several in KEPT.items()
     }
-    wrong |= dict(EMPTIED)
+    wrong.update(EMPTIED.items())
     wrong |= _over_axes(lambda logits, k: logits.masked_fill(logits < _kth(logits, k), -math.inf))
     for id_ in ("ties_cut", "kth_dropped", "one_too_many", "smallest_kept"):
         wrong[id_, "shares_not_renormalised"] = tuple(
