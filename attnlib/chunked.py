@@ -89,8 +89,8 @@ def _attend(
 ) -> Tensor:
     output: Any = None
     for block in _blocks(query, key, is_causal, window, chunk_size):
-        weights = _weights_of(block, query, key, mask, is_causal, scale)
-        part = weights @ value[..., block.seen, :]
+        # The weights get no name: they would live on beside those of the next block.
+        part = _weights_of(block, query, key, mask, is_causal, scale) @ value[..., block.seen, :]
         output = _put(part, output, block.rows, (*query.shape[:-1], value.shape[-1]))
     return output  # type: ignore[no-any-return]
 
@@ -179,6 +179,7 @@ class _Forgetting(torch.autograd.Function):
             by_query = _put(scores @ (key[..., seen, :] * ctx.scale), by_query, rows, query.shape)
             by_key = _put(scores.mT @ (query[..., rows, :] * ctx.scale), by_key, seen, key.shape)
             by_value = _put(weights.mT @ grad[..., rows, :], by_value, seen, value.shape)
+            del weights, by_weight, scores  # else they live on beside those of the next block
         return by_query, by_key, by_value, *[None] * 5
 
     @staticmethod
