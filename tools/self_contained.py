@@ -17,20 +17,22 @@ import sys
 import tempfile
 import tomllib
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import nbformat
 from hatchling.builders.wheel import WheelBuilder
 from nbformat import NotebookNode
 
 from tools import atomic_write
-from tools.editions import ROOT, Edition, editions
+from tools.editions import DEFAULT, ROOT, Edition, editions
 
 TARGET = ROOT / "dist" / "colab"
 DOWNLOADS = "_sources"  # where Sphinx puts what the buttons of a page offer
-LIMIT = 400_000  # bytes of the first cell: a notebook stays quick to upload, and to open
+LIMIT = 450_000  # bytes of the first cell: a notebook stays quick to upload, and to open
+# What only notebooks in one language need: its words, and the font of its words.
+OF_A_LANGUAGE = re.compile(r"attnlib/(?:words/(\w+)\.toml|fonts/NotoSansSC-(\w+)\.woff2)")
 FETCHING = re.compile(r"(?s).*?\n(?=from attnlib import words\n)")  # what the cell does otherwise
 
 CELL = '''\
@@ -81,6 +83,17 @@ class Wheel:
     version: str
     content: bytes
     needed: list[str]
+
+    def speaking(self, language: str, all_languages: set[str]) -> Self:
+        """Return the wheel without what only other languages than this and the default one need."""
+        others = all_languages - {language, DEFAULT}
+        kept = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(self.content)) as old, zipfile.ZipFile(kept, "w") as new:
+            for each in old.infolist():
+                match = OF_A_LANGUAGE.fullmatch(each.filename)
+                if match is None or others.isdisjoint(match.groups()):
+                    new.writestr(each, old.read(each), zipfile.ZIP_STORED)
+        return replace(self, content=kept.getvalue())
 
 
 def project(root: Path = ROOT) -> dict[str, Any]:
@@ -145,6 +158,7 @@ def write(path: Path, wheel: Wheel, target: Path) -> None:
 
 def write_downloads(edition: Edition, wheel: Wheel, pages: Path) -> None:
     """Let the pages of an edition offer its notebooks with the library inside."""
+    wheel = wheel.speaking(edition.language, {each.language for each in editions(edition.root)})
     for path in edition.notebooks:
         if (pages / DOWNLOADS / path.name).is_file():
             write(path, wheel, pages / DOWNLOADS / path.name)
@@ -152,8 +166,10 @@ def write_downloads(edition: Edition, wheel: Wheel, pages: Path) -> None:
 
 def write_all(root: Path, target: Path) -> list[Path]:
     """Write all notebooks of the book at `root` below the folder `target`; return their paths."""
-    wheel, written = build_wheel(root), []
+    library, written = build_wheel(root), []
+    languages = {each.language for each in editions(root)}
     for edition in editions(root):
+        wheel = library.speaking(edition.language, languages)
         folder = target / edition.language
         folder.mkdir(parents=True, exist_ok=True)
         for path in edition.notebooks:
