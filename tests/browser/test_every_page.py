@@ -253,9 +253,7 @@ def test_a_desk_gets_the_wide_pictures_and_a_phone_the_narrow_ones(desk):
             pictures = desk.page.locator("article picture img")
             for picture in pictures.all():
                 picture.scroll_into_view_if_needed()  # it loads when it comes near
-            desk.page.wait_for_function(
-                "[...document.querySelectorAll('article picture img')].every((e) => e.complete)"
-            )
+                picture.evaluate("(image) => image.decode()")
             assert desk.page.evaluate(SHOWN) == [[narrow, 0]] * pictures.count()
 
 
