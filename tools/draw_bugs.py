@@ -157,6 +157,8 @@ def pictures(slug: str) -> dict[str, bytes]:
     Returns:
         The names of the files and their PNGs.
     """
+    import matplotlib.pyplot as plt
+
     from attnlib.plotting import plot_attention, subplots
 
     torch.manual_seed(0)
@@ -183,7 +185,9 @@ def pictures(slug: str) -> dict[str, bytes]:
         )
     narrow = figure.narrow()
     assert narrow is not None  # it is as wide as a page
-    return {f"{slug}.png": figure.png()[0], f"{slug}-narrow.png": narrow[0]}
+    drawn = {f"{slug}.png": figure.png()[0], f"{slug}-narrow.png": narrow[0]}
+    plt.close(figure)
+    return drawn
 
 
 def main() -> None:

@@ -54,6 +54,13 @@ COLLECT = r"""(selector) => {
 }"""
 
 
+# What stands in fields and can be chosen for them: texts of a reader, in whatever language.
+DATA = """() => [...document.querySelectorAll('script[type$="jupyter.widget-state+json"]')]
+  .flatMap((script) => Object.values(JSON.parse(script.textContent).state))
+  .flatMap(({ state: { text, before, examples } }) => [text, before].concat(examples))
+  .filter((each) => typeof each === 'string' && each.length > 3)"""
+
+
 def english(text):
     """Return the English words of a text."""
     text = PINYIN.sub(" ", CODE.sub(" ", text))
@@ -63,7 +70,10 @@ def english(text):
 def left_in_english(page, selector=None):
     """Return the places of a page in a browser, or of parts of it, that hold English words."""
     found = []
+    data = sorted(page.evaluate(DATA), key=len, reverse=True)
     for where, text in page.evaluate(COLLECT, selector):
+        for each in data:
+            text = text.replace(each, " ")
         if english(text):
             found.append(f"{' '.join(where.split())}: {' '.join(text.split())[:120]}")
     return found
