@@ -2,26 +2,20 @@
 
 import json
 
-import nbformat
 import pytest
 
-from tools.editions import editions
+from tests.notebooks.cells import cells_of
 from tools.experiments import c09_generation as experiments
 from tools.experiments.__main__ import HERE
 
 ROWS = json.loads((HERE / "c09_generation.json").read_text(encoding="utf-8"))["rows"]
-CHAPTERS = {
-    each.language: nbformat.read(path, as_version=4)
-    for each in editions()
-    for path in each.chapters
-    if path.stem == "09_generation"
-}
+CHAPTERS = cells_of("09_generation")
 BY_SEED = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"seed {row['seed']}")
 
 
 @pytest.fixture(params=CHAPTERS)
 def cells(request):
-    return {cell.id: cell for cell in CHAPTERS[request.param].cells}
+    return CHAPTERS[request.param]
 
 
 def numbers(table):

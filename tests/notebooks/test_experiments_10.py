@@ -3,26 +3,20 @@
 import json
 import re
 
-import nbformat
 import pytest
 
-from tools.editions import editions
+from tests.notebooks.cells import cells_of
 from tools.experiments import c10_long_inputs as experiments
 
 TABLE = json.loads(experiments.TABLE.read_text(encoding="utf-8"))
 ROWS, RECALL = TABLE["rows"], TABLE["recall"]
 LEARNED = [row for row in ROWS if row["48"] > 0.9]
-CHAPTERS = {
-    each.language: nbformat.read(path, as_version=4)
-    for each in editions()
-    for path in each.chapters
-    if path.stem == "10_long_inputs"
-}
+CHAPTERS = cells_of("10_long_inputs")
 
 
 @pytest.fixture(params=CHAPTERS)
 def cells(request):
-    return {cell.id: cell for cell in CHAPTERS[request.param].cells}
+    return CHAPTERS[request.param]
 
 
 def test_there_are_several_seeds_and_all_but_one_have_learned_their_task():
