@@ -89,7 +89,7 @@ reset: environment ## bring a chapter back as it was, keeping a copy of yours (C
 notebooks: web ## run every notebook in place (ONLY=path: just that one)
 	@python -m tools.run_notebooks $(ONLY)
 
-experiments: environment ## train what chapter 8 trains with several seeds, and variants of it: half an hour (maintainers)
+experiments: environment ## train what chapters train with several seeds, and variants of it: an hour (maintainers)
 	@python -m tools.experiments
 
 lint: environment ## put the code into its form and name what is wrong with it

@@ -29,8 +29,12 @@ def check_attention(
     *,
     mask: Tensor | None = None,
     attn_bias: Tensor | None = None,
+    shared_heads: bool = False,
 ) -> None:
-    """Refuse what cannot be attended with: wrong axes, widths, lengths or dtypes."""
+    """Refuse what cannot be attended with: wrong axes, widths, lengths or dtypes.
+
+    With shared heads, those of keys and values may be fewer.
+    """
     # Usually all are alike, which is seen at once; one by one costs more than a small product.
     shape, dtype = query.shape, query.dtype
     if (
@@ -41,14 +45,14 @@ def check_attention(
         or shape[-1] == 0
         or not dtype.is_floating_point
     ):
-        _check_inputs(query, key, value)
+        _check_inputs(query, key, value, shared_heads)
     if mask is not None:
         check_mask(mask, (*shape[:-1], key.shape[-2]))
     if attn_bias is not None:
         check_bias(attn_bias, query, (*shape[:-1], key.shape[-2]))
 
 
-def _check_inputs(query: Tensor, key: Tensor, value: Tensor | None) -> None:
+def _check_inputs(query: Tensor, key: Tensor, value: Tensor | None, shared_heads: bool) -> None:
     q_shape, k_shape = query.shape, key.shape
     if len(q_shape) < 2 or len(q_shape) != len(k_shape):
         raise ValueError(
@@ -60,7 +64,9 @@ def _check_inputs(query: Tensor, key: Tensor, value: Tensor | None) -> None:
             "query and key must have the same head_dim, their last axis, and at least 1; "
             f"got query {tuple(q_shape)} and key {tuple(k_shape)}"
         )
-    if q_shape[:-2] != k_shape[:-2]:
+    if shared_heads:
+        _check_shared_heads(q_shape, k_shape)
+    elif q_shape[:-2] != k_shape[:-2]:
         raise ValueError(
             "query and key must agree in their leading axes (batch, heads); "
             f"got query {tuple(q_shape)} and key {tuple(k_shape)}"
@@ -80,6 +86,19 @@ def _check_inputs(query: Tensor, key: Tensor, value: Tensor | None) -> None:
             raise ValueError(
                 f"value and key must have the same dtype; got {value.dtype} and {key.dtype}"
             )
+
+
+def _check_shared_heads(q_shape: Sequence[int], k_shape: Sequence[int]) -> None:
+    if len(q_shape) < 3 or q_shape[:-3] != k_shape[:-3]:
+        raise ValueError(
+            "enable_gqa wants query and key as (..., heads, length, head_dim), alike before the "
+            f"heads; got query {tuple(q_shape)} and key {tuple(k_shape)}"
+        )
+    if k_shape[-3] == 0 or q_shape[-3] % k_shape[-3] != 0:
+        raise ValueError(
+            "the heads of key and value must divide those of the query, "
+            f"got query {tuple(q_shape)} and key {tuple(k_shape)}"
+        )
 
 
 def check_vectors(name: str, x: Tensor, embed_dim: int) -> None:

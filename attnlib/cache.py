@@ -35,7 +35,7 @@ class KeyValueCache:
     Raises:
         ValueError: If `max_len` or another size is negative.
 
-    Source: Shazeer 2019, "Fast Transformer Decoding", section 2.3 (incremental inference).
+    Source: Shazeer 2019, "Fast Transformer Decoding", section 2.4 (incremental inference).
 
     >>> cache = KeyValueCache(batch=1, num_kv_heads=1, max_len=3, head_dim=2)
     >>> prompt, new = torch.ones(1, 1, 2, 2), torch.full((1, 1, 1, 2), 5.0)

@@ -90,8 +90,8 @@ def attention_weights(
 
 def scaled_dot_product_attention(
     query: Float[Tensor, "*batch q_len head_dim"],
-    key: Float[Tensor, "*batch k_len head_dim"],
-    value: Float[Tensor, "*batch k_len value_dim"],
+    key: Float[Tensor, "*kv_batch k_len head_dim"],
+    value: Float[Tensor, "*kv_batch k_len value_dim"],
     mask: Bool[Tensor, "*#batch #q_len #k_len"] | None = None,
     *,
     attn_bias: Float[Tensor, "*#batch #q_len #k_len"] | None = None,
@@ -99,6 +99,7 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     dropout_p: float = 0.0,
     need_weights: bool = False,
+    enable_gqa: bool = False,
 ) -> tuple[Float[Tensor, "*batch q_len value_dim"], Float[Tensor, "*batch q_len k_len"] | None]:
     """Mix the values, each weighted by how well its key answers the query.
 
@@ -126,6 +127,9 @@ def scaled_dot_product_attention(
         scale: Factor of the scores; 1 / sqrt(head_dim) unless given.
         dropout_p: Probability of dropping a weight, always active: pass 0 when evaluating.
         need_weights: Return the weights as well.
+        enable_gqa: Let neighbouring heads of queries share one of keys and values: `key` and
+            `value` are (..., num_kv_heads, k_len, width) beside a query of (..., num_heads, q_len,
+            head_dim), and num_kv_heads divides num_heads.
 
     Returns:
         Output of shape (..., q_len, value_dim), and the weights of shape (..., q_len, k_len)
@@ -142,29 +146,14 @@ def scaled_dot_product_attention(
     >>> scaled_dot_product_attention(query, key, value, scale=1.0, need_weights=True)
     (tensor([[0.3305, 2.8199]]), tensor([[0.6652, 0.2447, 0.0900]]))
     """
-    check_attention(query, key, value, mask=mask, attn_bias=attn_bias)
+    check_attention(query, key, value, mask=mask, attn_bias=attn_bias, shared_heads=enable_gqa)
     if not 0.0 <= dropout_p <= 1.0:
         raise ValueError(f"dropout_p must lie between 0 and 1, got {dropout_p}")
-    return _attend(query, key, value, mask, attn_bias, is_causal, scale, dropout_p, need_weights)
 
-
-def _attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask: Tensor | None,
-    attn_bias: Tensor | None,
-    is_causal: bool,
-    scale: float | None,
-    dropout_p: float,
-    need_weights: bool,
-) -> tuple[Tensor, Tensor | None]:
-    """Attend with what is known to fit. Heads of keys and values may be fewer, and are shared."""
-    are_shared = query.shape[:-2] != key.shape[:-2]
     if need_weights:
-        if are_shared:  # by neighbours: of (batch, heads, length, features)
-            groups = query.shape[1] // key.shape[1]
-            key, value = (x.repeat_interleave(groups, dim=1) for x in (key, value))
+        if enable_gqa:
+            groups = query.shape[-3] // key.shape[-3]
+            key, value = (x.repeat_interleave(groups, dim=-3) for x in (key, value))
         weights = _weights(query, key, mask, attn_bias, is_causal, scale)
         kept = F.dropout(weights, dropout_p) if dropout_p > 0.0 else weights
         return kept @ value, weights
@@ -186,7 +175,7 @@ def _attend(
         dropout_p=dropout_p,
         is_causal=is_causal,
         scale=scale,
-        enable_gqa=are_shared,  # copies nothing on a CPU
+        enable_gqa=enable_gqa,  # copies nothing on a CPU
     )
     return output if query.ndim >= 4 else output.reshape(*query.shape[:-1], value.shape[-1]), None
 

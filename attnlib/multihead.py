@@ -7,7 +7,7 @@ from torch.nn import functional as F  # noqa: N812
 from attnlib._shapes import check_bias, check_vectors, mask_for_heads
 from attnlib._typing import Bool, Float, Shaped
 from attnlib.cache import KeyValueCache
-from attnlib.functional import _attend
+from attnlib.functional import scaled_dot_product_attention
 from attnlib.positional import RotaryPositionalEncoding
 
 
@@ -210,8 +210,17 @@ class MultiHeadAttention(nn.Module):
         if cache is not None:  # last of all that may fail
             k, v = cache.append(k, v)
         # q: (batch, num_heads, q_len, head_dim); k, v: (batch, num_kv_heads, k_len, head_dim)
-        dropout_p = self.dropout if self.training else 0.0
-        heads, weights = _attend(q, k, v, mask, attn_bias, is_causal, None, dropout_p, need_weights)
+        heads, weights = scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            mask,
+            attn_bias=attn_bias,
+            is_causal=is_causal,
+            dropout_p=self.dropout if self.training else 0.0,
+            need_weights=need_weights,
+            enable_gqa=self.num_kv_heads != self.num_heads,
+        )
         return self.out_proj(merge_heads(heads)), weights
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor, past: int) -> tuple[Tensor, ...]:

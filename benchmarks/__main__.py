@@ -1,7 +1,7 @@
 """Measure everything, print it as a table, write it to benchmarks/results: `make bench`.
 
-`python -m benchmarks "cached step" window` measures what stands under these titles alone, where
-something was added; on the machine on which the rest was measured.
+`python -m benchmarks window "generation: 512"` measures what stands under a title, or one case of
+it, where something was added; on a machine like the one on which the rest was measured.
 
 About a quarter of an hour. Every figure is a ratio of medians taken in the same run, in turns, of
 process CPU time on one thread: so it holds on a busy machine, too, and on another one.
@@ -289,6 +289,7 @@ def main(titles: list[str]) -> None:
     """Measure all, or what is under some titles; then the rest stays as it was written."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
+    RESULTS.mkdir(exist_ok=True)
     file = RESULTS / "attention.json"
     results: dict[str, dict[str, object]] = {}
     if titles:
@@ -300,12 +301,13 @@ def main(titles: list[str]) -> None:
         "threads": torch.get_num_threads(),
     }
     for title, cases in sections().items():
-        for name, case in cases.items() if not titles or title in titles else ():
+        for name, case in cases.items():
+            if titles and not {title, f"{title}: {name}"} & set(titles):
+                continue
             started = time.monotonic()
             results.setdefault(title, {})[name] = case()
+            file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
             print(f"{title}: {name} ({time.monotonic() - started:.0f} s)", file=sys.stderr)
-    RESULTS.mkdir(exist_ok=True)
-    file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     report.write(results, RESULTS)
 
 

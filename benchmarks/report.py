@@ -244,10 +244,9 @@ def other_rows(results: Results) -> list[list[str]]:
     for case, times in results["cached step"].items():
         label = f"a cached step of a block, time over raw torch: {case}"
         rows.append(single(label, times["attnlib"] / times["raw torch"], 1.1))
-    whole = results["memory of a cache"]["8"]
     for case, megabytes in results["memory of a cache"].items():
         label = f"MB of a cache of 8192 tokens: 8 heads of 64, {case} of keys and values"
-        rows.append(single(label, megabytes, 1.1 * whole * int(case) / 8))
+        rows.append(single(label, megabytes, None))
     for case, times in results["sinusoids"].items():
         rows.append(
             single(

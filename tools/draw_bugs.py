@@ -25,6 +25,8 @@ CAUSAL = attnlib.causal_mask(3)
 X = torch.tensor([[[2.0, 1.0, 0.0, 1.0], [1.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 1.0]]])
 FIRST_SEES_NOBODY = CAUSAL & torch.tensor([[False], [True], [True]])
 LABELS = torch.tensor([[4, -100, 7, 2, -100], [1, 3, 5, -100, -100]])
+TOKENS = torch.tensor([[4, 7, 2, 2, 2], [5, 3, 6, 4, 2]])  # 2 is the end, and fills up
+ENDS = (TOKENS == 2).cumsum(-1) <= 1  # what is text, with its end
 
 
 def namespace() -> dict[str, Any]:
@@ -38,6 +40,7 @@ def namespace() -> dict[str, Any]:
         "key": KEY,
         "causal": CAUSAL,
         "labels": LABELS,
+        "tokens": TOKENS,
     }
 
 
@@ -65,6 +68,11 @@ def _rotary(query: Tensor, key: Tensor) -> Tensor:
     return attnlib.attention_weights(turn(query), turn(key))
 
 
+def _near(query: Tensor, key: Tensor, window: int) -> Tensor:
+    near = attnlib.sliding_window_mask(3, window=window)
+    return attnlib.attention_weights(query, key, near, is_causal=True)
+
+
 def _normal(x: Tensor) -> Tensor:
     normal = nn.functional.layer_norm(x, x.shape[-1:])
     return attnlib.attention_weights(normal, normal, is_causal=True)
@@ -77,6 +85,16 @@ def _alibi(query: Tensor, key: Tensor) -> Tensor:
 
 def _of_mean(labels: Tensor) -> Tensor:
     asks = (labels != -100).float()
+    return asks / asks.sum()
+
+
+def _in_turn(query: Tensor, key: Tensor) -> Tensor:
+    turn = attnlib.RotaryPositionalEncoding(2)
+    return attnlib.attention_weights(turn(query), turn(key), is_causal=True)
+
+
+def _with_the_end(tokens: Tensor) -> Tensor:
+    asks = ((tokens == 2).cumsum(-1) <= 1).float()
     return asks / asks.sum()
 
 
@@ -104,6 +122,11 @@ RIGHT: dict[str, tuple[Callable[..., Tensor], tuple[Any, ...]]] = {
     "cross-attention-the-wrong-way-round": (attnlib.attention_weights, (QUERY, KEY)),
     "memory-masked-causally": (attnlib.attention_weights, (QUERY, KEY)),
     "padding-in-the-denominator": (_of_mean, (LABELS,)),
+    "an-end-that-nobody-is-asked-for": (_with_the_end, (TOKENS,)),
+    "positions-that-start-again": (_in_turn, (QUERY, KEY)),
+    "a-window-one-too-long": (_near, (QUERY, KEY, 2)),
+    "online-softmax-rescaled-the-wrong-way": (attnlib.attention_weights, (QUERY, KEY)),
+    "shared-keys-dealt-out-in-turn": (attnlib.attention_weights, (QUERY, KEY)),
 }
 MASKS = {
     "mask-inverted": (CAUSAL, CAUSAL),
@@ -114,6 +137,9 @@ MASKS = {
     "layer-norm-over-the-length": (CAUSAL, CAUSAL),
     "memory-masked-causally": (None, CAUSAL),
     "padding-in-the-denominator": (LABELS != -100, LABELS != -100),
+    "an-end-that-nobody-is-asked-for": (ENDS, TOKENS != 2),
+    "positions-that-start-again": (CAUSAL, CAUSAL),
+    "a-window-one-too-long": (CAUSAL & attnlib.sliding_window_mask(3, window=2), CAUSAL),
 }
 READ, WRITTEN = ["早", "上", "好"], ["a", "b", "c"]
 # Of rows and columns, right and wrong, where they are not those of one text.
@@ -121,7 +147,8 @@ SIDES = {
     "cross-attention-the-wrong-way-round": ((WRITTEN, READ), (READ, WRITTEN)),
     "memory-masked-causally": ((WRITTEN, READ), (WRITTEN, READ)),
 }
-NO_PAIRS = {"padding-in-the-denominator"}  # its rows are phrases, its columns places
+# Their rows are phrases, their columns places.
+NO_PAIRS = {"padding-in-the-denominator", "an-end-that-nobody-is-asked-for"}
 
 
 def pictures(slug: str) -> dict[str, bytes]:
@@ -130,6 +157,8 @@ def pictures(slug: str) -> dict[str, bytes]:
     Returns:
         The names of the files and their PNGs.
     """
+    import matplotlib.pyplot as plt
+
     from attnlib.plotting import plot_attention, subplots
 
     torch.manual_seed(0)
@@ -156,7 +185,9 @@ def pictures(slug: str) -> dict[str, bytes]:
         )
     narrow = figure.narrow()
     assert narrow is not None  # it is as wide as a page
-    return {f"{slug}.png": figure.png()[0], f"{slug}-narrow.png": narrow[0]}
+    drawn = {f"{slug}.png": figure.png()[0], f"{slug}-narrow.png": narrow[0]}
+    plt.close(figure)
+    return drawn
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 NARROW = "(max-width: 600px)"  # as in book.css
 IMAGE = re.compile(r'<img (?=[^>]*src="((?:[^"]*/)?)([^"/]+)\.png")[^>]*>')
-WIDTH = re.compile(r'style="width: (\d+px|100%);[^"]*"')
+WIDTH = re.compile(r'style="width: [^"]*"')
 DENSITY = 2  # as in attnlib.plotting
 
 
@@ -63,7 +63,8 @@ def offer(
         size = f'width="{narrow["width"]}" height="{narrow["height"]}"'
         source = f'<source media="{NARROW}" srcset="{folder}{target.name}" {size}>'
         # Each has a width of its own (book.css): a small picture is not to be blown up.
-        widths = rf'style="--wide: \1; --narrow: {narrow["width"]}px"'
+        own = png_size(files[name])[0] // DENSITY
+        widths = f'style="--wide: {own}px; --narrow: {narrow["width"]}px"'
         return f"<picture>{source}{WIDTH.sub(widths, image[0])}</picture>"
 
     context["body"] = IMAGE.sub(with_narrow, context["body"])

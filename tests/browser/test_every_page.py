@@ -240,7 +240,8 @@ def test_rules_that_were_cut_match_nothing_on_a_phone(phone):
 
 # Which of the two, and how much wider it is drawn than it is meant to be or than there is room.
 SHOWN = """() => [...document.querySelectorAll('article picture img')].map((image) => {
-  const meant = Math.min(image.naturalWidth / 2, image.closest('.cell_output').clientWidth);
+  const room = image.closest('.cell_output, section').clientWidth;
+  const meant = Math.min(image.naturalWidth / 2, room);
   return [image.currentSrc.endsWith('-narrow.png'), Math.round(image.clientWidth - meant)];
 })"""
 
@@ -252,9 +253,7 @@ def test_a_desk_gets_the_wide_pictures_and_a_phone_the_narrow_ones(desk):
             pictures = desk.page.locator("article picture img")
             for picture in pictures.all():
                 picture.scroll_into_view_if_needed()  # it loads when it comes near
-            desk.page.wait_for_function(
-                "[...document.querySelectorAll('article picture img')].every((e) => e.complete)"
-            )
+                picture.evaluate("(image) => image.decode()")
             assert desk.page.evaluate(SHOWN) == [[narrow, 0]] * pictures.count()
 
 
@@ -271,7 +270,7 @@ TORN = """() => {
     range.setEnd(node, to);
     return [...range.getClientRects()].filter(({ width }) => width);
   };
-  const walker = document.createTreeWalker(document.querySelector('article'), NodeFilter.SHOW_TEXT);
+  const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
   for (let node; (node = walker.nextNode());) {
     if (node.parentElement.closest('pre, code, .katex, .live-figure, svg')) continue;
     for (const number of node.data.matchAll(/\\d[\\d.]*(?:\\s%|–\\d[\\d.]*)/g)) {

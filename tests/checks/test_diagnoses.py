@@ -254,6 +254,10 @@ def exponential(x):
     return np.exp(x)
 
 
+def whole_softmax(scores):
+    return scores.softmax(-1)
+
+
 def whole_answer(q, k, v):
     return torch.nn.functional.scaled_dot_product_attention(q, k, v)
 
@@ -265,6 +269,7 @@ USES = {  # rules, and the line that is shown
     turned: ({"uses_products"}, "return a.mT"),
     cosine: ({"uses_sines"}, "return x.cos()"),
     exponential: ({"uses_libraries"}, "return np.exp(x)"),
+    whole_softmax: ({"uses_softmax"}, "return scores.softmax(-1)"),
     whole_answer: ({"uses_reference", "uses_libraries"}, "return torch.nn.functional"),
 }
 

@@ -41,7 +41,7 @@ def test_no_part_is_missing(name):
         r"^    (\w+):", text.split("Args:\n")[1].split("\n\n")[0], re.MULTILINE
     )
     assert argument == "answer"
-    exercise = re.search(r"^Check exercise (\d\.\d):", text)
+    exercise = re.search(r"^Check exercise (\d+\.\d):", text)
     assert exercise, "it says which exercise it belongs to"
     assert exercise[1] == function(None).exercise, "by its right number"
 

@@ -187,10 +187,13 @@ def filled(page):
 
 def test_no_page_of_the_pdf_is_nearly_empty_and_no_picture_torn(pdf):
     torn, empty, pictures = [], [], 0
+    solutions = [p for name, p in pdf.named_destinations.items() if name.startswith("/solution--")]
+    # How much is left for the last page of the hints is chance.
+    last_of_hints = min(map(pdf.get_destination_page_number, solutions))
     for number, (_, share, there) in enumerate(pdf.sheets, 1):
         pictures += len(there)
         torn += [number for ends in there if ends[0] < 20 * MM - 2 or ends[1] > 275 * MM + 2]
-        empty += [number] if share < 0.12 else []
+        empty += [number] if share < 0.12 and number != last_of_hints else []
     assert pictures > 15
     assert torn == []
     assert empty == []

@@ -5,9 +5,10 @@ import re
 WORD = re.compile(r"[A-Za-z]{2,}")
 
 # The same in every edition: endings of files, names of services, keys and interfaces, functions
-# in formulas, and Python's own words for true and false.
+# in formulas, units, and Python's own words for true, false and what numbers can become.
 ALLOWED = {"ipynb", "md", "pdf", "Binder", "Colab", "Ctrl", "attnlib", "SDPA", "MHA"}
-ALLOWED |= {"softmax", "max", "ln", "log", "sin", "cos", "LN", "True", "False", "float", "inf"}
+ALLOWED |= {"softmax", "max", "ln", "log", "sin", "cos", "exp", "LN", "kB", "MB", "GB"}
+ALLOWED |= {"TB", "True", "False", "float", "inf", "NaN"}
 # Pinyin says how a character is read, in every edition.
 PINYIN = re.compile(r"\w*[āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜ]\w*")
 CODE = re.compile(r"\b(?:F|nn)\.\w+|`[^`]+`")
@@ -53,6 +54,13 @@ COLLECT = r"""(selector) => {
 }"""
 
 
+# What stands in fields and can be chosen for them: texts of a reader, in whatever language.
+DATA = """() => [...document.querySelectorAll('script[type$="jupyter.widget-state+json"]')]
+  .flatMap((script) => Object.values(JSON.parse(script.textContent).state))
+  .flatMap(({ state: { text, before, examples } }) => [text, before].concat(examples))
+  .filter((each) => typeof each === 'string' && each.length > 3)"""
+
+
 def english(text):
     """Return the English words of a text."""
     text = PINYIN.sub(" ", CODE.sub(" ", text))
@@ -62,7 +70,10 @@ def english(text):
 def left_in_english(page, selector=None):
     """Return the places of a page in a browser, or of parts of it, that hold English words."""
     found = []
+    data = sorted(page.evaluate(DATA), key=len, reverse=True)
     for where, text in page.evaluate(COLLECT, selector):
+        for each in data:
+            text = text.replace(each, " ")
         if english(text):
             found.append(f"{' '.join(where.split())}: {' '.join(text.split())[:120]}")
     return found

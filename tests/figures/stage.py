@@ -64,3 +64,15 @@ class Stage:
         shown = serve(window, change, **page)
         window.come_near_all_figures()
         return shown
+
+
+def put_back(page):
+    """Press the reset button of the only figure of a page."""
+    page.locator(".live .attn-button").click()
+    page.wait_for_timeout(50)
+    return page
+
+
+def shown(page):
+    """Return the numbers that the only figure of a page shows."""
+    return json.loads(page.locator(".live .attn-figure").get_attribute("data-numbers"))

@@ -9,7 +9,7 @@ from attnlib.widgets.cache_lab_model import BUGS
 from attnlib.widgets.translator_model import Translation
 from book._ext import plain_code
 from tests.browser.axe import violations
-from tests.figures.stage import Stage
+from tests.figures.stage import Stage, put_back, shown
 from tests.figures.test_translator import TYPE
 from tests.widgets.test_cache_lab import agrees
 from tests.widgets.test_translator import random_translator, sample_texts
@@ -37,14 +37,7 @@ def lab(lasting_visit):
 
 @pytest.fixture
 def page(lab):
-    page = lab[0].page
-    page.locator(".live .attn-button").click()
-    page.wait_for_timeout(50)
-    return page
-
-
-def shown(page):
-    return json.loads(page.locator(".live .attn-figure").get_attribute("data-numbers"))
+    return put_back(lab[0].page)
 
 
 def row(page, table, name):
@@ -58,6 +51,8 @@ def test_each_bug_writes_what_torch_says(page, lab, bug, name):
     page.locator(".widget-toggle-button", has_text=name).click()
     page.wait_for_timeout(50)
     assert shown(page)["bug"] == bug
+    about = page.locator(".attn-cache-about").inner_text()
+    assert (BEFORE in about) is (bug == "stale")
     for seen in page.evaluate(TYPE, sample_texts(8)[3:]):
         agrees(seen, lab[1], BEFORE)
     assert violations(page) == []

@@ -7,7 +7,7 @@ import pytest
 from attnlib.widgets import PhraseReader
 from attnlib.widgets.reading_model import Reading
 from tests.browser.axe import violations
-from tests.figures.stage import Stage
+from tests.figures.stage import Stage, put_back, shown
 from tests.figures.test_speed import Clock
 from tests.widgets.test_reading import agrees, phrases, random_reader
 
@@ -43,13 +43,7 @@ def window(lasting_visit):
 
 @pytest.fixture
 def page(window):
-    window.page.locator(".live .attn-button").click()
-    window.page.wait_for_timeout(50)
-    return window.page
-
-
-def shown(page):
-    return json.loads(page.locator(".live .attn-figure").get_attribute("data-numbers"))
+    return put_back(window.page)
 
 
 def type_(page, text):

@@ -1,13 +1,11 @@
 """DateTranslator in the page: it translates as torch does, whatever is typed is data."""
 
-import json
-
 import pytest
 
 from attnlib.widgets import DateTranslator
 from attnlib.widgets.translator_model import Translation
 from tests.browser.axe import violations
-from tests.figures.stage import Stage
+from tests.figures.stage import Stage, put_back, shown
 from tests.figures.test_speed import Clock
 from tests.widgets.test_translator import (
     DRAWING,
@@ -46,14 +44,7 @@ def large(lasting_visit):
 
 @pytest.fixture
 def page(large):
-    page = large[0].page
-    page.locator(".live .attn-button").click()
-    page.wait_for_timeout(50)
-    return page
-
-
-def shown(page):
-    return json.loads(page.locator(".live .attn-figure").get_attribute("data-numbers"))
+    return put_back(large[0].page)
 
 
 def note(page):

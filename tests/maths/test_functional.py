@@ -22,7 +22,7 @@ SIGNATURES = """
 masked_softmax(scores, mask=None)
 attention_weights(query, key, mask=None, *, attn_bias=None, is_causal=False, scale=None)
 scaled_dot_product_attention(query, key, value, mask=None, *, attn_bias=None, is_causal=False, \
-scale=None, dropout_p=0.0, need_weights=False)
+scale=None, dropout_p=0.0, need_weights=False, enable_gqa=False)
 """
 
 HALVES = [torch.float16, torch.bfloat16]

@@ -23,7 +23,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile, coalesce_streams
 from tests.evidence import say_records
 from tools import figure_pictures
 from tools.proof import records, runner, trained
-from tools.proof.pictures import image_difference
+from tools.proof.pictures import MEASURED, image_difference
 
 FIGURES = Path(".cache/figures")
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -77,8 +77,9 @@ class StrictCell(IPyNbCell):
         if len(stored) != len(computed):
             self.comparison_traceback = [f"{len(stored)} pictures became {len(computed)}"]
             return False
+        measured = MEASURED in self.cell.metadata.get("tags", [])
         for old, new in zip(stored, computed, strict=True):
-            if difference := image_difference(old, new):
+            if difference := image_difference(old, new, measured=measured):
                 FIGURES.mkdir(parents=True, exist_ok=True)
                 name = f"{self.path.stem}-{self.cell.id}"
                 (FIGURES / f"{name}-stored.png").write_bytes(base64.b64decode(old))

@@ -44,6 +44,22 @@ def _(ours, torch_, d2l, hf):
     assert hf.one() == "num_attention_heads"
 
 
+@row("heads of keys and values")
+def _(ours, torch_, d2l, hf):
+    layer = attnlib.MultiHeadAttention(20, 4, **{ours.one(): 2})
+    x = torch.randn(BATCH, LENGTH, 20)
+    parts = layer.in_proj(x).split([20, 10, 10], dim=-1)
+    query, key, value = (
+        attnlib.split_heads(part, heads) for part, heads in zip(parts, (4, 2, 2), strict=True)
+    )
+    name, option = torch_.names()
+    shared = {name: key, "query": query, "value": value, option: True}
+    expected = layer.out_proj(attnlib.merge_heads(F.scaled_dot_product_attention(**shared)))
+    same(expected, layer(x)[0])
+    assert not d2l
+    assert hf.one() == "num_key_value_heads"
+
+
 @row("width of a head")
 def _(ours, torch_, d2l, hf):
     assert attnlib.RotaryPositionalEncoding(**{ours.one(): 4}).head_dim == 4

@@ -75,8 +75,9 @@ FACTS = Facts(
     kind=Tiles,
     check=check_row,
     opening=lambda shown: shown["read"] == 2 and not shown["ofTile"] and shown["rescale"] == RIGHT,
-    tapped=[f".widget-toggle-buttons >> nth={n} >> button >> nth=1" for n in range(3)],
-    pressed=[(f".widget-toggle-buttons >> nth={n} >> button >> nth=1", ["Enter"]) for n in (0, 2)],
+    # Buttons: three for the order, two for the maximum, three for the factor.
+    tapped=[f".widget-toggle-button >> nth={n}" for n in (1, 4, 6)],
+    pressed=[(f".widget-toggle-button >> nth={n}", ["Enter"]) for n in (1, 6)],
     bad=[
         ({"scores": [1.0]}, "scores must be 2 to 12 numbers, got [1]"),
         ({"scores": None}, "scores must be 2 to 12 numbers, got null"),

@@ -1,18 +1,38 @@
-"""Whether two pictures show the same: machines round a few pixels differently."""
+"""Whether two pictures show the same: machines round a few pixels differently.
+
+A picture of what was *measured*, such as times, differs more: the cell that draws it has the tag
+`measured`, and its picture is compared coarsely, each mark with the nearest one of its colour.
+"""
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFilter, UnidentifiedImageError
+
+MEASURED = "measured"  # the tag
 
 # Two machines may round one anti-aliased pixel differently; a changed digit or bar moves far more.
 PIXEL_LEVELS = 32  # of 255: how far one channel of a pixel may be off before the pixel counts
 PIXELS_ALLOWED = 12  # how many such pixels a figure may have
 
+# What was measured: how far a mark may have moved, in pixels of the picture (two for each of a
+# page), how many of a colour may be farther off, and from how many on a colour counts at all.
+MOVED = 72
+STRAYED = 0.05
+COLOUR = 400
+_STEP = 4  # pixels that are looked at as one
 
-def image_difference(stored: str, computed: str) -> str | None:
-    """Say how two base64 PNGs differ beyond rounding; None if they show the same."""
+
+def image_difference(stored: str, computed: str, *, measured: bool = False) -> str | None:
+    """Say how two base64 PNGs differ; None if they show the same.
+
+    Args:
+        stored: The committed picture.
+        computed: The one that a run has made.
+        measured: Whether they show what was measured, so that marks may have moved.
+    """
     try:
         old, new = (
             np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA"), dtype=int)
@@ -22,5 +42,36 @@ def image_difference(stored: str, computed: str) -> str | None:
         return f"the stored picture cannot be read: {error}"
     if old.shape != new.shape:
         return f"size {old.shape[1]} × {old.shape[0]} became {new.shape[1]} × {new.shape[0]}"
+    if measured:
+        return _moved(old[..., :3], new[..., :3])
     off = int((np.abs(old - new).max(axis=-1) > PIXEL_LEVELS).sum())
     return f"{off} pixels differ" if off > PIXELS_ALLOWED else None
+
+
+def _moved(old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> str | None:
+    """Say which colour has marks in one picture that the other has nowhere near."""
+    kinds = [(picture // 64) @ [16, 4, 1] for picture in (old, new)]
+    counts = [np.bincount(kind.flat, minlength=64) for kind in kinds]
+    for colour in np.flatnonzero(np.maximum(*counts) > COLOUR):
+        one, other = (_patches(kind == colour) for kind in kinds)
+        for marks, near in ((one, _around(other)), (other, _around(one))):
+            lost = int((marks & ~near).sum())
+            if lost > STRAYED * marks.sum():
+                rgb = tuple(int(colour) // part % 4 * 64 for part in (16, 4, 1))
+                return f"marks of the colour {rgb} have moved by more than {MOVED} pixels"
+    return None
+
+
+def _patches(marks: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return which squares of a few pixels have a mark."""
+    rows, columns = (-side % _STEP for side in marks.shape)
+    padded = np.pad(marks, ((0, rows), (0, columns)))
+    shape = (padded.shape[0] // _STEP, _STEP, padded.shape[1] // _STEP, _STEP)
+    return np.asarray(padded.reshape(shape).any(axis=(1, 3)))
+
+
+def _around(patches: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return which squares have a mark near them."""
+    picture = Image.fromarray(patches.astype(np.uint8))
+    wide = picture.filter(ImageFilter.MaxFilter(2 * (MOVED // _STEP) + 1))
+    return np.asarray(wide) > 0

@@ -93,7 +93,7 @@ function draw(root, structure, { words, put }) {
     const { bug, fed, made, right, off, steps } = seen;
     const at = Math.min(now.step, made.length) - 1;
     const wrong = (i) => (made[i] === right[i] ? '' : 'attn-cache-wrong');
-    write(about, words[ABOUT[now.bug]]);
+    write(about, say(words[ABOUT[now.bug]], { before: structure.before.join('') }));
     const upTo = (cells) => cells.map((cell, i) => (i > at ? '' : cell)); // what is yet to come has its place
     texts.fill([
       [words.fed, upTo(fed.map(shownAs))],

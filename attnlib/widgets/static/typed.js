@@ -30,7 +30,8 @@ export function drawExamples(parent, examples, words, choose) {
   const row = html('div', { class: 'attn-typed-examples', role: 'group', 'aria-label': words.examples }, parent);
   row.hidden = !examples.length;
   const buttons = examples.map((text) => {
-    const button = html('button', { type: 'button', class: 'attn-typed-example' }, row, text);
+    // A text of its own, in whatever language: not in that of the page.
+    const button = html('button', { type: 'button', class: 'attn-typed-example', lang: '' }, row, text);
     button.addEventListener('click', () => choose(text));
     return button;
   });

@@ -3,25 +3,19 @@
 import json
 import re
 
-import nbformat
 import pytest
 
-from tools import experiments
-from tools.editions import editions
+from tests.notebooks.cells import cells_of
+from tools.experiments import c08_training as experiments
 
 TABLE = json.loads(experiments.TABLE.read_text(encoding="utf-8"))
 ROWS, PUZZLE = TABLE["rows"], TABLE["puzzle"]
-CHAPTERS = {
-    each.language: nbformat.read(path, as_version=4)
-    for each in editions()
-    for path in each.chapters
-    if path.stem == "08_training"
-}
+CHAPTERS = cells_of("08_training")
 
 
 @pytest.fixture(params=CHAPTERS)
 def cells(request):
-    return {cell.id: cell for cell in CHAPTERS[request.param].cells}
+    return CHAPTERS[request.param]
 
 
 def test_there_are_several_seeds_and_the_chapters_own_is_one():

@@ -1,28 +1,17 @@
-"""Train what a chapter trains with several seeds, and its variants: `make experiments`.
+"""Chapter 8: its reader and variants of it, three seeds; and the puzzle alone with eight more."""
 
-    python -m tools.experiments            # writes tools/experiments.json: ten minutes
-    python -m tools.experiments 5 6 7      # other seeds, printed only
-
-What runs are the chapter's own cells, so that the table cannot be about something else. The chapter
-shows it and asserts the same claims for its own seed; tests hold the two together.
-"""
-
-import contextlib
-import io
 import json
-import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import nbformat
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tools import atomic_write
-from tools.editions import ROOT, editions
+from tools.experiments.chapters import names_of, spread
 
-TABLE = ROOT / "tools" / "experiments.json"
+TABLE = Path(__file__).with_suffix(".json")
 SEEDS = (5, 6, 7)  # 5 is the chapter's own; width and start were chosen with 0 to 4
 MORE_SEEDS = (0, 1, 2, 3, 4, 10, 11, 12)  # for the puzzle alone
 VARIANTS = ("attention", "no_positions", "bag", "random_start")
@@ -40,17 +29,6 @@ CELLS = (
     "measure",
 )
 WORDS = {"音乐": 1, "快乐": 1, "银行": 1, "行人": 0, "重新": 0}
-
-
-def chapter() -> dict[str, Any]:
-    """Run the cells that define, and nothing else; return the names that they leave."""
-    (path,) = (path for path in editions()[0].chapters if path.stem == "08_training")
-    cells = {cell.id: cell.source for cell in nbformat.read(path, as_version=4).cells}
-    names: dict[str, Any] = {}
-    for cell in CELLS:
-        with contextlib.redirect_stdout(io.StringIO()):  # what the cells print is the chapter's
-            exec(compile(cells[cell], f"{path.name}: {cell}", "exec"), names)
-    return names
 
 
 class Bag(nn.Module):
@@ -156,12 +134,6 @@ def puzzles(reader: Any, vocabulary: Any) -> dict[str, Any]:
     }
 
 
-def spread(values: list[float], form: str) -> str:
-    """Write the least and the most of some values; one number where they are the same."""
-    least, most = format(min(values), form), format(max(values), form)
-    return least if least == most else f"{least}–{most}"
-
-
 def summary(rows: list[dict[str, Any]]) -> list[list[str]]:
     """Return the numbers of the chapter's table: for each reader the spread over the seeds."""
     return [
@@ -192,20 +164,12 @@ def written(rows: list[dict[str, Any]], puzzle: list[dict[str, Any]]) -> str:
     return f'{{"rows": [\n{lines[0]}\n],\n"puzzle": [\n{lines[1]}\n]}}\n'
 
 
-def main(arguments: list[str]) -> int:
-    """Write the table; or print the rows of the seeds named on the command line."""
-    torch.set_num_threads(1)
-    names, rows = chapter(), []
-    for seed in map(int, arguments or SEEDS):
+def table() -> str:
+    """Train everything; return the table."""
+    names, rows = names_of("08_training", CELLS), []
+    for seed in SEEDS:
         rows.append(run(names, seed))
         print(json.dumps(rows[-1], ensure_ascii=False), flush=True)
-    if not arguments:
-        puzzle = [run_puzzle(names, seed) for seed in MORE_SEEDS]
-        atomic_write.write(TABLE, written(rows, puzzle))
     for line in summary(rows):
         print("|", " | ".join(line), "|")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    return written(rows, [run_puzzle(names, seed) for seed in MORE_SEEDS])
