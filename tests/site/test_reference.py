@@ -4,6 +4,7 @@ import inspect
 import re
 
 import pytest
+from pypinyin import Style, lazy_pinyin
 
 import attnlib
 import attnlib.checks
@@ -79,8 +80,12 @@ def test_terms_come_in_pairs_of_two_languages(edition):
         # A name may stay as it is in Chinese, too: Transformer块.
         assert sum(bool(re.search(r"[\u4e00-\u9fff]", term)) for term in pair) == 1, pair
     first = [pair[0] for pair in found]
-    if all(term.isascii() for term in first):  # Chinese is sorted otherwise
-        assert sorted(first, key=str.casefold) == first
+    assert sorted(first, key=as_spoken) == first
+
+
+def as_spoken(term):
+    """Return by what a term is sorted: Chinese as in its dictionaries, by sound, then by tone."""
+    return [each.casefold() for each in lazy_pinyin(term, style=Style.TONE3)]
 
 
 def linked(edition):

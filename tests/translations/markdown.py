@@ -3,7 +3,9 @@
 import re
 from calendar import month_name
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
@@ -32,6 +34,7 @@ DIRECTIVE = re.compile(r"\{([\w-]+)\}\s*(.*)")
 HOLDS_PROSE = {"admonition", "container"}  # directives; `glossary` is a list of its own
 SAID_IN_ARGUMENT = {"admonition"}
 OPTION = re.compile(r"^:([\w-]+):(.*)\n?", re.MULTILINE)
+MARK = re.compile(r"(?:strong|em|link)_")  # bold, italics, links: what they hold is said
 HIDDEN = "\ufffc"  # stands for code or a formula
 NUMBER = re.compile(r"(?<![A-Za-z\d.])\d[\d,]*(?:\.\d+)*(?![\d])")
 MONTH = re.compile(rf"\b({'|'.join(month_name[1:])})\b(?= \d|\b)")
@@ -116,13 +119,37 @@ def fence(text: Text, info: str, body: str, folder: PurePosixPath) -> None:
     if name in HOLDS_PROSE:
         take(text, body, folder)
     elif name == "glossary":
-        entries = [each.split("\n") for each in body.strip().split("\n\n")]
-        text.add("entries", str(len(entries)))
-        for *terms, explained in entries:
+        listed = in_glossary(body)
+        text.add("entries", str(len(listed)))
+        for *terms, explained in listed:
             text.count("terms", str(len(terms)))
             take(text, explained.strip(), folder)
     else:
         text.add("code", body)
+
+
+def in_glossary(body: str) -> list[list[str]]:
+    """Return the entries in the body of a glossary: terms, then what explains them."""
+    return [each.split("\n") for each in body.strip().split("\n\n")]
+
+
+def entries(path: Path) -> list[list[str]]:
+    """Return the entries of the page that is a glossary."""
+    (body,) = (
+        token.content
+        for token in PARSER.parse(path.read_text(encoding="utf-8"))
+        if token.info.strip() == "{glossary}"
+    )
+    return in_glossary(body)
+
+
+def paragraphs(source: str) -> Iterator[str]:
+    """Yield the paragraphs of a text, without headings, tables and marks."""
+    tokens = PARSER.parse(source)
+    for before, token in pairwise(tokens):
+        if token.type == "inline" and before.type == "paragraph_open":
+            parts = [each for each in token.children or [] if not MARK.match(each.type)]
+            yield "".join(each.content if each.type == "text" else HIDDEN for each in parts)
 
 
 def html(text: Text, source: str) -> None:
