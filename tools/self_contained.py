@@ -1,6 +1,6 @@
 """Write the notebooks so that one file is enough: `make colab`.
 
-The first code cell of such a notebook carries the wheel of `attnlib`, as bzip2 and base64, and
+The first code cell of such a notebook carries the wheel of `attnlib`, as xz and base64, and
 makes it importable without a network; the rest is the chapter, cell for cell. Upload the file to
 Colab or Kaggle, or open it in any Jupyter with torch. `make book` puts them behind the download
 buttons.
@@ -9,15 +9,16 @@ buttons.
 """
 
 import base64
-import bz2
 import copy
 import io
+import lzma
 import re
 import sys
 import tempfile
 import tomllib
 import zipfile
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,28 +27,30 @@ from hatchling.builders.wheel import WheelBuilder
 from nbformat import NotebookNode
 
 from tools import atomic_write
-from tools.editions import DEFAULT, ROOT, Edition, editions
+from tools.editions import ROOT, Edition, editions
 
 TARGET = ROOT / "dist" / "colab"
 DOWNLOADS = "_sources"  # where Sphinx puts what the buttons of a page offer
 LIMIT = 450_000  # bytes of the first cell: a notebook stays quick to upload, and to open
 # What only notebooks in one language need: its words, and the font of its words.
-OF_A_LANGUAGE = re.compile(r"attnlib/(?:words/(\w+)\.toml|fonts/NotoSansSC-(\w+)\.woff2)")
+OF_A_LANGUAGE = re.compile(
+    r"attnlib/(?:words/(\w+)\.toml|fonts/NotoSansSC-(?!attnlib\.)(\w+)\.woff2)"
+)
 FETCHING = re.compile(r"(?s).*?\n(?=from attnlib import words\n)")  # what the cell does otherwise
 
 CELL = '''\
 # @title attnlib {version}, carried by this notebook
 # Makes `attnlib` importable where only this notebook exists (Colab, Kaggle,
 # any Jupyter); does nothing where it is installed. This cell holds the library
-# itself: a wheel of {size} kB, as bzip2 and base64. It is unpacked into a temporary
+# itself: a wheel of {size} kB, as xz and base64. It is unpacked into a temporary
 # folder, without a network, and no package of the runtime changes. Only where one
 # is missing that attnlib needs, pip installs it, and says so.
 from importlib.util import find_spec
 
 if find_spec("attnlib") is None:
     import base64
-    import bz2
     import io
+    import lzma
     import sys
     import tempfile
     import zipfile
@@ -55,7 +58,7 @@ if find_spec("attnlib") is None:
     WHEEL = """
 {wheel}"""
     unpacked = tempfile.TemporaryDirectory(prefix="attnlib-")  # goes when the kernel ends
-    unfolded = io.BytesIO(bz2.decompress(base64.b64decode(WHEEL)))
+    unfolded = io.BytesIO(lzma.decompress(base64.b64decode(WHEEL)))
     with zipfile.ZipFile(unfolded) as archive:
         archive.extractall(unpacked.name)
     sys.path.append(unpacked.name)
@@ -84,14 +87,13 @@ class Wheel:
     content: bytes
     needed: list[str]
 
-    def speaking(self, language: str, all_languages: set[str]) -> Self:
-        """Return the wheel without what only other languages than this and the default one need."""
-        others = all_languages - {language, DEFAULT}
+    def speaking(self, language: str) -> Self:
+        """Return the wheel without what only other languages need."""
         kept = io.BytesIO()
         with zipfile.ZipFile(io.BytesIO(self.content)) as old, zipfile.ZipFile(kept, "w") as new:
             for each in old.infolist():
                 match = OF_A_LANGUAGE.fullmatch(each.filename)
-                if match is None or others.isdisjoint(match.groups()):
+                if match is None or language in match.groups():
                     new.writestr(each, old.read(each), zipfile.ZIP_STORED)
         return replace(self, content=kept.getvalue())
 
@@ -122,23 +124,26 @@ def build_wheel(root: Path = ROOT) -> Wheel:
     return Wheel(about["version"], content, [each for each in needed if "[" not in each])
 
 
+@cache
+def packed(content: bytes) -> bytes:
+    """Compress a wheel: all notebooks of an edition carry the same one."""
+    return lzma.compress(content, preset=9)
+
+
 def carrying(source: str, wheel: Wheel) -> str:
     """Return the source of a first cell that carries the library instead of fetching it.
 
     Raises:
-        ValueError: If the cell is none that makes the library importable, or grows too large.
+        ValueError: If the cell is none that makes the library importable.
     """
-    packed = bz2.compress(wheel.content)
-    lines = base64.encodebytes(packed).decode()
-    size = round(len(packed) / 1000)
+    carried = packed(wheel.content)
+    lines = base64.encodebytes(carried).decode()
+    size = round(len(carried) / 1000)
     cell = CELL.format(version=wheel.version, size=size, wheel=lines, needed=wheel.needed)
-    carried, found = FETCHING.subn(lambda _: cell, source, count=1)
+    whole, found = FETCHING.subn(lambda _: cell, source, count=1)
     if not found:
         raise ValueError("the first cell must have a line `from attnlib import words`")
-    if (length := len(carried.encode())) > LIMIT:
-        most, has = round(LIMIT / 1000), round(length / 1000)
-        raise ValueError(f"the first cell must stay under {most} kB, it has {has}")
-    return carried
+    return whole
 
 
 def self_contained(notebook: NotebookNode, wheel: Wheel) -> NotebookNode:
@@ -151,14 +156,22 @@ def self_contained(notebook: NotebookNode, wheel: Wheel) -> NotebookNode:
 
 
 def write(path: Path, wheel: Wheel, target: Path) -> None:
-    """Write a notebook into the file `target`, the library inside."""
+    """Write a notebook into the file `target`, the library inside.
+
+    Raises:
+        ValueError: If its first cell grows too large.
+    """
     notebook = self_contained(nbformat.read(path, as_version=4), wheel)
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    if (length := len(first.source)) > LIMIT:
+        most, has = round(LIMIT / 1000), round(length / 1000)
+        raise ValueError(f"the first cell of {path.name} must stay under {most} kB, it has {has}")
     atomic_write.write(target, f"{nbformat.writes(notebook)}\n")
 
 
 def write_downloads(edition: Edition, wheel: Wheel, pages: Path) -> None:
     """Let the pages of an edition offer its notebooks with the library inside."""
-    wheel = wheel.speaking(edition.language, {each.language for each in editions(edition.root)})
+    wheel = wheel.speaking(edition.language)
     for path in edition.notebooks:
         if (pages / DOWNLOADS / path.name).is_file():
             write(path, wheel, pages / DOWNLOADS / path.name)
@@ -167,9 +180,8 @@ def write_downloads(edition: Edition, wheel: Wheel, pages: Path) -> None:
 def write_all(root: Path, target: Path) -> list[Path]:
     """Write all notebooks of the book at `root` below the folder `target`; return their paths."""
     library, written = build_wheel(root), []
-    languages = {each.language for each in editions(root)}
     for edition in editions(root):
-        wheel = library.speaking(edition.language, languages)
+        wheel = library.speaking(edition.language)
         folder = target / edition.language
         folder.mkdir(parents=True, exist_ok=True)
         for path in edition.notebooks:

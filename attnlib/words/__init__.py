@@ -1,7 +1,8 @@
 """What checks, figures and errors say to readers: one catalogue a language, `<language>.toml`.
 
 A notebook chooses its language once, in its first cell; whoever chooses none gets English. A
-language that has no catalogue falls back to English as a whole, never half.
+language that has no catalogue falls back to English as a whole, never half. (A notebook that
+carries the library brings one catalogue along, and gets that one.)
 
     from attnlib import words
     words.use("zh")
@@ -30,7 +31,8 @@ def use(language: str) -> None:
 
 def language() -> str:
     """Return the language in use, by the name of its catalogue."""
-    return _chosen if _chosen in languages() else FALLBACK
+    there = languages()
+    return next(each for each in (_chosen, FALLBACK, *there) if each in there)
 
 
 def languages() -> list[str]:

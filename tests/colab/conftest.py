@@ -16,7 +16,7 @@ from tests.colab.runtimes import HERE
 from tools import publish_as, self_contained, working_copy
 from tools.editions import editions
 from tools.proof import records, runner
-from tools.proof.records import ROOT, Record, Unit
+from tools.proof.records import Record, Unit
 
 ANYWHERE = publish_as.Address.parse("example/good-morning-attention", "v0.0.0")
 UNITS = [unit.name for unit in records.units()]
@@ -121,17 +121,19 @@ def installation(installations, runtime):
 
 
 @pytest.fixture(scope="session")
-def carrying(tmp_path_factory):
-    """The notebooks of `make colab`, by their names."""
-    folder = tmp_path_factory.mktemp("colab")
-    self_contained.write_all(ROOT, folder)
-    return {name: unit_below(folder, name) for name in UNITS}
+def carrying():
+    """The notebooks of `make colab`, by their names.
 
+    All languages run in one kernel, so each notebook carries the words of all; that the words of
+    its own are enough, tests/tools/test_self_contained.py proves.
+    """
+    library = self_contained.build_wheel()
 
-def unit_below(folder, name):
-    paths = {each.language: folder / each.language / f"{name}.ipynb" for each in editions()}
-    there = {language: path for language, path in paths.items() if path.is_file()}
-    return Unit(name, {language: nbformat.read(path, 4) for language, path in there.items()})
+    def unit(each):
+        texts = each.texts.items()
+        return {language: self_contained.self_contained(text, library) for language, text in texts}
+
+    return {each.name: Unit(each.name, unit(each)) for each in records.units()}
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """What a chapter's page offers to download: a notebook that carries the library of this copy."""
 
 import base64
-import bz2
 import io
+import lzma
 import zipfile
 
 import nbformat
@@ -22,7 +22,7 @@ def offered(page):
 def carried(notebook):
     """Return the wheel that a notebook carries."""
     (cell,) = [cell for cell in notebook.cells if cell.id == FIRST]
-    return bz2.decompress(base64.b64decode(cell.source.split('"""')[1]))
+    return lzma.decompress(base64.b64decode(cell.source.split('"""')[1]))
 
 
 @pytest.mark.parametrize("page", CHAPTERS)

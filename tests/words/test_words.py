@@ -54,6 +54,16 @@ def test_english_stands_in_for_a_language_without_a_catalogue():
     assert words.say("plots.key") == "key"
 
 
+def test_where_one_language_is_all_there_is_it_is_used(monkeypatch, tmp_path):
+    """As in a notebook that carries the library: it has no other words."""
+    (tmp_path / "zh.toml").write_text('plots.key = "键"', encoding="utf-8")
+    monkeypatch.setattr(words, "FOLDER", tmp_path)
+    words.catalogue.cache_clear()
+    assert words.say("plots.key") == "键"
+    words.use("tlh")
+    assert words.language() == "zh"
+
+
 def test_another_language_is_used_when_it_is_there(monkeypatch, tmp_path):
     text = (words.FOLDER / "en.toml").read_text(encoding="utf-8")
     (tmp_path / "en.toml").write_text(text, encoding="utf-8")
