@@ -123,9 +123,9 @@ def characters_of_languages(part: str) -> dict[str, set[str]]:
     return found
 
 
-# A heading, the first row of a table, what stands between two pairs of asterisks. Where pages show
-# more in bold, tests/browser names it.
-BOLD = re.compile(r"^#.*$|^\|.*(?=\n\| *:?-)|\*\*[^*]+\*\*", re.MULTILINE)
+# A heading, the title of a box, the first row of a table, what stands between two pairs of
+# asterisks. Where pages show more in bold, tests/browser names it.
+BOLD = re.compile(r"^#.*$|^:::.*$|^\|.*(?=\n\| *:?-)|\*\*[^*]+\*\*", re.MULTILINE)
 
 
 def bold_characters() -> set[str]:
