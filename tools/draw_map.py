@@ -59,23 +59,30 @@ def book_fonts() -> Iterator[None]:
             fontManager.ttflist = known
 
 
-def write(
-    ax: Axes, x: float, y: float, text: str, size: int, room: float = 0, **options: Any
-) -> None:
-    """Write a text whose small letters have their middle at `y`, into the room there is.
+def write(ax: Axes, x: float, y: float, text: str, size: int, end: float, **options: Any) -> None:
+    """Write a text whose small letters have their middle at `y`.
 
     Raises:
-        ValueError: If it is wider.
+        ValueError: If it goes beyond `end`.
     """
     written = ax.text(x, y + 0.35 * size, text, fontsize=size * POINTS, **options)
-    if room and (width := written.get_window_extent().width) > room:
-        raise ValueError(
-            f"a text on the map must be at most {room:.0f} wide, {text!r} is {width:.0f}"
-        )
+    if (right := written.get_window_extent().x1) > end:
+        raise ValueError(f"the map has room up to {end:.0f}, {text!r} goes up to {right:.0f}")
 
 
-def draw_route(ax: Axes, index: int, name: str, at: list[float], key: tuple[float, float]) -> None:
-    """Draw a route with its stops, and at `key` its line with its name."""
+def draw_route(
+    ax: Axes, index: int, name: str, at: list[float], key: tuple[float, float], room: float
+) -> None:
+    """Draw a route with its stops, and at `key` its line with its name.
+
+    Args:
+        ax: Where to draw.
+        index: Which of the routes.
+        name: What it is called.
+        at: Heights of the chapters.
+        key: Where the line beside the name begins.
+        room: How much room both have.
+    """
     stops, dashes = list(ROUTES.values())[index]
     x, places = LEFT + index * TRACK, [at[number - 1] for number in stops]
     color, (left, y) = SERIES[index], key
@@ -84,7 +91,7 @@ def draw_route(ax: Axes, index: int, name: str, at: list[float], key: tuple[floa
     ax.plot([left, left + 2 * TRACK], [y, y], **line)
     dots = [*((x, place) for place in places), (left + TRACK, y)]
     ax.scatter(*zip(*dots, strict=True), s=70, color=PAPER, edgecolor=color, lw=2.2, zorder=3)
-    write(ax, left + 2.5 * TRACK, y, name, SMALL, color=color)
+    write(ax, left + 2.5 * TRACK, y, name, SMALL, left + room, color=color)
 
 
 def drawn(edition: Edition, width: int) -> bytes:
@@ -97,7 +104,7 @@ def drawn(edition: Edition, width: int) -> bytes:
         for number in range(1, len(chapters) + 1)
     ]
     end = at[-1] + row / 2 + GAP
-    column = 0 if narrow else width / len(ROUTES)
+    room = width if narrow else width / len(ROUTES)
     with book_fonts():
         height = end + KEY * (len(ROUTES) if narrow else 1)
         figure, ax = subplots(width=width / 100, height=height / 100, layout=None)
@@ -106,13 +113,14 @@ def drawn(edition: Edition, width: int) -> bytes:
         for first in PARTS:
             y = (at[first - 2] + at[first - 1]) / 2
             ax.plot([NAME, width - 8], [y, y], color=LINE, linewidth=0.8)
-        for index, name in enumerate(edition.map["routes"].values()):
-            key = LEFT + index * column, end + KEY * (index if narrow else 0) + 10
-            draw_route(ax, index, name, at, key)
+        for index, route in enumerate(ROUTES):
+            across, down = (0, index) if narrow else (index, 0)
+            key = LEFT + across * room, end + down * KEY + 10
+            draw_route(ax, index, edition.map["routes"][route], at, key, room)
         for number, (y, (name, adds)) in enumerate(zip(at, chapters, strict=True), 1):
-            write(ax, NUMBER, y - up, str(number), LARGE, ha="right", color=INK)
-            write(ax, NAME, y - up, name, LARGE, color=INK)
-            write(ax, NAME if narrow else ADDS, y + up, adds, SMALL, color=QUIET)
+            write(ax, NUMBER, y - up, str(number), LARGE, NAME, ha="right", color=INK)
+            write(ax, NAME, y - up, name, LARGE, width if narrow else ADDS, color=INK)
+            write(ax, NAME if narrow else ADDS, y + up, adds, SMALL, width, color=QUIET)
         png, _ = figure.png()
         plt.close(figure)
     return with_palette(Image.open(io.BytesIO(png)), COLOURS)
