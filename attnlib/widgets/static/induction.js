@@ -59,9 +59,10 @@ function draw(root, structure, { words, model, put }) {
   const chooseText = drawExamples(root, examples, words, (text) => put({ text }));
   const note = html('p', { class: 'attn-note attn-induction-note' }, root);
   const parts = html('div', {}, root);
-  const drawSigns = drawText(parts, limits, words, choose);
-  const next = html('div', { class: 'attn-induction-parts' }, parts);
-  const [after, last] = [drawNext(next, words), drawNext(next, words)];
+  const columns = html('div', { class: 'attn-induction-columns' }, parts);
+  const [left, right] = [0, 1].map(() => html('div', {}, columns));
+  const drawSigns = drawText(left, limits, words, choose);
+  const [after, last] = [drawNext(left, words, SHOWN), drawNext(right, words, SHOWN)];
   const layers = drawLayers(parts, limits, words, choose, toggle);
   const nameOf = (i) => `${say(words.layer, { layer: Math.floor(i / limits.heads) })}, ${words.head} ${i % limits.heads}`;
   let [before, seen] = ['', null];
@@ -80,9 +81,9 @@ function draw(root, structure, { words, model, put }) {
     const text = (i) => signs.slice(Math.max(0, i - 5), i + 1).join('');
     const heading = (i) => say(words.next, { text: `${i > 5 ? '…' : ''}${text(i)}` });
     const best = (i) => largest(odds[i], SHOWN);
+    left.lastChild.hidden = at === end; // the same as on the right
     after(heading(at), best(at), odds[at], alphabet, signs[at + 1]);
     last(heading(end), best(end), odds[end], alphabet);
-    next.lastChild.hidden = at === end;
     layers(seen, at, now.on);
     const [first] = best(at);
     const looks = numbers.weights.flat().map((row, i) => `${nameOf(i)}: ${now.on[i] ? lookOf(signs, row, at, words) : words.off}`);

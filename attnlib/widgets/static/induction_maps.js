@@ -20,7 +20,7 @@ export function drawLayers(parent, { layers, heads }, words, choose, toggle) {
       const card = html('div', { class: `attn-induction-head ${colorOf(index, layers * heads)}` }, grid);
       const top = html('div', { class: 'attn-induction-top' }, card);
       const name = `${title}, ${words.head} ${head}`;
-      const box = drawSwitch(top, head, words, () => toggle(index), name);
+      const box = drawSwitch(top, head, words, () => toggle(index), { name, color: index });
       return { name, card, box, look: html('span', {}, top), map: html('div', {}, card) };
     });
   }).flat();

@@ -27,7 +27,6 @@ export function drawText(parent, { most }, words, choose) {
       });
     }
     [before, now] = [key, at];
-    row.parentElement.hidden = !signs.length;
     cells.forEach((cell, i) => {
       const probability = i ? fixed(expected[i]) : words.first;
       set(cell, {
@@ -39,8 +38,8 @@ export function drawText(parent, { most }, words, choose) {
 }
 
 /** The most probable signs to follow a place: a bar for each. */
-export function drawNext(parent, words, count = 5) {
-  const place = html('div', {}, parent);
+export function drawNext(parent, words, count) {
+  const place = html('div', { class: 'attn-induction-after' }, parent);
   const title = html('p', { class: 'attn-title' }, place);
   const list = html('div', { class: 'attn-induction-next', role: 'list' }, place);
   const rows = Array.from({ length: count }, () => {
