@@ -115,7 +115,6 @@ class Induction:
         """Return what of a text the model knows, as far as there is room."""
         return "".join(each for each in characters_of(text) if each in self.ids)[:MOST_SIGNS]
 
-    @torch.no_grad()
     def scores(self, text: str, on: Sequence[bool] | None = None) -> tuple[Tensor, Tensor]:
         """Return the scores of what follows each sign, and the weights (layers, heads, n, n).
 
@@ -123,9 +122,23 @@ class Induction:
             text: Signs that the model knows.
             on: For each head, layer by layer, whether it adds to the stream.
         """
-        ids = torch.tensor([[self.ids[sign] for sign in text]])
-        scores, weights = self.model(ids, [True] * self.heads if on is None else on)
+        scores, weights = self._run([text], on)
         return scores[0], weights[0]
+
+    def last(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Return what the last sign of each text says: scores, and weights (texts, heads, n)."""
+        scores, weights = self._run(texts)
+        rows, ends = torch.arange(len(texts)), torch.tensor([len(text) - 1 for text in texts])
+        return scores[rows, ends], weights.flatten(1, 2)[rows, :, ends]
+
+    @torch.no_grad()
+    def _run(self, texts: Sequence[str], on: Sequence[bool] | None = None) -> tuple[Tensor, Tensor]:
+        longest = max(map(len, texts))
+        rows = [[self.ids[sign] for sign in text] for text in texts]
+        # What stands behind the end of a text is seen by nothing in it.
+        ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+        scores, weights = self.model(ids, [True] * self.heads if on is None else on)
+        return scores, weights
 
 
 # --- the same model?
@@ -155,18 +168,17 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | Non
         return "it knows other signs, or has other heads"
     offered = [old.known(text) for text in (before["text"], *before["examples"])]
     texts = [*offered, *probes(old.signs)]
-    unlike = []
-    for i, text in enumerate(texts):
-        (was, looked), (now, looks) = old.scores(text), new.scores(text)
-        if was[-1].argmax() != now[-1].argmax():
-            unlike.append((text, was[-1], now[-1]))
-        most, key = looked[:, :, -1].max(dim=-1)
-        if i < len(offered) and ((key != looks[:, :, -1].argmax(dim=-1)) & (most > MOSTLY)).any():
-            return f"after {text} a head looks elsewhere"
+    (was, looked), (now, looks) = old.last(texts), new.last(texts)
+    most, key = looked.max(dim=-1)
+    elsewhere = ((key != looks.argmax(dim=-1)) & (most > MOSTLY)).any(dim=-1)[: len(offered)]
+    if elsewhere.any():
+        return f"after {offered[int(elsewhere.int().argmax())]} a head looks elsewhere"
+    pairs = zip(texts, was.argmax(dim=-1).tolist(), now.argmax(dim=-1).tolist(), strict=True)
+    unlike = [(text, old.signs[a], old.signs[b]) for text, a, b in pairs if a != b]
     if not unlike or (unlike[0][0] not in offered and len(unlike) <= OTHER * len(texts)):
         return None
-    text, was, now = unlike[0]
+    text, before_it, after_it = unlike[0]
     return (
         f"{len(unlike)} of {len(texts)} texts go on otherwise: "
-        f"{text} with {old.signs[int(was.argmax())]}, now with {old.signs[int(now.argmax())]}"
+        f"{text} with {before_it}, now with {after_it}"
     )
