@@ -10,7 +10,7 @@ from attnlib.widgets.induction_model import InductionModel
 
 SIGNS = "早上好下午注意力"
 TEXT = "早上好早上"
-EXAMPLES = (TEXT, "早上好下午好早上好下", "注意力注意力注")
+EXAMPLES = (TEXT, "早上好注意力早上好注", "注意力注意力注")
 WIDTH, LAYERS, HEADS = 32, 2, 2
 
 
