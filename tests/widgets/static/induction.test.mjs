@@ -66,7 +66,7 @@ test('the largest come first, and where a head looks most is told with its dista
   assert.deepEqual(largest([0.1, 0.5, 0.3, 0.1], 3), [1, 2, 0]);
   assert.deepEqual(largest([1, 2], 5), [1, 0]);
   const words = { look: '{sign} -{back} {weight}', look_here: '{sign} {weight}' };
-  assert.equal(lookOf(['a', 'b', 'c'], [0.2, 0.7, 0.1], 2, words), 'b -1 0.70');
+  assert.equal(lookOf(['a', 'b', 'c'], [0.7, 0.2, 0.1], 2, words), 'a -2 0.70');
   assert.equal(lookOf(['a', 'b', 'c'], [0.2, 0.1, 0.7], 2, words), 'c 0.70');
 });
 
