@@ -149,7 +149,24 @@ def scaled_dot_product_attention(
     check_attention(query, key, value, mask=mask, attn_bias=attn_bias, shared_heads=enable_gqa)
     if not 0.0 <= dropout_p <= 1.0:
         raise ValueError(f"dropout_p must lie between 0 and 1, got {dropout_p}")
+    return attend(
+        query, key, value, mask, attn_bias, is_causal, scale, dropout_p, need_weights, enable_gqa
+    )
 
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    attn_bias: Tensor | None,
+    is_causal: bool,
+    scale: float | None,
+    dropout_p: float,
+    need_weights: bool,
+    enable_gqa: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Compute `scaled_dot_product_attention` of what is known to fit: a layer has seen to it."""
     if need_weights:
         if enable_gqa:
             groups = query.shape[-3] // key.shape[-3]
