@@ -184,17 +184,20 @@ def attend(
     attn_mask = mask if attn_bias is None else attn_bias
     if mask is not None and attn_bias is not None:
         attn_mask = attn_bias.masked_fill(~mask, -torch.inf)
+    axes = query.ndim
+    if axes < 4:
+        query, key, value = map(_four_axes, (query, key, value))
     output = F.scaled_dot_product_attention(
-        _four_axes(query),
-        _four_axes(key),
-        _four_axes(value),
+        query,
+        key,
+        value,
         attn_mask=None if attn_mask is None else _four_axes(attn_mask),
         dropout_p=dropout_p,
         is_causal=is_causal,
         scale=scale,
         enable_gqa=enable_gqa,  # copies nothing on a CPU
     )
-    return output if query.ndim >= 4 else output.reshape(*query.shape[:-1], value.shape[-1]), None
+    return output if axes >= 4 else output[(0,) * (4 - axes)], None
 
 
 def _weights(

@@ -68,8 +68,7 @@ def merge_heads(
         raise ValueError(
             f"x must have shape (batch, num_heads, length, head_dim), got {tuple(x.shape)}"
         )
-    batch, num_heads, length, head_dim = x.shape
-    return x.transpose(1, 2).reshape(batch, length, num_heads * head_dim)
+    return x.transpose(1, 2).flatten(2)
 
 
 class MultiHeadAttention(nn.Module):
@@ -199,7 +198,8 @@ class MultiHeadAttention(nn.Module):
         value = key if value is None else value
         self._check(query, key, value)
         past = 0 if cache is None else cache.length
-        scores_shape = (query.shape[0], self.num_heads, query.shape[1], past + key.shape[1])
+        if mask is not None or attn_bias is not None:
+            scores_shape = (query.shape[0], self.num_heads, query.shape[1], past + key.shape[1])
         if mask is not None:
             mask = mask_for_heads(mask, scores_shape)
 
