@@ -89,16 +89,17 @@ class KeyValueCache:
         """
         for name, x in (("key", key), ("value", value)):
             self._check(name, x)
-        if key.shape != value.shape:
+        new, max_len = key.shape[2], self.keys.shape[2]
+        if new != value.shape[2]:
             raise ValueError(
                 "key and value must have the same shape, "
                 f"got {tuple(key.shape)} and {tuple(value.shape)}"
             )
-        start, end = self.length, self.length + key.shape[2]
-        if end > self.keys.shape[2]:
+        start, end = self.length, self.length + new
+        if end > max_len:
             raise ValueError(
-                f"the cache has room for max_len = {self.keys.shape[2]} tokens, not for {end} "
-                f"({start} kept + {key.shape[2]} new)"
+                f"the cache has room for max_len = {max_len} tokens, not for {end} "
+                f"({start} kept + {new} new)"
             )
         self.keys[:, :, start:end] = key
         self.values[:, :, start:end] = value
@@ -122,11 +123,11 @@ class KeyValueCache:
         self.length = length
 
     def _check(self, name: str, x: Tensor) -> None:
-        batch, num_kv_heads, _, head_dim = self.keys.shape
-        if x.ndim != 4 or (*x.shape[:2], x.shape[3]) != (batch, num_kv_heads, head_dim):
+        shape, (batch, num_kv_heads, _, head_dim) = x.shape, self.keys.shape
+        if len(shape) != 4 or shape != (batch, num_kv_heads, shape[2], head_dim):
             raise ValueError(
                 f"{name} must have shape (batch = {batch}, num_kv_heads = {num_kv_heads}, new, "
-                f"head_dim = {head_dim}) for this cache, got {tuple(x.shape)}"
+                f"head_dim = {head_dim}) for this cache, got {tuple(shape)}"
             )
         if not same_dtype(x, self.keys) or x.device != self.keys.device:
             raise ValueError(

@@ -149,7 +149,24 @@ def scaled_dot_product_attention(
     check_attention(query, key, value, mask=mask, attn_bias=attn_bias, shared_heads=enable_gqa)
     if not 0.0 <= dropout_p <= 1.0:
         raise ValueError(f"dropout_p must lie between 0 and 1, got {dropout_p}")
+    return attend(
+        query, key, value, mask, attn_bias, is_causal, scale, dropout_p, need_weights, enable_gqa
+    )
 
+
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    attn_bias: Tensor | None,
+    is_causal: bool,
+    scale: float | None,
+    dropout_p: float,
+    need_weights: bool,
+    enable_gqa: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Compute `scaled_dot_product_attention` of what is known to fit: a layer has seen to it."""
     if need_weights:
         if enable_gqa:
             groups = query.shape[-3] // key.shape[-3]
@@ -167,17 +184,20 @@ def scaled_dot_product_attention(
     attn_mask = mask if attn_bias is None else attn_bias
     if mask is not None and attn_bias is not None:
         attn_mask = attn_bias.masked_fill(~mask, -torch.inf)
+    axes = query.ndim
+    if axes < 4:
+        query, key, value = map(_four_axes, (query, key, value))
     output = F.scaled_dot_product_attention(
-        _four_axes(query),
-        _four_axes(key),
-        _four_axes(value),
+        query,
+        key,
+        value,
         attn_mask=None if attn_mask is None else _four_axes(attn_mask),
         dropout_p=dropout_p,
         is_causal=is_causal,
         scale=scale,
         enable_gqa=enable_gqa,  # copies nothing on a CPU
     )
-    return output if query.ndim >= 4 else output.reshape(*query.shape[:-1], value.shape[-1]), None
+    return output if axes >= 4 else output[(0,) * (4 - axes)], None
 
 
 def _weights(

@@ -7,7 +7,7 @@ from torch.nn import functional as F  # noqa: N812
 from attnlib._shapes import check_bias, check_vectors, mask_for_heads
 from attnlib._typing import Bool, Float, Shaped
 from attnlib.cache import KeyValueCache
-from attnlib.functional import scaled_dot_product_attention
+from attnlib.functional import attend
 from attnlib.positional import RotaryPositionalEncoding
 
 
@@ -68,8 +68,7 @@ def merge_heads(
         raise ValueError(
             f"x must have shape (batch, num_heads, length, head_dim), got {tuple(x.shape)}"
         )
-    batch, num_heads, length, head_dim = x.shape
-    return x.transpose(1, 2).reshape(batch, length, num_heads * head_dim)
+    return x.transpose(1, 2).flatten(2)
 
 
 class MultiHeadAttention(nn.Module):
@@ -198,28 +197,22 @@ class MultiHeadAttention(nn.Module):
             raise ValueError("value was given without key")
         value = key if value is None else value
         self._check(query, key, value)
-        batch, q_len, _ = query.shape
         past = 0 if cache is None else cache.length
-        k_len = past + key.shape[1]
+        if mask is not None or attn_bias is not None:
+            scores_shape = (query.shape[0], self.num_heads, query.shape[1], past + key.shape[1])
         if mask is not None:
-            mask = mask_for_heads(mask, (batch, self.num_heads, q_len, k_len))
+            mask = mask_for_heads(mask, scores_shape)
 
         q, k, v = self._project(query, key, value, past)
         if attn_bias is not None:
-            check_bias(attn_bias, q, (batch, self.num_heads, q_len, k_len))
+            check_bias(attn_bias, q, scores_shape)
         if cache is not None:  # last of all that may fail
             k, v = cache.append(k, v)
         # q: (batch, num_heads, q_len, head_dim); k, v: (batch, num_kv_heads, k_len, head_dim)
-        heads, weights = scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            mask,
-            attn_bias=attn_bias,
-            is_causal=is_causal,
-            dropout_p=self.dropout if self.training else 0.0,
-            need_weights=need_weights,
-            enable_gqa=self.num_kv_heads != self.num_heads,
+        dropout_p = self.dropout if self.training else 0.0
+        shared = self.num_kv_heads != self.num_heads
+        heads, weights = attend(
+            q, k, v, mask, attn_bias, is_causal, None, dropout_p, need_weights, shared
         )
         return self.out_proj(merge_heads(heads)), weights
 
@@ -233,8 +226,9 @@ class MultiHeadAttention(nn.Module):
             heads = split_heads(self.in_proj(query), sum(numbers))
             if self.rotary is not None:  # queries and keys stand at the same positions
                 turned = self.rotary(heads[:, : -self.num_kv_heads], offset=past)
-                return *torch.split(turned, numbers[:2], dim=1), heads[:, -self.num_kv_heads :]
-            return torch.split(heads, numbers, dim=1)
+                q, k = turned.split_with_sizes(numbers[:2], dim=1)
+                return q, k, heads[:, -self.num_kv_heads :]
+            return heads.split_with_sizes(numbers, dim=1)
         inputs = (query, key, value)
         widths = [number * (self.embed_dim // self.num_heads) for number in numbers]
         if _is_bare_linear(self.in_proj):  # then the parts that nobody needs can be left out

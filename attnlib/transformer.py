@@ -228,32 +228,31 @@ class TransformerBlock(nn.Module):
             scores_shape = (x.shape[0], self.num_heads, x.shape[1], memory.shape[1])
             memory_mask = mask_for_heads(memory_mask, scores_shape, name="memory_mask")
 
+        norm = self.self_attention_norm
         found, own = self.self_attention(
-            self._read(x, self.self_attention_norm),
+            norm(x) if self.norm_first else x,
             mask=mask,
             is_causal=is_causal,
             need_weights=need_weights,
             cache=cache,
         )
-        x = self._add(x, found, self.self_attention_norm)
+        x = self._add(x, found, norm)
 
         crossed = None
         if self.cross_attention is not None:
+            norm = self.cross_attention_norm
             found, crossed = self.cross_attention(
-                self._read(x, self.cross_attention_norm),
+                norm(x) if self.norm_first else x,
                 memory,
                 mask=memory_mask,
                 need_weights=need_weights,
             )
-            x = self._add(x, found, self.cross_attention_norm)
+            x = self._add(x, found, norm)
 
-        found = self.feed_forward(self._read(x, self.feed_forward_norm))
-        x = self._add(x, found, self.feed_forward_norm)
+        norm = self.feed_forward_norm
+        found = self.feed_forward(norm(x) if self.norm_first else x)
+        x = self._add(x, found, norm)
         return x, BlockWeights(own, crossed) if need_weights else None
-
-    def _read(self, x: Tensor, norm: nn.Module) -> Tensor:
-        read: Tensor = norm(x) if self.norm_first else x
-        return read
 
     def _add(self, x: Tensor, found: Tensor, norm: nn.Module) -> Tensor:
         if self.training and self.dropout > 0.0:

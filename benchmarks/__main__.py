@@ -104,7 +104,8 @@ def blocks(shape: tuple[int, ...], **options: object) -> Times:
     ours, raw = contenders["attnlib"], contenders["raw torch"]
     raw.load_state_dict(dict(zip(raw.state_dict(), ours.state_dict().values(), strict=True)))
     with torch.no_grad():
-        torch.testing.assert_close(ours(x, **options), raw(x, **options), atol=1e-4, rtol=1e-4)
+        output, _ = ours(x, **options)
+        torch.testing.assert_close(output, raw(x, **options), atol=1e-4, rtol=1e-4)
         return compare(
             {name: lambda b=block: b(x, **options) for name, block in contenders.items()}
         )

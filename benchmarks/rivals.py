@@ -147,13 +147,10 @@ class Textbook(nn.Module):
 
 
 class AttnlibBlock(attnlib.TransformerBlock):
-    """`attnlib.TransformerBlock`, norms first, four times as wide inside."""
+    """`attnlib.TransformerBlock`, norms first, four times as wide inside; it returns a pair."""
 
     def __init__(self, embed_dim: int, num_heads: int) -> None:
         super().__init__(embed_dim, num_heads, 4 * embed_dim)
-
-    def forward(self, x: Tensor, is_causal: bool = False) -> Tensor:
-        return super().forward(x, is_causal=is_causal)[0]
 
 
 class RawTorchBlock(nn.Module):

@@ -34,6 +34,8 @@ class Edition:
         author: Who wrote it.
         phrases: Fixed phrases of its chapters, by key.
         site: What the site itself says, by key.
+        map: The words on the map of its chapters: names of the routes, and for each chapter, of
+            the whole book, its short name and what it adds (`draw_map.py`).
         descriptions: What search engines say about each page, by the page's name: "03_masks".
         glossary: How the terms of the glossary are found on its pages (`glossary_links.py`).
         interface: What Sphinx, the theme and the buttons say in English, and what to say instead,
@@ -54,6 +56,7 @@ class Edition:
     author: str
     phrases: dict[str, str]
     site: dict[str, str]
+    map: dict[str, Any]
     descriptions: dict[str, str]
     glossary: dict[str, Any] = field(default_factory=dict)
     interface: dict[str, str] = field(default_factory=dict)

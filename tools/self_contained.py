@@ -1,7 +1,8 @@
 """Write the notebooks so that one file is enough: `make colab`.
 
 The first code cell of such a notebook carries the wheel of `attnlib`, as xz and base64, and
-makes it importable without a network; the rest is the chapter, cell for cell. Upload the file to
+makes it importable without a network; pictures that lie beside the notebook are in its text; the
+rest is the chapter, cell for cell. Upload the file to
 Colab or Kaggle, or open it in any Jupyter with torch. `make book` puts them behind the download
 buttons.
 
@@ -36,6 +37,7 @@ LIMIT = 450_000  # bytes of the first cell: a notebook stays quick to upload, an
 OF_A_LANGUAGE = re.compile(
     r"attnlib/(?:words/(\w+)\.toml|fonts/NotoSansSC-(?!attnlib\.)(\w+)\.woff2)"
 )
+PICTURE = re.compile(r"(!\[[^\]]*\]\()([\w-]+\.png)\)")  # a file beside the notebook
 FETCHING = re.compile(r"(?s).*?\n(?=from attnlib import words\n)")  # what the cell does otherwise
 
 CELL = '''\
@@ -146,22 +148,38 @@ def carrying(source: str, wheel: Wheel) -> str:
     return whole
 
 
-def self_contained(notebook: NotebookNode, wheel: Wheel) -> NotebookNode:
-    """Return a notebook that carries the library in its first code cell, otherwise unchanged."""
+def with_pictures(source: str, folder: Path) -> str:
+    """Return the text of a cell with the pictures that it shows from its notebook's folder."""
+
+    def inside(match: re.Match[str]) -> str:
+        picture = base64.b64encode((folder / match[2]).read_bytes()).decode()
+        return f"{match[1]}data:image/png;base64,{picture})"
+
+    return PICTURE.sub(inside, source)
+
+
+def self_contained(notebook: NotebookNode, wheel: Wheel, folder: Path) -> NotebookNode:
+    """Return a notebook of a folder that needs no other file, otherwise unchanged.
+
+    Its first code cell carries the library, its texts the pictures that they show.
+    """
     notebook = copy.deepcopy(notebook)
     first = next(cell for cell in notebook.cells if cell.cell_type == "code")
     first.source = carrying(first.source, wheel)
     first.metadata.update(COLLAPSED)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = with_pictures(cell.source, folder)
     return notebook
 
 
 def write(path: Path, wheel: Wheel, target: Path) -> None:
-    """Write a notebook into the file `target`, the library inside.
+    """Write a notebook into the file `target`, with all it needs inside.
 
     Raises:
         ValueError: If its first cell grows too large.
     """
-    notebook = self_contained(nbformat.read(path, as_version=4), wheel)
+    notebook = self_contained(nbformat.read(path, as_version=4), wheel, path.parent)
     first = next(cell for cell in notebook.cells if cell.cell_type == "code")
     if (length := len(first.source)) > LIMIT:
         most, has = round(LIMIT / 1000), round(length / 1000)

@@ -18,7 +18,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 NARROW = "(max-width: 600px)"  # as in book.css
 IMAGE = re.compile(r'<img (?=[^>]*src="((?:[^"]*/)?)([^"/]+)\.png")[^>]*>')
-WIDTH = re.compile(r'style="width: [^"]*"')
+WIDTH = re.compile(r' style="width: [^"]*"')
 DENSITY = 2  # as in attnlib.plotting
 
 
@@ -64,8 +64,9 @@ def offer(
         source = f'<source media="{NARROW}" srcset="{folder}{target.name}" {size}>'
         # Each has a width of its own (book.css): a small picture is not to be blown up.
         own = png_size(files[name])[0] // DENSITY
-        widths = f'style="--wide: {own}px; --narrow: {narrow["width"]}px"'
-        return f"<picture>{source}{WIDTH.sub(widths, image[0])}</picture>"
+        widths = f'<img style="--wide: {own}px; --narrow: {narrow["width"]}px" '
+        shown = WIDTH.sub("", image[0]).replace("<img ", widths, 1)
+        return f"<picture>{source}{shown}</picture>"
 
     context["body"] = IMAGE.sub(with_narrow, context["body"])
 

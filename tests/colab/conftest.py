@@ -128,12 +128,15 @@ def carrying():
     its own are enough, tests/tools/test_self_contained.py proves.
     """
     library = self_contained.build_wheel()
+    folders = {each.language: each.chapters_folder for each in editions()}
 
-    def unit(each):
-        texts = each.texts.items()
-        return {language: self_contained.self_contained(text, library) for language, text in texts}
+    def carries(language, text):
+        return self_contained.self_contained(text, library, folders[language])
 
-    return {each.name: Unit(each.name, unit(each)) for each in records.units()}
+    return {
+        unit.name: Unit(unit.name, {each: carries(each, text) for each, text in unit.texts.items()})
+        for unit in records.units()
+    }
 
 
 @pytest.fixture(scope="session")

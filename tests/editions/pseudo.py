@@ -131,6 +131,8 @@ def derive(root: Path, runs: bool = True) -> None:
     for path in (root / "notebooks" / DEFAULT).glob("*.ipynb"):
         text = notebook(path.read_text(encoding="utf-8"))
         (chapters / path.name).write_text(text, encoding="utf-8")
+    for path in (root / "notebooks" / DEFAULT).glob("*.png"):
+        shutil.copy(path, chapters)
     if runs:
         outputs.run(root, sorted(chapters.glob("*.ipynb")), said)
     shutil.copytree(root / "book" / DEFAULT, pages)

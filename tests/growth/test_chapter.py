@@ -60,6 +60,10 @@ def add_the_example(house):
         folder = edition.pages_folder.relative_to(house.root)
         described = f'{example.NAME} = "What remains of attention when only one key counts."\n'
         house.insert(f"{folder}/edition.toml", described, "notation = ")
+        named = f'{example.NAME} = ["One key", "a softmax without the others"]\n\n'
+        house.insert(f"{folder}/edition.toml", named, "# How the terms")
+    done = house.run(sys.executable, "-m", "tools.draw_map")
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,8 @@ import pytest
 
 from tests.notebooks.cells import cells_of
 from tools.experiments import c09_generation as experiments
-from tools.experiments.__main__ import HERE
 
-ROWS = json.loads((HERE / "c09_generation.json").read_text(encoding="utf-8"))["rows"]
+ROWS = json.loads(experiments.TABLE.read_text(encoding="utf-8"))["rows"]
 CHAPTERS = cells_of("09_generation")
 BY_SEED = pytest.mark.parametrize("row", ROWS, ids=lambda row: f"seed {row['seed']}")
 
@@ -79,3 +78,11 @@ def test_which_bug_a_text_hides_depends_on_the_seed():
         shares = [row["bugs"][bug]["exact"] for row in ROWS]
         assert max(shares) > 0.5
         assert min(shares) < 0.01
+
+
+def test_the_committed_table_is_as_the_tool_writes_it():
+    assert experiments.written(ROWS) == experiments.TABLE.read_text(encoding="utf-8")
+
+
+def test_the_tool_runs_cells_that_are_there(cells):
+    assert [id_ for id_ in cells if id_ in experiments.CELLS] == list(experiments.CELLS)

@@ -112,7 +112,7 @@ def check_hugging_face() -> None:
         )
         close(ours, seen["result"])
         first = model(tokens[:, :4], attention_mask=real[:, :4], use_cache=True)
-        last = model(tokens[:, 4:], attention_mask=real, past_key_values=first.past_key_values)[0]
+        last = model(tokens[:, 4:], attention_mask=real, cache=first.cache)[0]
         close(seen["mask"], restated.hf_prepare_mask(real, 3))
         close(last, whole[:, 4:])
         x, places = torch.randn(2, 3, 7, 8), torch.arange(5, 12).expand(2, 7)
@@ -131,6 +131,7 @@ def check_hugging_face() -> None:
     check_blocks()
     check_default_attention(config, tokens, real)
     check_windows()
+    check_writing()
     assert {"q_proj", "k_proj", "v_proj", "o_proj"} <= {name for name, _ in layer.named_children()}
     assert layer.q_proj.bias is None
 
@@ -153,6 +154,33 @@ def check_windows() -> None:
     reached = [torch.autograd.grad(row[0], x, retain_graph=True)[0] for row in output]
     seen = torch.stack([each[0].abs().sum(dim=-1) > 0 for each in reached])
     assert torch.equal(seen, restated.hf_longformer_window(16, 4))
+
+
+def check_writing() -> None:
+    """The cache, and what is left of the scores of the next token."""
+    from transformers import DynamicCache
+    from transformers.generation import logits_process as theirs
+
+    caches = DynamicCache(), restated.HfDynamicCache()
+    for _ in range(3):
+        new = torch.randn(2, 3, 4, 8), torch.randn(2, 3, 4, 8)
+        close(*(cache.update(*new, layer_idx=0) for cache in caches))
+    for cache in caches:
+        cache.crop(-2)
+        assert cache.get_seq_length() == 10
+    scores = torch.randn(2, 50).mul(2).round()  # several are as large as others
+    for number in (0.3, 0.7, 0.95):
+        close(restated.hf_top_p(scores, number), theirs.TopPLogitsWarper(number)(None, scores))
+        warped = theirs.TemperatureLogitsWarper(number)(None, scores)
+        close(restated.hf_temperature(scores, number), warped)
+    for number in (1, 5, 20):
+        close(restated.hf_top_k(scores, number), theirs.TopKLogitsWarper(number)(None, scores))
+    for refused in (lambda: theirs.TemperatureLogitsWarper(0.0), lambda: caches[0].crop(2)):
+        try:
+            refused()
+        except ValueError:
+            continue
+        raise AssertionError("it takes this now")
 
 
 def check_blocks() -> None:

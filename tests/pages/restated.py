@@ -1,7 +1,8 @@
 """What d2l and Hugging Face's Transformers do, in a few lines of our own, for the page of names.
 
 Neither is installed for the book; `check_restated.py` beside this file compares with both.
-d2l 1.0.3: `d2l/torch.py`. Transformers 5.24.0: `models/{llama,gpt2,marian,bloom}/modeling_*.py`.
+d2l 1.0.3: `d2l/torch.py`. Transformers 5.24.0: `models/{llama,gpt2,marian,bloom}/modeling_*.py`,
+`cache_utils.py`, `generation/logits_process.py`.
 """
 
 import torch
@@ -156,3 +157,45 @@ def hf_marian_encoder_layer(hidden_states, self_attn, ffn, self_attn_layer_norm,
     """`MarianEncoderLayer`, with its attention and its feed-forward network as functions."""
     hidden_states = self_attn_layer_norm(hidden_states + self_attn(hidden_states))
     return final_layer_norm(hidden_states + ffn(hidden_states))
+
+
+class HfDynamicCache:
+    """`DynamicCache`: the keys and values of all layers, which grow by concatenation."""
+
+    def __init__(self):
+        self.layers = {}
+
+    def update(self, key_states, value_states, layer_idx):
+        old = self.layers.get(layer_idx, (key_states[..., :0, :], value_states[..., :0, :]))
+        pairs = zip(old, (key_states, value_states), strict=True)
+        self.layers[layer_idx] = tuple(torch.cat(pair, dim=-2) for pair in pairs)
+        return self.layers[layer_idx]
+
+    def get_seq_length(self, layer_idx=0):
+        return self.layers[layer_idx][0].shape[-2] if layer_idx in self.layers else 0
+
+    def crop(self, tokens_to_remove):
+        if tokens_to_remove > 0:
+            raise ValueError("a negative number says how many tokens go")
+        for index, kept in self.layers.items():
+            self.layers[index] = tuple(each[..., :tokens_to_remove, :] for each in kept)
+
+
+def hf_temperature(scores: Tensor, temperature: float) -> Tensor:
+    """`TemperatureLogitsWarper`."""
+    if not temperature > 0:
+        raise ValueError("temperature has to be above 0")
+    return scores / temperature
+
+
+def hf_top_k(scores: Tensor, top_k: int) -> Tensor:
+    """`TopKLogitsWarper`."""
+    return scores.masked_fill(scores < scores.topk(top_k).values[..., -1:], -torch.inf)
+
+
+def hf_top_p(scores: Tensor, top_p: float) -> Tensor:
+    """`TopPLogitsWarper`: the least probable go, as long as no more than 1 - p goes with them."""
+    ordered, places = scores.sort()
+    go = ordered.softmax(dim=-1).cumsum(dim=-1) <= 1 - top_p
+    go[..., -1] = False
+    return scores.masked_fill(torch.empty_like(go).scatter(-1, places, go), -torch.inf)

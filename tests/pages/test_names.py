@@ -12,6 +12,7 @@ from tests.pages import (  # noqa: F401  # their rows come in the order of the p
     names_of_masks,
     names_of_parameters,
     names_of_transformers,
+    names_of_writing,
 )
 from tests.pages.names_page import CHECKS, COLUMNS, EDITIONS, ROWS, rows
 

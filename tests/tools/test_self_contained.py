@@ -108,6 +108,15 @@ def test_every_notebook_is_written(tmp_path, wheel):
         carried = lzma.decompress(base64.b64decode(cell.source.split('"""')[1]))
         assert carried == wheel.speaking(path.parent.name).content
         assert cell.metadata.jupyter.source_hidden, "who wants to see it unfolds it"
+        shown = [each.source for each in notebook.cells if each.cell_type == "markdown"]
+        assert re.findall(r"!\[[^\]]*\]\((?!data:)", "".join(shown)) == [], "pictures come along"
+
+
+def test_a_picture_beside_a_notebook_travels_in_its_text(tmp_path):
+    (tmp_path / "map.png").write_bytes(b"dots")
+    text = "![A map](map.png), [the same](map.png), ![far](a/map.png)"
+    inside = "![A map](data:image/png;base64,ZG90cw==)"
+    assert self_contained.with_pictures(text, tmp_path) == text.replace("![A map](map.png)", inside)
 
 
 # Runs a cell as a notebook does, where some packages are missing, and prints what goes to pip.

@@ -6,11 +6,13 @@ asserts the same claims for its own seed.
 """
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from tools.experiments.chapters import names_of, spread
 
+TABLE = Path(__file__).with_suffix(".json")
 SEEDS = (0, 1, 2)  # 0 is the chapter's own
 CELLS = (
     "imports",
@@ -87,8 +89,14 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, str]:
     return {name: spread(values, ".2f") for name, values in found.items()}
 
 
+def written(rows: list[dict[str, Any]]) -> str:
+    """Return the table, a line for each seed."""
+    lines = ",\n".join(map(json.dumps, rows))
+    return f'{{"rows": [\n{lines}\n]}}\n'
+
+
 def table() -> str:
-    """Return the text of `c09_generation.json`: a line for each seed."""
+    """Train everything; return the table."""
     there = SimpleNamespace(**names_of("09_generation", CELLS))
     rows = []
     for seed in SEEDS:
@@ -96,5 +104,4 @@ def table() -> str:
         print(json.dumps(rows[-1]), flush=True)
     for name, values in summary(rows).items():
         print("|", name, "|", values, "|")
-    lines = ",\n".join(map(json.dumps, rows))
-    return f'{{"rows": [\n{lines}\n]}}\n'
+    return written(rows)

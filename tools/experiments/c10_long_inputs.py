@@ -8,7 +8,7 @@ from typing import Any
 from tools.experiments.chapters import names_of, spread
 
 TABLE = Path(__file__).with_suffix(".json")
-SEEDS = (0, 1, 2, 5, 6, 7)  # 0 is the chapter's own
+SEEDS = (0, 1, 2, 3, 4, 5, 6, 7)  # 0 is the chapter's own
 RECALL_SEEDS = (0, 1, 2)
 # Cells of the chapter that define something, in their order.
 CELLS = ("imports", "largest", "copier", "resonance-defined", "linear", "recall")

@@ -1,4 +1,4 @@
-"""The checks of each chapter, with its mistakes: a file `cNN_slug` for the notebook `NN_slug`."""
+"""The checks of each chapter, with its mistakes: `cNN_slug` for the notebook `NN_slug`."""
 
 import importlib
 import pkgutil

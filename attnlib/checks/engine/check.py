@@ -9,6 +9,7 @@ One decorated function declares it:
 """
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,7 @@ from attnlib.checks.engine.running import Outcome, Runner
 from attnlib.checks.engine.source import accepts, does_nothing, forbidden, raises_as_stub
 from attnlib.checks.engine.texts import say, section
 
+CHAPTER = re.compile(r"c\d\d_")  # a module of its checks, or a package of several
 Inputs = Sequence[Callable[[], list[Arguments]]]
 
 
@@ -79,7 +81,8 @@ class Check:
     @property
     def notebook(self) -> str:
         """Name of the chapter's notebook, without folder and ending."""
-        return self.module.split(".")[-1].removeprefix("c")
+        parts = self.module.split(".")
+        return next((each for each in parts if CHAPTER.match(each)), parts[-1]).removeprefix("c")
 
     @property
     def order(self) -> tuple[int, ...]:

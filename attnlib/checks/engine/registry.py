@@ -1,7 +1,7 @@
 """All checks, and the functions that readers call, by what the chapters declare.
 
 A chapter's checks stand in `attnlib.checks.chapters`, in a module named like its notebook with a
-`c` in front: `c03_masks` belongs to `03_masks`.
+`c` in front: `c03_masks` belongs to `03_masks`; or, where they are many, in a package of that name.
 """
 
 from __future__ import annotations

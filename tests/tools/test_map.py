@@ -1,0 +1,42 @@
+"""The map of the chapters: all of them stand on it, in each edition's own words."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tools.draw_map import ROUTES, WIDTHS, drawn
+from tools.editions import editions
+
+EDITIONS = editions()
+each_edition = pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
+
+
+@each_edition
+def test_every_chapter_of_the_book_stands_on_it(edition):
+    chapters = [path.stem for path in EDITIONS[0].chapters]
+    assert list(edition.map["chapters"]) == chapters
+    assert edition.map["routes"].keys() == ROUTES.keys()
+    assert max(stop for stops, _ in ROUTES.values() for stop in stops) == len(chapters)
+
+
+@each_edition
+@pytest.mark.parametrize("name", WIDTHS)
+def test_the_picture_is_drawn_in_the_words_of_the_edition(edition, name):
+    committed, now = (
+        np.asarray(Image.open(file).convert("RGB"), dtype=int)
+        for file in (edition.chapters_folder / name, io.BytesIO(drawn(edition, WIDTHS[name])))
+    )
+    assert committed.shape == now.shape, "python -m tools.draw_map"
+    assert (np.abs(committed - now).max(axis=-1) > 32).sum() <= 12, "python -m tools.draw_map"
+
+
+def test_a_text_without_room_is_named():
+    edition = EDITIONS[0]
+    chapters = edition.map["chapters"]
+    first = next(iter(chapters))
+    too_long = {**edition.map, "chapters": {**chapters, first: ["a name", "words " * 12]}}
+    with pytest.raises(ValueError, match=r"room up to 328, 'words words .* goes up to"):
+        drawn(replace(edition, map=too_long), WIDTHS["map-narrow.png"])
