@@ -45,7 +45,8 @@ def pins(path: Path) -> dict[str, str]:
 
 
 COLAB = pins(HERE / "runtime.txt")
-TORCH = (COLAB if os.environ.get("COLAB_PYTHON") else pins(ROOT / "requirements.txt"))["torch"]
+OURS = pins(ROOT / "requirements.txt")
+TORCH = (COLAB if os.environ.get("COLAB_PYTHON") else OURS)["torch"]
 READERS = ("plots", "widgets")  # extras that a notebook needs; a report is for a teacher's machine
 DATA = ("pypinyin", "pypinyin-dict", "babel")  # what cells of chapters install beside the library
 # The lowest versions are older than Python 3.13: there are no builds of them for it.
