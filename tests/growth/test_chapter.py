@@ -71,7 +71,8 @@ def test_its_notebook_holds_what_every_chapter_holds(house, run):
     """What the run has shown is compared, and the exercises' solutions pass their checks."""
     done = house.pytest(
         "--nbval", "-p", "tests.notebooks.strict_nbval", *run, "tests/notebooks",
-        "tests/tools/test_map.py", "-k", f"{example.NAME} or {NUMBER - 1:02}_ and next_chapter or numbered or every_chapter "
+        "tests/tools/test_map.py",
+        "-k", f"{example.NAME} or {NUMBER - 1:02}_ and next_chapter or numbered or every_chapter "
         "or text_names",
     )  # fmt: skip
     assert_passed(
