@@ -39,7 +39,9 @@ def add_the_example(house):
         house.insert(f"{folder}/intro.md", f"\n{NUMBER}. {link}: one key.\n", "\n\nWhat the symb")
         described = f'{example.NAME} = "What remains of attention when only one key counts."\n'
         house.insert(f"{folder}/edition.toml", described, "notation = ")
-        named = f'{example.NAME} = ["One key", "a softmax without the others"]\n\n'
+    named = f'{example.NAME} = ["One key", "a softmax without the others"]\n\n'
+    for edition in house.editions:  # the map of each has the chapters of the whole book
+        folder = edition.pages_folder.relative_to(house.root)
         house.insert(f"{folder}/edition.toml", named, "# How the terms")
     done = house.run(sys.executable, "-m", "tools.draw_map")
     assert done.returncode == 0, done.stdout
