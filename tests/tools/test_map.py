@@ -19,7 +19,7 @@ def test_every_chapter_of_the_book_stands_on_it(edition):
     chapters = [path.stem for path in EDITIONS[0].chapters]
     assert list(edition.map["chapters"]) == chapters
     assert edition.map["routes"].keys() == ROUTES.keys()
-    assert max(stop for stops, _ in ROUTES.values() for stop in stops) == len(chapters)
+    assert max(stop for stops, _ in ROUTES.values() for stop in stops) <= len(chapters)
 
 
 @each_edition
