@@ -32,7 +32,7 @@ def test_what_the_chapter_says_of_its_own_seed_holds_for_each_that_learned(row):
     assert row["window 26"] > 0.97
     assert row["layer 0"] > 0.85
     assert row["layer 1"] < row["384"] < row["window 48"] < row["window 26"]
-    assert row["sinks"] < row["window 26"] - 0.01
+    assert row["384"] + 0.1 < row["sinks"] < row["window 26"] - 0.01
     assert not {*range(48)} & {*row["looks"]}
     assert {120, 177} & {*row["looks"]}
     windows = row["windows"]
