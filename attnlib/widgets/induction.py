@@ -54,7 +54,7 @@ class InductionLab(LiveFigure):
 
     Args:
         state_dict: The trained weights: `tokens.weight`, for each layer `layers.0.in_proj.weight`
-            and `layers.0.out_proj.weight`, and `answer.weight`; one to four layers. If left out: a
+            and `layers.0.out_proj.weight`, and `answer.weight`; one or two layers. If left out: a
             model of eight signs, set by hand.
         signs: The signs of the rows of `tokens` and `answer`.
         num_heads: Number of heads of each layer: one to four.

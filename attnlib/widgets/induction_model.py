@@ -20,7 +20,7 @@ from attnlib.widgets.head_switches import kept
 from attnlib.widgets.weights import check_shapes, unpack
 
 MOST_SIGNS = 48  # of a text
-MOST_LAYERS = 4
+MOST_LAYERS = 2
 PROBES = 200  # texts on which two models are compared
 OTHER = 0.05  # share of them that two models that do the same may continue otherwise
 MOSTLY = 0.6  # a weight above says where a head looks

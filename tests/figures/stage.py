@@ -79,6 +79,13 @@ class Stage:
         return shown
 
 
+def nudge(slider, times=1):
+    """Move a slider by keyboard: to the left, or to the right where it stands at its least."""
+    now, least = (float(slider.get_attribute(f"aria-value{name}")) for name in ("now", "min"))
+    for _ in range(times):
+        slider.press("ArrowRight" if now == least else "ArrowLeft")
+
+
 def put_back(page):
     """Press the reset button of the only figure of a page."""
     page.locator(".live .attn-button").click()

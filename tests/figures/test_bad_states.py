@@ -5,7 +5,7 @@ import torch
 
 from attnlib import words
 from attnlib.widgets import MaskLab, MultiHeadView, QueryKeyValueExplorer
-from tests.figures.stage import Stage
+from tests.figures.stage import Stage, nudge
 from tests.widgets.facts import all_facts
 
 # What is wrong, and what the reader is told about it.
@@ -47,9 +47,9 @@ def test_the_others_on_the_page_live_on(bad):
     whole = bad.page.locator(".live-figure").all()[len(BAD) :]
     assert len(whole) == len(all_facts())
     for figure in whole:
-        root, handle = figure.locator(".attn-figure"), figure.locator(".noUi-handle").first
+        root = figure.locator(".attn-figure")
         before = root.get_attribute("data-numbers")
-        handle.press("ArrowLeft")
+        nudge(figure.locator(".noUi-handle").first)
         bad.page.wait_for_function(
             "([e, before]) => e.dataset.numbers !== before", arg=[root.element_handle(), before]
         )

@@ -13,7 +13,7 @@ from playwright.sync_api import TimeoutError
 
 import attnlib
 from attnlib.widgets import HeadAblation, mask_lab
-from tests.figures.stage import Stage
+from tests.figures.stage import Stage, nudge
 from tests.site.built import pages, soup
 from tests.widgets.facts import all_facts, facts_of
 
@@ -146,8 +146,7 @@ def test_what_changes_is_spoken_and_the_opening_state_is_not(figure):
     region = figure.root.locator("[role=status][aria-live=polite]")
     figure.page.wait_for_timeout(900)
     assert region.text_content() == ""
-    handle = figure.live.locator(".noUi-handle").first
-    handle.press("ArrowLeft")
+    nudge(figure.live.locator(".noUi-handle").first)
     figure.page.wait_for_function("e => e.textContent.length > 15", arg=region.element_handle())
 
 
@@ -171,9 +170,7 @@ def test_every_slider_moves_it_by_keyboard(figure):
 
 def test_reset_brings_everything_back(figure):
     for slider in figure.live.locator(".noUi-handle").all():
-        now, most = (slider.get_attribute(f"aria-value{name}") for name in ("now", "max"))
-        for _ in range(2):
-            slider.press("ArrowLeft" if now == most else "ArrowRight")
+        nudge(slider, 2)
     figure.page.wait_for_timeout(50)
     assert figure.numbers() != figure.at_first
     figure.changes(lambda: figure.reset(lambda button: button.press("Enter")))
@@ -252,7 +249,7 @@ def test_mask_lab_combines_what_its_controls_say(lab):
     lab.locator(".live .widget-checkbox input").first.uncheck()
     lab.wait_for_timeout(100)
     assert torch.equal(mask_of(lab), padding.expand(5, 5))
-    window_slider = lab.locator(".live .widget-slider .noUi-handle").nth(1)
+    padding_slider, window_slider = lab.locator(".live .widget-slider .noUi-handle").all()
     for _ in range(3):
         window_slider.press("ArrowLeft")
     lab.wait_for_timeout(100)
@@ -260,7 +257,10 @@ def test_mask_lab_combines_what_its_controls_say(lab):
     root.locator(".attn-scroller [role=gridcell]").first.click()
     lab.wait_for_timeout(100)
     assert not mask_of(lab)[0, 0]
-    root.locator("button.attn-button").click()
+    padding_slider.press("ArrowRight")
+    lab.wait_for_timeout(100)
+    assert mask_of(lab)[3, 3]
+    root.locator("button.attn-button").click()  # now all that can be moved has been
     lab.wait_for_timeout(100)
     assert torch.equal(mask_of(lab), attnlib.causal_mask(5) & padding)
 

@@ -126,9 +126,9 @@ FACTS = Facts(
         InductionLab(text="早" * 48),
         InductionLab(examples=[]),
         random_lab(layers=1, heads=4, text=KNOWN[:48]),
-        random_lab(layers=4, heads=1, signs="ab", text="ab", examples=["ba"]),  # fewer than five
+        random_lab(layers=1, heads=1, signs="ab", text="ab", examples=["ba"]),  # fewer than five
     ],
-    largest=lambda: random_lab(layers=4, heads=4, text=(KNOWN[:24] * 2)),
+    largest=lambda: random_lab(heads=4, text=KNOWN[:24] * 2),
 )
 
 
@@ -164,7 +164,7 @@ def test_without_its_heads_it_knows_nothing():
 
 def test_it_computes_what_attention_in_layers_does():
     """By hand, from the formula: no part of attnlib but the turn and the mask."""
-    lab = random_lab(layers=3, heads=4)
+    lab = random_lab(heads=4)
     model = Induction(lab.drawing.get_state())
     text = "ab早3ab早3a"
     turn = RotaryPositionalEncoding(8)
@@ -230,7 +230,7 @@ def in_node(figure, cases):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("sizes", [{}, {"layers": 3, "heads": 4}])
+@pytest.mark.parametrize("sizes", [{}, {"layers": 1, "heads": 4}])
 def test_node_goes_on_from_two_hundred_texts_as_torch_does(sizes):
     lab = random_lab(**sizes)
     model = Induction(lab.drawing.get_state())
@@ -345,7 +345,7 @@ def changed_weights(**changed):
     [
         (changed_weights(tokens__weight=None), "state_dict must hold tokens.weight, a matrix"),
         (changed_weights(tokens__weight=torch.ones(8)), "must hold tokens.weight, a matrix"),
-        (arguments(state_dict={"tokens.weight": torch.ones(8, 8)}), "hold 1 to 4 layers, got 0"),
+        (arguments(state_dict={"tokens.weight": torch.ones(8, 8)}), "hold 1 to 2 layers, got 0"),
         (changed_weights(layers__1__out_proj__weight=None), "hold layers.1.out_proj.weight"),
         (changed_weights(ff__weight=torch.ones(1)), "state_dict must not hold ff.weight"),
         (changed_weights(answer__bias=torch.ones(8)), "state_dict must not hold answer.bias"),
