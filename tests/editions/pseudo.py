@@ -142,7 +142,7 @@ def derive(root: Path, runs: bool = True) -> None:
 
 
 def leave_out_others(root: Path) -> None:
-    """Take all editions but the default one out of the book at `root`: tests/site has built them."""
+    """Take all editions but the default one out of the book at `root`: `make book` builds them."""
     for each in editions(root):
         if each.language != DEFAULT:
             shutil.rmtree(each.chapters_folder)
@@ -151,7 +151,7 @@ def leave_out_others(root: Path) -> None:
 
 
 def main() -> int:
-    """Copy the working tree, derive the edition in the copy, and build it beside the default one."""
+    """Copy the working tree, derive the edition there, and build it beside the default one."""
     shutil.rmtree(COPY, ignore_errors=True)
     copy_files(COPY)
     leave_out_others(COPY)
