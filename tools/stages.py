@@ -59,20 +59,20 @@ STAGES = (
     folder("plotting", 17, prose=False),
     folder("widgets", 10, prose=False),
     folder("growth", 75, prose=False),
-    folder("checks", 195, prose=False),  # answers that never end are left running
+    folder("checks", 190, prose=False),  # answers that never end are left running
     folder("tools", 65, prose=False),
     Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 140),
     folder("notebooks", 85, after=("records",), prose=False),
     # What these two would train again, they take from the records, where they stand.
-    folder("colab", 270, after=("records",), prose=False),
-    folder("lab", 90, after=("records",)),
+    folder("colab", 150, after=("records",), prose=False),
+    folder("lab", 45, after=("records",)),
     # pages: what is built
     folder("pages", 7),
     folder("translations", 6),
     Stage("book", ("make", "--no-print-directory", "book"), 30),
     folder("site", 26, after=("book",)),
-    folder("browser", 240, after=("book",)),
-    folder("figures", 190, after=("book",)),
+    folder("browser", 180, after=("book",)),
+    folder("figures", 125, after=("book",)),
     folder("copies", 75, after=("book",)),
     folder("engines", 125, after=("book",)),
     Stage("derived", ("python", "-m", "tests.editions.pseudo"), 75, ("records",)),

@@ -5,16 +5,20 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 from tests.colab import runtimes
+from tests.colab.conftest import UNITS, trained_here
 from tests.colab.runtimes import ROOT
 from tools.editions import editions
+from tools.proof import runner
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 REQUIRED = [
@@ -88,3 +92,14 @@ def test_the_versions_that_the_book_is_proven_with_are_allowed():
             assert each.specifier.contains(ours[each.name]), str(each)
             floor = min(Version(bound.version) for bound in each.specifier)
             assert floor <= Version(ours[each.name])
+
+
+def test_what_is_trained_here_is_lent_to_the_same_python_and_torch_alone(monkeypatch):
+    monkeypatch.setattr(runner, "standing", lambda unit, _: SimpleNamespace(notebook=unit.name))
+    monkeypatch.setattr(runtimes, "PYTHON", sys._base_executable)
+    monkeypatch.setattr(runtimes, "TORCH", runtimes.OURS["torch"])
+    assert list(trained_here()) == UNITS
+    for name in ("PYTHON", "TORCH"):
+        with monkeypatch.context() as other:
+            other.setattr(runtimes, name, "another")
+            assert trained_here() == {}
