@@ -406,7 +406,7 @@ def _above_whole(whole: float, chosen: float, controls: list[float]) -> bool:
 
 def _controls_harmless(calls: Calls) -> bool:
     """Whether in each call that has harm at all the controls do less of it."""
-    return bool(calls) and all(
+    return bool(calls and not calls.rejected) and all(
         chosen <= whole or chosen > max(controls) for whole, chosen, controls in calls
     )
 

@@ -322,7 +322,7 @@ for said, answer in (
     ("compared_with_whole", lambda whole, chosen, controls: (controls > whole).float().mean()),
     ("compared_with_whole", lambda whole, chosen, controls: (controls >= whole).float().mean()),
     ("number_not_share", lambda whole, chosen, controls: int((controls >= chosen).sum())),
-    ("wrong_shape", lambda whole, chosen, controls: controls >= chosen),
+    ("wrong_type", lambda whole, chosen, controls: controls >= chosen),
     ("no_return", lambda whole, chosen, controls: print((controls >= chosen).float().mean())),
 ):  # fmt: skip
     wrong("share_of_controls", said)(answer)
