@@ -8,12 +8,12 @@ import importlib.util
 import io
 from pathlib import Path
 
-import attnlib
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+import attnlib
 from tests.notebooks.cells import cells_of
 
 CELLS = cells_of("11_inside")["en"]
@@ -73,7 +73,7 @@ def test_texts_are_cut_into_the_same_tokens(text, chapter, theirs):
     assert tokens == theirs[1](text).input_ids
 
 
-@pytest.mark.parametrize("text", (*TEXTS, "½ ² Ⅷ", "".join(map(chr, range(32, 0x3000)))))
+@pytest.mark.parametrize("text", [*TEXTS, "½ ² Ⅷ", "".join(map(chr, range(32, 0x3000)))])
 def test_no_text_is_changed_by_the_way_to_tokens_and_back(text, chapter):
     tokens = chapter["tokens_of"](text)[0].tolist()
     assert chapter["tokenizer"].decode(tokens) == text

@@ -18,7 +18,7 @@ from typing import Any
 
 from tools import environment
 from tools.proof import long_cells, records
-from tools.proof.records import ROOT, Record, Unit
+from tools.proof.records import Record, Unit
 from tools.proof.session import Output, Session, kernel
 from tools.proof.solutions import PROGRESS, solutions
 
