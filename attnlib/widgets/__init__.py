@@ -3,6 +3,7 @@
 from attnlib.widgets.alibi import AlibiExplorer
 from attnlib.widgets.cache_lab import CacheLab
 from attnlib.widgets.head_ablation import HeadAblation
+from attnlib.widgets.induction import InductionLab
 from attnlib.widgets.live_figure import LiveFigure
 from attnlib.widgets.mask_lab import MaskLab
 from attnlib.widgets.multi_head import MultiHeadView
@@ -20,6 +21,7 @@ __all__ = [
     "CacheLab",
     "DateTranslator",
     "HeadAblation",
+    "InductionLab",
     "LiveFigure",
     "MaskLab",
     "MultiHeadView",

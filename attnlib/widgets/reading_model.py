@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from attnlib.multihead import MultiHeadAttention
 from attnlib.positional import RotaryPositionalEncoding
 from attnlib.widgets.arguments import characters_of
+from attnlib.widgets.head_switches import kept
 from attnlib.widgets.weights import check_shapes, unpack
 
 UNKNOWN, BEGIN, END, FIRST = 0, 1, 2, 3  # rows of the embedding; from FIRST on one a character
@@ -75,15 +76,14 @@ class PhraseModel(nn.Module):
         self.final_norm = nn.LayerNorm(width)
         self.output = nn.Linear(width, readings)
 
-    def forward(self, ids: Tensor, mask: Tensor | None, on: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, ids: Tensor, mask: Tensor | None, on: Sequence[bool]
+    ) -> tuple[Tensor, Tensor]:
         """Return the scores of all readings, and the weights of all heads."""
         x = self.embed(ids)
-        # A head that is off adds nothing: its columns of the output projection are zero.
-        attention, width = self.attention, x.shape[-1]
-        kept = on.repeat_interleave(width // attention.num_heads).to(x.dtype)
-        off = {"out_proj.weight": attention.out_proj.weight * kept}
+        off = {"out_proj.weight": kept(self.attention.out_proj.weight, on)}
         y, weights = torch.func.functional_call(
-            attention, off, (self.norm(x),), {"mask": mask, "need_weights": True}
+            self.attention, off, (self.norm(x),), {"mask": mask, "need_weights": True}
         )
         return self.output(self.final_norm(x + y)), weights
 
@@ -130,8 +130,7 @@ class Reading:
         ids = torch.tensor([[BEGIN, *(self.ids.get(each, UNKNOWN) for each in phrase), END]])
         at = torch.arange(ids.shape[1])
         mask = None if window is None else (at[:, None] - at).abs() <= window
-        switches = torch.tensor([True] * self.heads if on is None else list(on))
-        scores, weights = self.model(ids, mask, switches)
+        scores, weights = self.model(ids, mask, [True] * self.heads if on is None else on)
         found: list[dict[str, float] | None] = []
         for i, character in enumerate(phrase):
             names = self.readings.get(character)

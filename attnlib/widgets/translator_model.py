@@ -17,6 +17,7 @@ from attnlib.masks import padding_mask
 from attnlib.positional import RotaryPositionalEncoding, SinusoidalPositionalEncoding
 from attnlib.transformer import BlockWeights, TransformerBlock
 from attnlib.widgets.arguments import characters_of
+from attnlib.widgets.head_switches import kept
 from attnlib.widgets.weights import check_shapes, unpack
 
 UNKNOWN, START, END, FIRST = 0, 1, 2, 3  # rows of both embeddings; from FIRST on the characters
@@ -174,12 +175,9 @@ class Translation:
             mask: The mask of its padding.
             on: For each head of cross-attention whether it adds to the output.
         """
-        # A head that is off adds nothing: its columns of the output projection are zero.
         name = "decoder.cross_attention.out_proj.weight"
-        projection = self.model.get_parameter(name)
-        switches = torch.tensor([True] * self.heads if on is None else list(on))
-        kept = switches.repeat_interleave(self.width // self.heads).to(projection.dtype)
-        off = {name: projection * kept}
+        switches = [True] * self.heads if on is None else on
+        off = {name: kept(self.model.get_parameter(name), switches)}
         options = {"is_causal": True, "memory_mask": mask}
         scores, weights = torch.func.functional_call(self.model, off, (tokens, memory), options)
         return scores, weights.cross_attention

@@ -8,7 +8,6 @@ from tests.browser.axe import violations
 from tests.figures.stage import Stage, put_back, shown
 from tests.figures.test_speed import Clock
 from tests.widgets.test_translator import (
-    DRAWING,
     agrees,
     chapter_figure,
     dates,
@@ -53,7 +52,7 @@ def note(page):
 
 def test_two_hundred_dates_of_all_locales_are_translated_as_torch_does(lasting_visit):
     """By the model of the chapter: it knows half of the locales, and writes something anyway."""
-    figure = chapter_figure(DateTranslator, DRAWING)
+    figure = chapter_figure(DateTranslator)
     window = lasting_visit()
     page = Stage([figure])(window)
     texts = dates()

@@ -8,8 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import nbformat
+
 import attnlib.widgets
 from attnlib.widgets import LiveFigure
+from tools import editions, figure_pictures
 
 KINDS: list[type[LiveFigure]] = [
     each
@@ -64,6 +67,17 @@ def facts_of(kind: type[LiveFigure]) -> Facts:
 def all_facts() -> list[Facts]:
     """Return the facts of all figures."""
     return [facts_of(kind) for kind in KINDS]
+
+
+def chapter_state(kind: type[LiveFigure]) -> dict[str, Any]:
+    """Return what a figure of this class carries in its chapter, out of a committed notebook."""
+    for edition in editions.editions():
+        for path in edition.notebooks:
+            for model in figure_pictures.states(nbformat.read(path, as_version=4)).values():
+                if model["state"].get("_anywidget_id", "").startswith(f"{kind.__module__}."):
+                    found: dict[str, Any] = model["state"]
+                    return found
+    raise AssertionError(f"no chapter shows a {kind.__name__}")
 
 
 def close(shown: Any, expected: Any) -> None:

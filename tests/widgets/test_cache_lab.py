@@ -7,17 +7,15 @@ from attnlib import KeyValueCache
 from attnlib.widgets import CacheLab
 from attnlib.widgets.cache_lab_model import BUGS, generate
 from attnlib.widgets.translator_model import START, Translation
-from tests.widgets.facts import Facts, close
+from tests.widgets.facts import Facts, chapter_state, close
 from tests.widgets.test_translator import (
     BAD,
     BAD_ARGUMENTS,
-    chapter_state,
     in_node,
     random_translator,
     sample_texts,
 )
 
-DRAWING = "attnlib.widgets.cache_lab.CacheDrawing"
 BEFORE = "14 February 1998"
 
 
@@ -37,7 +35,7 @@ def agrees(shown, translation, before):
 
 
 def check(shown):
-    state = chapter_state(DRAWING)
+    state = chapter_state(CacheLab)
     agrees(shown, Translation(state), state["before"])
 
 

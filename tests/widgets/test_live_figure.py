@@ -6,11 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 
 import ipywidgets
 import numpy as np
 import pytest
+import torch
 from IPython.core.formatters import DisplayFormatter
 
 from attnlib import plotting, words
@@ -78,6 +80,17 @@ def test_it_is_a_drawing_with_standard_controls_and_needs_no_kernel(figure):
         and f"IPY_MODEL_{live.drawing.model_id}" in json.dumps(widget["state"])
     ]
     assert len(links) == len(live.controls)
+
+
+def test_the_readers_random_numbers_stay_as_they_were(figure):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    live = figure()
+    for name, each in vars(figure).items():
+        if isinstance(each, cached_property):  # a model that is made when it is asked for
+            getattr(live, name)
+    assert torch.equal(torch.rand(3), expected)
 
 
 def test_the_state_is_plain_json(figure):

@@ -5,7 +5,6 @@ import json
 import subprocess
 from collections import Counter
 
-import nbformat
 import pytest
 import torch
 
@@ -22,21 +21,8 @@ from attnlib.widgets.reading_model import (
     write_counts,
 )
 from attnlib.widgets.weights import pack
-from tests.widgets.facts import Facts, close
+from tests.widgets.facts import Facts, chapter_state, close
 from tests.widgets.test_live_figure import node
-from tools import editions, figure_pictures
-
-DRAWING = "attnlib.widgets.reading.PhraseDrawing"
-
-
-def chapter_state():
-    """Return what the figure of the chapter carries, out of the committed notebook."""
-    for edition in editions.editions():
-        for path in edition.notebooks:
-            for model in figure_pictures.states(nbformat.read(path, as_version=4)).values():
-                if model["state"].get("_anywidget_id") == DRAWING:
-                    return model["state"]
-    raise AssertionError("no chapter shows a PhraseReader")
 
 
 def agrees(shown, reading):
@@ -59,7 +45,7 @@ def agrees(shown, reading):
 
 
 def check(shown):
-    agrees(shown, Reading(chapter_state()))
+    agrees(shown, Reading(chapter_state(PhraseReader)))
 
 
 def random_reader(characters=60, readings=9, seed=3, **options):
@@ -225,14 +211,6 @@ def test_counts_come_back_as_they_were():
     assert parse_counts(text, rows) == counts
     with pytest.raises(ValueError, match="zip"):
         parse_counts(text + "\n", rows)
-
-
-def test_the_readers_random_numbers_stay_as_they_were():
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-    PhraseReader().read("音乐")
-    assert torch.equal(torch.rand(3), expected)
 
 
 def test_the_state_survives_json_with_sorted_keys():

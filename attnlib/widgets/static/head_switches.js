@@ -12,11 +12,11 @@ export function readSwitches(model, count) {
   return on;
 }
 
-/** A box to tick with the number of a head; `toggle(head)` is called when it is. */
-export function drawSwitch(parent, head, words, toggle) {
+/** A box to tick with the number of a head, in its colour; `toggle(head)` is called when it is; `name` is what is spoken. */
+export function drawSwitch(parent, head, words, toggle, { name = `${words.head} ${head}`, color = head } = {}) {
   const label = html('label', { class: 'attn-heads-switch' }, parent);
-  const box = html('input', { type: 'checkbox', 'aria-label': `${words.head} ${head}` }, label);
+  const box = html('input', { type: 'checkbox', 'aria-label': name }, label);
   box.addEventListener('change', () => toggle(head));
-  badge(label, head);
+  badge(label, head, color);
   return box;
 }

@@ -6,7 +6,8 @@ export const MOST_LABELS = 12; // beside a heat map
 // A colour for each head is in multi_head.css; nobody has to tell heads apart by it alone.
 const DASHES = ['none', '9 4', '2 3', '14 4 3 4', '5 5', '18 5', '3 6', '9 3 2 3 2 3'];
 
-export const badge = (parent, head) => html('span', { class: `attn-heads-badge attn-heads-${head}` }, parent, head);
+/** The number of a head, in its colour: that of its number, unless there are several layers of heads. */
+export const badge = (parent, head, color = head) => html('span', { class: `attn-heads-badge attn-heads-${color}` }, parent, head);
 export const dash = (head, heads) => (head < heads ? DASHES[head % DASHES.length] : '1 3'); // the last is the mean
 export const colorOf = (head, heads) => (head < heads ? `attn-heads-${head}` : 'attn-heads-mean');
 

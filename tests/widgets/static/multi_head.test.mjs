@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { onCurve } from '../../../attnlib/widgets/static/head_lines.js';
-import { outlines } from '../../../attnlib/widgets/static/head_maps.js';
+import { outlines } from '../../../attnlib/widgets/static/heat_map.js';
 import figure, { decode, meanOfHeads } from '../../../attnlib/widgets/static/multi_head.js';
 
 const encode = (numbers) => {
