@@ -37,7 +37,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.editions.built import SITE as DERIVED
-from tools import atomic_write, working_copy
+from tools import atomic_write, environment, working_copy
 from tools.digest import digest
 from tools.find_browser import find_browser
 from tools.proof import records, runner
@@ -200,7 +200,7 @@ def counts_for_all(folders, modules):
     for folder in folders:
         files += records.files_below(folder)
     files += [ROOT / name for name in modules]
-    files += [ROOT / name for name in ("requirements.txt", "package-lock.json", "pyproject.toml")]
+    files += [*environment.PINS, ROOT / "package-lock.json", ROOT / "pyproject.toml"]
     names = [*names_of_ours()]
     for site in {SITES[folder.name] for folder in folders if folder.name in SITES}:
         files += [path for path in (site / "_static").rglob("*") if path.is_file()]

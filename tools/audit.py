@@ -1,6 +1,6 @@
 """Ask the databases of known vulnerabilities about every pinned package: `make audit`.
 
-pip-audit reads requirements.txt, npm audit package-lock.json. Where a database does not answer, the
+pip-audit reads our requirements, npm audit package-lock.json. Where a database does not answer, the
 question stays open: that is said, and is no failure. A vulnerability is one. A package of which
 nothing is known to be wrong counts as clean only if the database has spoken of it: pip-audit by
 itself ends well when it has been told nothing at all.
@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PIP = [
     *(sys.executable, "-m", "pip_audit", "--progress-spinner=off", "--timeout=15"),
-    *("--no-deps", "--disable-pip", "--format=json", "--requirement", "requirements.txt"),
+    *("--no-deps", "--disable-pip", "--format=json"),
+    *("--requirement", "requirements.txt", "--requirement", "requirements-no-deps.txt"),
 ]
 NPM = ["npm", "audit", "--json", "--fetch-retries=0"]
 

@@ -98,6 +98,10 @@ def _with_the_end(tokens: Tensor) -> Tensor:
     return asks / asks.sum()
 
 
+def _looked_at(query: Tensor, key: Tensor) -> Tensor:
+    return attnlib.attention_weights(query, key).mean(dim=0)[None]
+
+
 # What is right, and the arguments with which both are drawn.
 RIGHT: dict[str, tuple[Callable[..., Tensor], tuple[Any, ...]]] = {
     "mask-inverted": (attnlib.attention_weights, (QUERY, KEY, CAUSAL)),
@@ -127,6 +131,8 @@ RIGHT: dict[str, tuple[Callable[..., Tensor], tuple[Any, ...]]] = {
     "a-window-one-too-long": (_near, (QUERY, KEY, 2)),
     "online-softmax-rescaled-the-wrong-way": (attnlib.attention_weights, (QUERY, KEY)),
     "shared-keys-dealt-out-in-turn": (attnlib.attention_weights, (QUERY, KEY)),
+    "averaged-over-the-wrong-side": (_looked_at, (QUERY, KEY)),
+    "switched-off-in-the-scores": (lambda query, key: torch.zeros(3, 3), (QUERY, KEY)),  # noqa: ARG005
 }
 MASKS = {
     "mask-inverted": (CAUSAL, CAUSAL),
@@ -146,6 +152,7 @@ READ, WRITTEN = ["早", "上", "好"], ["a", "b", "c"]
 SIDES = {
     "cross-attention-the-wrong-way-round": ((WRITTEN, READ), (READ, WRITTEN)),
     "memory-masked-causally": ((WRITTEN, READ), (WRITTEN, READ)),
+    "averaged-over-the-wrong-side": ((["Σ / 3"], READ), (["Σ / 3"], READ)),
 }
 # Their rows are phrases, their columns places.
 NO_PAIRS = {"padding-in-the-denominator", "an-end-that-nobody-is-asked-for"}

@@ -37,6 +37,7 @@ JUPYTER = {
     "HTMLExporter": {"template_name": "stills"},
 }
 VENDOR = ROOT / "book" / "_static" / "vendor"
+PINS = (ROOT / "requirements.txt", ROOT / "requirements-no-deps.txt")
 DISK_NEEDED = 3_000_000_000  # bytes; the CPU build of torch and its neighbours take about 2 GB
 
 # What the lock file names, each archive held against its checksum, and no code of theirs run.
@@ -135,11 +136,9 @@ def leave_the_environment() -> None:
 
 
 def set_up_python() -> None:
-    """Make `.venv` with exactly the pins of requirements.txt, and `attnlib` importable in it."""
+    """Make `.venv` with exactly what is pinned, and `attnlib` importable in it."""
     stamp = VENV / ".ready"
-    wanted = digest(
-        ROOT / "requirements.txt", ROOT / "pyproject.toml", sys.version, sys.base_prefix, str(ROOT)
-    )
+    wanted = digest(*PINS, ROOT / "pyproject.toml", sys.version, sys.base_prefix, str(ROOT))
     if stamp.is_file() and stamp.read_text() == wanted:
         return
     started = time.monotonic()
@@ -172,15 +171,17 @@ def set_up_python() -> None:
         fail(f"The virtual environment .venv could not be made: {error}.")
     pip = [str(BIN / "python"), "-m", "pip", "--disable-pip-version-check"]
     say("installing the pinned packages (about 5 minutes the first time, 2 GB)")
+    shown = r"Downloading|Using cached|Installing collected"
     run_shown(
-        [*pip, "install", "--progress-bar", "off", "--requirement", "requirements.txt"],
+        [*pip, "install", "--progress-bar", "off", "--requirement", PINS[0].name],
         "Installing the Python packages",
-        r"Downloading|Using cached|Installing collected",
+        shown,
     )
+    alone = ("--no-deps", "--no-build-isolation", "--requirement", PINS[1].name, "--editable", ".")
     run_shown(
-        [*pip, "install", "--no-deps", "--no-build-isolation", "--editable", "."],
-        "Installing attnlib",
-        r"$^",
+        [*pip, "install", "--progress-bar", "off", *alone],
+        "Installing attnlib and the weights that chapter 11 reads",
+        shown,
     )
     stamp.write_text(wanted)
     say(f"Python packages ready ({time.monotonic() - started:.0f} s)")

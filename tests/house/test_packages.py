@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import io
+import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -26,7 +28,7 @@ def lines(name):
 
 
 def test_every_python_package_is_pinned_exactly():
-    for line in lines("requirements.txt"):
+    for line in (*lines("requirements.txt"), *lines("requirements-no-deps.txt")):
         assert PIN.fullmatch(line), line
 
 
@@ -39,7 +41,8 @@ def test_every_package_that_we_name_is_among_the_pins():
 
 def test_nothing_comes_from_a_place_of_its_own():
     """No address in the pins: whoever installs decides which index is asked."""
-    for line in (*lines("requirements.txt"), *lines("requirements.in")):
+    files = ("requirements.txt", "requirements-no-deps.txt", "requirements.in")
+    for line in itertools.chain(*map(lines, files)):
         assert not re.search(r"://|^-| @ ", line), line
 
 
@@ -52,6 +55,9 @@ def test_binder_takes_the_pins_of_the_book():
         "--editable .[widgets]",
     ]
     assert "==" not in text, "the pins stand in requirements.txt"
+    after = ROOT / "binder/postBuild"
+    assert os.access(after, os.X_OK)
+    assert "pip install --no-deps --requirement requirements-no-deps.txt" in after.read_text()
     assert (ROOT / "binder/runtime.txt").read_text(encoding="utf-8") == "python-3.11\n"
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tools import environment
+
 ROOT = Path(__file__).parent.parent.parent
 TESTS = """
 import functools
@@ -65,8 +67,8 @@ def house(tmp_path):
     (tmp_path / "tests" / "editions").mkdir()
     for name in ("evidence.py", "editions/built.py"):
         shutil.copy(ROOT / "tests" / name, tmp_path / "tests" / name)
-    for name in (".gitignore", "requirements.txt", "package-lock.json"):
-        shutil.copy(ROOT / name, tmp_path)
+    for path in (*environment.PINS, ROOT / ".gitignore", ROOT / "package-lock.json"):
+        shutil.copy(path, tmp_path)
     (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
     (tmp_path / "tests" / "small" / "test_small.py").write_text(TESTS)
     for name in "abc":

@@ -15,6 +15,8 @@ import time
 import types
 from typing import Any
 
+LARGEST = 100_000_000  # bytes: what a cell has computed is smaller, what it has read may be more
+
 _before: dict[str, Any] = {}  # states of the random generators before the latest cell
 _after: dict[str, Any] = {}
 _since = time.process_time()  # when the last question was answered
@@ -64,6 +66,8 @@ def keep(path: str, bound: list[str], read: list[str], long: float) -> bool:
     try:
         text = pickle.dumps((held, states))
     except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+    if len(text) > LARGEST:  # a whole language model is read again sooner
         return False
     os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
     with open(path, "wb") as file:  # noqa: PTH123

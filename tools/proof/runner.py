@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tools import environment
 from tools.proof import long_cells, records
-from tools.proof.records import ROOT, Record, Unit
+from tools.proof.records import Record, Unit
 from tools.proof.session import Output, Session, kernel
 from tools.proof.solutions import PROGRESS, solutions
 
@@ -57,8 +58,8 @@ class Runtime:
 
 
 def here() -> Runtime:
-    """Return the runtime of requirements.txt, in which this program runs."""
-    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    """Return the runtime of the pins, in which this program runs."""
+    pins = [path.read_text(encoding="utf-8") for path in environment.PINS]
     return Runtime("here", sys.executable, f"{sys.version} {pins}", solves=True)
 
 
