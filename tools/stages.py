@@ -63,8 +63,9 @@ STAGES = (
     folder("tools", 65, prose=False),
     Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 140),
     folder("notebooks", 85, after=("records",), prose=False),
-    folder("colab", 270, prose=False),
-    folder("lab", 90),
+    # What these two would train again, they take from the records, where they stand.
+    folder("colab", 270, after=("records",), prose=False),
+    folder("lab", 90, after=("records",)),
     # pages: what is built
     folder("pages", 7),
     folder("translations", 6),

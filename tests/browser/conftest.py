@@ -6,6 +6,7 @@ import threading
 import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -31,6 +32,12 @@ def browser():
         browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def contexts(browser):
+    """Return what lends contexts of the browser."""
+    return Contexts(browser)
 
 
 @functools.cache
@@ -116,12 +123,38 @@ def slow_server():
     yield from serving(SlowHost)
 
 
-class Visit:
-    """One reader's window, in a browser without a past, that remembers what went wrong."""
+class Contexts:
+    """Contexts of a browser, lent again and again: to make one takes half a second of a processor.
 
-    def __init__(self, browser, root, **options):
+    What a window leaves behind (cookies, storage) is gone before the next one gets its context.
+    """
+
+    def __init__(self, browser):
+        self._browser, self._free = browser, {}
+
+    def lend(self, **options):
+        """Return a context with these options in which no window is open."""
+        free = self._free.setdefault(str(sorted(options.items())), [])
+        return free.pop() if free else self._browser.new_context(**options)
+
+    def take_back(self, page, root, **options):
+        """Close a window, and make its context one without a past."""
+        session, address = page.context.new_cdp_session(page), urlsplit(root)
+        origin = f"{address.scheme}://{address.netloc}"
+        session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+        page.context.clear_cookies()
+        page.close()
+        self._free[str(sorted(options.items()))].append(page.context)
+
+
+class Visit:
+    """One reader's window, in a context without a past, that remembers what went wrong."""
+
+    def __init__(self, contexts, root, **options):
         self.root = root
-        self.context = browser.new_context(**{"viewport": {"width": 1300, "height": 900}} | options)
+        self._contexts = contexts
+        self._options = {"viewport": {"width": 1300, "height": 900}} | options
+        self.context = contexts.lend(**self._options)
         self.page = self.context.new_page()
         self.problems = []
         self.page.on("request", self._request)
@@ -129,6 +162,11 @@ class Visit:
         self.page.on("response", lambda r: r.status < 400 or self._note("status", r.url, r.status))
         self.page.on("pageerror", lambda error: self._note("error", error))
         self.page.on("console", self._console)
+
+    def close(self):
+        """Close the window; closing it once more does nothing."""
+        if not self.page.is_closed():
+            self._contexts.take_back(self.page, self.root, **self._options)
 
     def _note(self, *problem):
         self.problems.append(" ".join(map(str, problem)))
@@ -165,29 +203,29 @@ class Visit:
         return [figure.get_attribute("data-state") for figure in figures]
 
 
-def opening(browser, server):
+def opening(contexts, server):
     visits = []
 
     def opened(origin="http", **options):
         root = server if origin == "http" else f"{Path(SITE).as_uri()}/"
-        visits.append(Visit(browser, root, **options))
+        visits.append(Visit(contexts, root, **options))
         return visits[-1]
 
     yield opened
     for each in visits:
-        each.context.close()
+        each.close()
 
 
 @pytest.fixture
-def visit(browser, server):
+def visit(contexts, server):
     """Return a function that opens a window: `visit()`, `visit("file", color_scheme="dark")`."""
-    yield from opening(browser, server)
+    yield from opening(contexts, server)
 
 
 @pytest.fixture(scope="module")
-def lasting_visit(browser, server):
+def lasting_visit(contexts, server):
     """The same for windows that the tests of a file share, since loading a page takes longest."""
-    yield from opening(browser, server)
+    yield from opening(contexts, server)
 
 
 MEASURED = pytest.StashKey[list[str]]()

@@ -5,23 +5,29 @@ import pytest
 from tests.browser.axe import violations
 from tests.site.built import EDITIONS
 
+# Colours do not depend on the width, nor the layout on the colours: so each is looked at once.
+LOOKS = [(320, "dark"), (360, "light"), (1300, "dark"), (1300, "light")]
 
-@pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 360, 1300])
-def test_it_can_be_read_anywhere_without_script(visit, edition, scheme, width):
-    window = visit(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    page = window.open(f"_static/class-report/{edition.language}.html")
+
+@pytest.fixture(scope="module", params=EDITIONS, ids=lambda each: each.language)
+def window(request, lasting_visit):
+    window = lasting_visit()
+    window.open(f"_static/class-report/{request.param.language}.html")
     window.open_all_boxes()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert violations(page) == []
+    return window
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_it_can_be_read_anywhere_without_script(window, width, scheme):
+    window.page.set_viewport_size({"width": width, "height": 800})
+    window.page.emulate_media(color_scheme=scheme)
+    assert window.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(window.page) == []
     assert [each for each in window.problems if "Content Security Policy" not in each] == []
 
 
-@pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
-def test_all_columns_of_its_table_fit_a_phone(visit, edition):
-    page = visit(viewport={"width": 360, "height": 800}).open(
-        f"_static/class-report/{edition.language}.html"
-    )
-    cut = page.locator(".wide").evaluate_all("all => all.map((e) => e.scrollWidth - e.clientWidth)")
+def test_all_columns_of_its_table_fit_a_phone(window):
+    window.page.set_viewport_size({"width": 360, "height": 800})
+    wide = window.page.locator(".wide")
+    cut = wide.evaluate_all("all => all.map((e) => e.scrollWidth - e.clientWidth)")
     assert cut == [0]

@@ -15,6 +15,7 @@ import tinycss2
 from tests.browser.axe import violations
 from tests.browser.conftest import packed
 from tests.browser.contrast import FOREIGN, MARK, forced_colors, hardly_seen, unseen_focus
+from tests.browser.drawn import drawn_otherwise
 from tests.browser.reach import large_letters, out_of_reach, sized, wide_spacing
 from tests.site.built import BARE, SITE, chinese_of, pages, soup
 from tools.site.used_rules import selectors
@@ -75,7 +76,7 @@ def has_model(page):
 def reading(visit, path, **options):
     window = visit(**options)
     yield Reader(window, path)
-    window.context.close()
+    window.close()
 
 
 @pytest.fixture(scope="module", params=PAGES)
@@ -288,18 +289,26 @@ TORN = """() => {
 }"""
 
 
-def test_no_line_tears_a_formula_from_its_full_stop_or_a_number_from_its_unit(phone):
+@pytest.fixture(scope="module")
+def narrow(phone):
+    """What is wrong with a page in each narrow window: laying it out anew takes longest."""
     phone.window.open_all_boxes()
-    for width in (360, 430, 320):
-        with sized(phone.page, width, 780):
-            assert phone.page.evaluate(TORN) == [], width
+    found = {}
+    for width, height in NARROW:
+        phone.page.set_viewport_size({"width": width, "height": height})
+        found[width] = {"cut off": out_of_reach(phone.page), "torn": phone.page.evaluate(TORN)}
+    phone.page.set_viewport_size(PHONE["viewport"])
+    return found
 
 
-def test_every_text_can_be_brought_into_view(phone):
-    phone.window.open_all_boxes()
-    for size in NARROW:
-        with sized(phone.page, *size):
-            assert out_of_reach(phone.page) == [], size
+def test_no_line_tears_a_formula_from_its_full_stop_or_a_number_from_its_unit(narrow):
+    for width, found in narrow.items():
+        assert found["torn"] == [], width
+
+
+def test_every_text_can_be_brought_into_view(narrow):
+    for width, found in narrow.items():
+        assert found["cut off"] == [], width
 
 
 def test_every_text_can_be_brought_into_view_in_wide_spacing(phone):
@@ -379,6 +388,11 @@ def test_reduced_motion_is_respected(desk):
     desk.page.emulate_media(reduced_motion="no-preference")
 
 
+def test_chinese_is_drawn_with_the_font_of_the_book(desk):
+    """The last but one of a page's tests on a desk: it puts elements of its own into the page."""
+    assert drawn_otherwise(desk.window, desk.path) == []
+
+
 def test_nothing_complained_meanwhile(desk):
     assert desk.window.problems == []
 
@@ -395,4 +409,5 @@ def test_it_works_from_the_disk(visit, path):
     page.wait_for_timeout(100)
     assert page.locator("h1").first.is_visible()
     assert set(window.states()) <= {"alive"}
+    assert drawn_otherwise(window, path) == []
     assert window.problems == []

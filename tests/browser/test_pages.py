@@ -5,7 +5,7 @@ import pytest
 from tests.browser.policy import policy
 from tests.browser.reach import out_of_reach
 from tests.browser.test_every_page import PAGES, SHIFTS
-from tests.site.built import EDITIONS, SITE, address, chinese_of, content
+from tests.site.built import EDITIONS, SITE, address, content
 
 FIGURES = address("01_query_key_value")
 ALL = pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
@@ -45,6 +45,18 @@ def test_the_record_of_problems_works(visit, server):
     page.wait_for_timeout(300)
     kinds = {problem.split()[0] for problem in window.problems}
     assert kinds == {"console", "error", "status", "failed", "foreign"}
+
+
+@pytest.mark.parametrize("origin", ["http", "file"])
+def test_a_window_knows_nothing_of_the_one_before(visit, origin):
+    """Although both may have been lent the same context."""
+    for _ in range(2):
+        window = visit(origin)
+        page = window.open(FIGURES)
+        assert page.evaluate("[localStorage.past ?? null, document.cookie]") == [None, ""]
+        page.evaluate("localStorage.past = 'one'; document.cookie = 'past=one'")
+        assert page.evaluate("localStorage.past") == "one"
+        window.close()
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
@@ -162,67 +174,6 @@ def test_figure_turns_dark_with_the_page(visit):
     assert page.evaluate(paper) == "rgb(255, 255, 255)"
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     assert page.evaluate(paper) != "rgb(255, 255, 255)"
-
-
-# Puts each piece of text with Chinese into an element of its own, and counts its characters.
-MARK_CHINESE = """() => {
-  const found = [];
-  const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
-  for (let node; (node = walker.nextNode());) {
-    if (/[\\u3001-\\u9fff\\uff00-\\uffef]/.test(node.data)) found.push(node);
-  }
-  for (const node of found) {
-    const element = document.createElementNS(node.parentElement.namespaceURI,
-      node.parentElement.namespaceURI.endsWith('svg') ? 'tspan' : 'span');
-    node.replaceWith(element);
-    element.append(node);
-    if (!element.checkVisibility()) continue;
-    element.dataset.chinese = node.data.match(/[\\u3001-\\u9fff\\uff00-\\uffef]/g).length;
-  }
-  return found.length;
-}"""
-
-
-WEIGHTS = {"NotoSansSC-Regular": 400, "NotoSansSC-Bold": 700}
-
-
-@pytest.mark.parametrize("origin", ["http", "file"])
-@pytest.mark.parametrize(
-    "path",
-    [
-        address(name, edition.language)
-        for edition in EDITIONS
-        for name in ("01_query_key_value", "04_multi_head", "08_training", "intro", "glossary")
-    ],
-)
-def test_chinese_is_drawn_with_the_font_of_the_book(visit, origin, path):
-    """Ask the browser which font it really drew with: a machine's own font would not do."""
-    glyphs = chinese_of(path)
-    window = visit(origin)
-    page = window.open(path)
-    window.come_near_all_figures()
-    page.evaluate("document.fonts.ready")
-    assert page.evaluate(MARK_CHINESE) > 1
-    session = window.context.new_cdp_session(page)
-    session.send("DOM.enable")
-    session.send("CSS.enable")
-    root = session.send("DOM.getDocument", {"depth": 0})["root"]["nodeId"]
-    selected = {"nodeId": root, "selector": "[data-chinese]"}
-    for node in session.send("DOM.querySelectorAll", selected)["nodeIds"]:
-        attributes = session.send("DOM.getAttributes", {"nodeId": node})["attributes"]
-        wanted = int(attributes[attributes.index("data-chinese") + 1])
-        fonts = session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
-        drawn = sum(
-            font["glyphCount"]
-            for font in fonts
-            if font["isCustomFont"] and font["familyName"].startswith("Noto Sans SC")
-        )
-        html = session.send("DOM.getOuterHTML", {"nodeId": node})["outerHTML"]
-        assert drawn >= wanted, (html[:200], fonts)
-        for font in fonts:  # what a font lacks, it draws as an empty box
-            if has := glyphs.get(WEIGHTS.get(font["postScriptName"])):
-                able = sum(character in has for character in html)
-                assert font["glyphCount"] <= able, (html[:200], font)
 
 
 def test_text_is_shown_although_the_fonts_fail(visit):

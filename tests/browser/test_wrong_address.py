@@ -38,12 +38,12 @@ class LikePages(SimpleHTTPRequestHandler):
     + [(f"{edition.language}/99_missing.html", edition) for edition in EDITIONS],
     ids=lambda each: getattr(each, "language", each),
 )
-def test_a_wrong_address_leads_back_from_any_depth(browser, wrong, edition):
+def test_a_wrong_address_leads_back_from_any_depth(contexts, wrong, edition):
     with ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(LikePages, directory=SITE)
     ) as httpd:
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        window = Visit(browser, f"http://127.0.0.1:{httpd.server_address[1]}{PREFIX}")
+        window = Visit(contexts, f"http://127.0.0.1:{httpd.server_address[1]}{PREFIX}")
         page = window.open(wrong)
         assert page.locator("h1").inner_text() == "404"
         assert page.locator("h2").first.inner_text() == edition.site["not_found"]
@@ -53,5 +53,5 @@ def test_a_wrong_address_leads_back_from_any_depth(browser, wrong, edition):
         page.locator("main a").first.click()
         page.wait_for_url(f"**/{content(edition)[0]}")
         assert page.locator("h1").inner_text().startswith(edition.title)
-        window.context.close()
+        window.close()
         httpd.shutdown()

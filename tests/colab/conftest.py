@@ -7,6 +7,7 @@ that leaves this machine is an error of the cell that asks for it.
 import asyncio
 import os
 import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -145,10 +146,11 @@ def everything(request, carrying):
     tests = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
     wanted = sorted({(p["runtime"], p["name"]) for p in tests if "name" in p and "runtime" in p})
     beside = (runtimes.STAND_IN, *runtimes.data().packages)
-    made = {}
+    made, trained = {}, trained_here()
     for name in sorted({runtime for runtime, _ in wanted}):
         # One language on the lowest versions: so runs of several are held against another kind.
         # Python and torch are the same on both: what is trained on Colab's is not trained again.
+        on_colab = {each.notebook: each for each in made.get("colab", {}).values() if lends(each)}
         runtime = runner.Runtime(
             name,
             BASES[name]().python,
@@ -156,11 +158,19 @@ def everything(request, carrying):
             without_an_index() | {"PYTHONPATH": os.pathsep.join(map(str, beside))},
             CUT,
             languages=name != "lowest",
-            lent={each.notebook: each for each in made.get("colab", {}).values() if lends(each)},
+            lent=on_colab | trained,
         )
         units = [carrying[unit] for on, unit in wanted if on == name]
         made[name] = asyncio.run(runner.all_of(units, runtime))
     return made
+
+
+def trained_here():
+    """Return the records that stand of the runs with our pins, if Python and torch are Colab's."""
+    if (sys._base_executable, runtimes.OURS["torch"]) != (runtimes.PYTHON, runtimes.TORCH):
+        return {}
+    stand = [runner.standing(unit, runner.here()) for unit in records.units()]
+    return {record.notebook: record for record in stand if record}
 
 
 def lends(made):

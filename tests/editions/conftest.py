@@ -6,7 +6,7 @@ import pytest
 
 from attnlib import words
 from attnlib.checks.engine import latest
-from tests.browser.conftest import Visit, browser, serving  # noqa: F401
+from tests.browser.conftest import Visit, browser, contexts, serving  # noqa: F401
 from tests.editions import built, pseudo
 from tests.editions.accents import LANGUAGE
 from tools.editions import DEFAULT, ROOT, edition
@@ -29,17 +29,17 @@ def server(site):
 
 
 @pytest.fixture
-def visit(browser, server):  # noqa: F811
+def visit(contexts, server):  # noqa: F811
     """Return a function that opens a window on the site."""
     visits = []
 
     def opened(**options):
-        visits.append(Visit(browser, server, **options))
+        visits.append(Visit(contexts, server, **options))
         return visits[-1]
 
     yield opened
     for each in visits:
-        each.context.close()
+        each.close()
 
 
 @pytest.fixture(scope="module")

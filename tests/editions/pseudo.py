@@ -25,7 +25,7 @@ from tests.editions import outputs
 from tests.editions.accents import LANGUAGE, accented, accented_markdown, every_text
 from tests.editions.built import COPY, SITE
 from tools.build_book import build_site
-from tools.editions import DEFAULT, ROOT
+from tools.editions import DEFAULT, ROOT, editions
 from tools.translations import KEY, digest, said_by, with_hash, without_address
 from tools.working_copy import copy_files
 
@@ -151,10 +151,20 @@ def derive(root: Path, runs: bool = True) -> None:
     (pages / "_toc.yml").write_text(said, encoding="utf-8")
 
 
+def leave_out_others(root: Path) -> None:
+    """Take all editions but the default one out of the book at `root` (tests/site builds all)."""
+    for each in editions(root):
+        if each.language != DEFAULT:
+            shutil.rmtree(each.chapters_folder)
+            shutil.rmtree(each.pages_folder)
+            (root / "attnlib" / "words" / f"{each.language}.toml").unlink()
+
+
 def main() -> int:
-    """Copy the working tree, derive the edition in the copy, and build both."""
+    """Copy the working tree, derive the edition, and build it beside the default one."""
     shutil.rmtree(COPY, ignore_errors=True)
     copy_files(COPY)
+    leave_out_others(COPY)
     shutil.copytree(ROOT / VENDOR, COPY / VENDOR)
     derive(COPY)
     if not build_site(COPY, quiet=True):

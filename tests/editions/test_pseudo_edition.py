@@ -64,8 +64,7 @@ def test_the_search_speaks_the_language_of_its_edition(visit, words):
 
 
 def test_the_copy_button_speaks_it_too(visit):
-    window = visit()
-    window.context.grant_permissions(["clipboard-write"])
+    window = visit(permissions=["clipboard-write"])
     page = window.open(f"{LANGUAGE}/01_query_key_value.html")
     button = page.locator("button.copybtn").first
     before = button.get_attribute("data-tooltip")

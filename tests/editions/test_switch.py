@@ -15,6 +15,11 @@ BOTH = pytest.mark.parametrize(
 )
 
 
+def test_both_editions_stand_there_and_no_other(site):
+    assert [each.language for each in editions(COPY)] == [DEFAULT, LANGUAGE]
+    assert sorted(path.parent.name for path in site.glob("*/intro.html")) == [DEFAULT, LANGUAGE]
+
+
 def parsed(path):
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 

@@ -2,6 +2,7 @@
 
 from tests.browser.conftest import (  # noqa: F401
     browser,
+    contexts,
     lasting_visit,
     pytest_terminal_summary,
     report,

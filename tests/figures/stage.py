@@ -11,6 +11,10 @@ PAGE = address("01_query_key_value")
 STATE = re.compile(
     r'(<script type="application/vnd\.jupyter\.widget-state\+json">)(.*?)(</script>)', re.DOTALL
 )
+ARTICLE = re.compile(r"(<article[^>]*>)(.*?)(</article>)", re.DOTALL)
+# Its entries lead to parts of the article.
+CONTENTS = re.compile(r'(<nav id="pst-page-toc-nav"[^>]*>)(.*?)(</nav>)', re.DOTALL)
+HEADING = re.compile(r"<h1>.*?</h1>", re.DOTALL)
 FIGURE = re.compile(r'<div class="live-figure"[^>]*>.*?</script>\s*</div>', re.DOTALL)
 MODEL_ID = re.compile(r'"model_id": "\w+"')
 
@@ -30,8 +34,17 @@ def with_state(html, bundle):
     return STATE.sub(lambda match: match[1] + text + match[3], html)
 
 
+def with_figures_alone(html, figures):
+    """Return the page with these figures below its heading, and nothing else in its article."""
+    within = "\n".join([HEADING.search(html)[0], *figures])
+    html, contents = CONTENTS.subn(r"\1\3", html)
+    html, articles = ARTICLE.subn(lambda match: match[1] + within + match[3], html)
+    assert contents == articles == 1
+    return html
+
+
 class Stage:
-    """Some widgets as figures of one page, in their order.
+    """Some widgets as figures of one page, in their order, and without its text.
 
     Args:
         widgets: What to show.
@@ -59,7 +72,7 @@ class Stage:
             html = with_state(html, self.state)
             figure = FIGURE.search(html)[0]
             ids = [f'"model_id": "{view["model_id"]}"' for view in self.views]
-            return html.replace(figure, "\n".join(MODEL_ID.sub(each, figure) for each in ids))
+            return with_figures_alone(html, [MODEL_ID.sub(each, figure) for each in ids])
 
         shown = serve(window, change, **page)
         window.come_near_all_figures()

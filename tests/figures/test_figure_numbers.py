@@ -116,7 +116,7 @@ def window_at(lasting_visit):
     @functools.cache
     def opened(path):
         while windows:
-            windows.pop().context.close()
+            windows.pop().close()
         windows.append(lasting_visit(has_touch=True))
         windows[-1].open(path)
         windows[-1].come_near_all_figures()

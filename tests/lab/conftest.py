@@ -2,13 +2,13 @@
 
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 
+import nbformat
 import pytest
 
 from tests.browser.conftest import browser  # noqa: F401
@@ -18,7 +18,7 @@ from tests.browser.conftest import browser  # noqa: F401
 def lab(tmp_path_factory):
     """JupyterLab on an empty folder, without the settings of whoever runs the tests.
 
-    The value is a function that puts a copy of a notebook there and returns its address.
+    The value is a function that puts a notebook there, under its name, and returns its address.
     """
     folder = tmp_path_factory.mktemp("lab")
     with socket.socket() as free:
@@ -45,9 +45,9 @@ def lab(tmp_path_factory):
     )
     url = f"http://127.0.0.1:{port}"
 
-    def address(path):
+    def address(path, notebook):
         name = f"{path.parent.name}-{path.name}"
-        shutil.copy(path, folder / name)
+        nbformat.write(notebook, folder / name)
         return f"{url}/lab/tree/{name}?token={token}&reset"
 
     try:
@@ -68,8 +68,8 @@ def lab(tmp_path_factory):
 class Lab:
     """A notebook in JupyterLab."""
 
-    def __init__(self, browser, address):  # noqa: F811
-        self.page = browser.new_page(viewport={"width": 1280, "height": 1400})
+    def __init__(self, context, address):
+        self.page = context.new_page()
         self.foreign, self.errors = [], []
         self.page.on("request", self._request)
         self.page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
@@ -112,13 +112,21 @@ RUN = """async (wanted) => {
 }"""
 
 
+@pytest.fixture(scope="session")
+def context(browser):  # noqa: F811
+    """One for all windows: what JupyterLab is made of is fetched and compiled once."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1400})
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def opened(lab, browser):  # noqa: F811
-    """Return a function that opens a notebook."""
+def opened(lab, context):
+    """Return a function that opens a notebook under the name of one of ours."""
     windows = []
 
-    def open_it(path):
-        windows.append(Lab(browser, lab(path)))
+    def open_it(path, notebook):
+        windows.append(Lab(context, lab(path, notebook)))
         return windows[-1]
 
     yield open_it

@@ -1,7 +1,8 @@
 """The notebooks in a real JupyterLab: cells run, nothing warns, figures move with sliders.
 
 One notebook of each edition is run whole. What its cells show elsewhere is in the records of their
-runs (tests/notebooks); so each other notebook is opened, and runs what its live figure needs.
+runs (tests/notebooks); so each other notebook is opened, and runs what its live figure needs, but
+for what its run has trained (tools/proof/long_cells.py).
 """
 
 import json
@@ -13,6 +14,7 @@ from playwright.sync_api import TimeoutError
 
 import attnlib
 from tests.lab.needed import needed
+from tests.lab.trained import take_what_was_trained
 from tools.editions import editions
 
 WHOLE = [edition.chapters[0] for edition in editions()]
@@ -45,7 +47,7 @@ def assert_quiet(window, cells):
 
 @pytest.mark.parametrize("path", WHOLE, ids=name_of)
 def test_a_whole_notebook_runs(opened, path):
-    window = opened(path)
+    window = opened(path, nbformat.read(path, 4))
     cells = window.run()
     assert [cell["count"] for cell in cells] == list(range(1, len(cells) + 1))
     assert_text_is_rendered(window.page)
@@ -57,11 +59,13 @@ def test_a_whole_notebook_runs(opened, path):
 
 @pytest.mark.parametrize("path", OTHERS, ids=name_of)
 def test_a_live_figure_moves(opened, path):
-    code = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    notebook = nbformat.read(path, 4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     place = next(order for order, cell in enumerate(code) if cell.id == "live-figure")
     before = [cell.source for cell in code[:place]]
     wanted = sorted({0, *needed(code[place].source, before), place})  # 0: the first cell
-    window = opened(path)
+    take_what_was_trained(path.stem, code)
+    window = opened(path, notebook)
     cells = window.run([code[order].id for order in wanted])
     assert [cell["id"] for cell in cells] == [code[order].id for order in wanted]
     assert [cell["count"] for cell in cells] == list(range(1, len(wanted) + 1))
@@ -106,7 +110,7 @@ FOLDS = """() => [...document.querySelectorAll('.jp-RenderedMarkdown details')].
 def assert_text_is_rendered(page):
     """Quotations are boxes, formulas are set, and hints and solutions are parts that unfold."""
     try:
-        page.wait_for_function(ALL_SHOWN, timeout=60_000)
+        page.wait_for_function(ALL_SHOWN, timeout=60_000, polling=250)  # it looks at every cell
     except TimeoutError:
         cells = page.evaluate(TEXT)
         pytest.fail(str([e for e in cells if e["left"] or e["written"] != e["shown"]]))

@@ -12,7 +12,7 @@ import statistics
 import psutil
 import pytest
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Contexts, Visit
 from tests.browser.test_every_page import WITH_FIGURES
 
 WANTED, VISITS = 3, 9
@@ -68,7 +68,7 @@ def test_time_until_the_figure_lives(browser, request, report, path, line):
     root = request.getfixturevalue(line)
     times, good = [], 0
     while len(times) < VISITS and good < WANTED:
-        seconds, slower = seconds_until_alive(Visit(browser, root), root + path)
+        seconds, slower = seconds_until_alive(Visit(Contexts(browser), root), root + path)
         times.append((seconds, slower))
         good += seconds / slower <= BUDGETS[line]
     middle, slower = (statistics.median(each) for each in zip(*times, strict=True))
