@@ -37,7 +37,7 @@ def test_the_cell_says_how_much_it_fetches_and_under_which_licence(name, runtime
     assert re.search(r"# .*\b\d+ MB\b", CELLS[name])
     assert re.search(r"# .*\b(CC BY-SA 4\.0|Apache-2\.0|Unicode-3\.0)\b", CELLS[name])
     assert PACKAGES[name]
-    assert PACKAGES[name].items() <= runtimes.PINNED.items()
+    assert PACKAGES[name].items() <= runtimes.OURS.items()
 
 
 def test_what_cells_install_is_what_stands_ready_here(name, runtime):
