@@ -1,6 +1,6 @@
 """Write the notebooks so that one file is enough: `make colab`.
 
-The first code cell of such a notebook carries the wheel of `attnlib`, as xz and base64, and
+The first code cell of such a notebook carries the wheel of `attnlib`, as xz and base85, and
 makes it importable without a network; pictures that lie beside the notebook are in its text; the
 rest is the chapter, cell for cell. Upload the file to
 Colab or Kaggle, or open it in any Jupyter with torch. `make book` puts them behind the download
@@ -32,6 +32,7 @@ from tools.editions import ROOT, Edition, editions
 
 TARGET = ROOT / "dist" / "colab"
 DOWNLOADS = "_sources"  # where Sphinx puts what the buttons of a page offer
+WIDTH = 76  # of the lines in which it carries the library
 LIMIT = 450_000  # bytes of the first cell: a notebook stays quick to upload, and to open
 # What only notebooks in one language need: its words, and the font of its words.
 OF_A_LANGUAGE = re.compile(
@@ -44,7 +45,7 @@ CELL = '''\
 # @title attnlib {version}, carried by this notebook
 # Makes `attnlib` importable where only this notebook exists (Colab, Kaggle,
 # any Jupyter); does nothing where it is installed. This cell holds the library
-# itself: a wheel of {size} kB, as xz and base64. It is unpacked into a temporary
+# itself: a wheel of {size} kB, as xz and base85. It is unpacked into a temporary
 # folder, without a network, and no package of the runtime changes. Only where one
 # is missing that attnlib needs, pip installs it, and says so.
 from importlib.util import find_spec
@@ -60,7 +61,7 @@ if find_spec("attnlib") is None:
     WHEEL = """
 {wheel}"""
     unpacked = tempfile.TemporaryDirectory(prefix="attnlib-")  # goes when the kernel ends
-    unfolded = io.BytesIO(lzma.decompress(base64.b64decode(WHEEL)))
+    unfolded = io.BytesIO(lzma.decompress(base64.b85decode(WHEEL.replace("\\n", ""))))
     with zipfile.ZipFile(unfolded) as archive:
         archive.extractall(unpacked.name)
     sys.path.append(unpacked.name)
@@ -139,7 +140,8 @@ def carrying(source: str, wheel: Wheel) -> str:
         ValueError: If the cell is none that makes the library importable.
     """
     carried = packed(wheel.content)
-    lines = base64.encodebytes(carried).decode()
+    letters = base64.b85encode(carried).decode()  # no quotes, no backslashes among them
+    lines = "".join(f"{letters[i : i + WIDTH]}\n" for i in range(0, len(letters), WIDTH))
     size = round(len(carried) / 1000)
     cell = CELL.format(version=wheel.version, size=size, wheel=lines, needed=wheel.needed)
     whole, found = FETCHING.subn(lambda _: cell, source, count=1)

@@ -22,7 +22,7 @@ def offered(page):
 def carried(notebook):
     """Return the wheel that a notebook carries."""
     (cell,) = [cell for cell in notebook.cells if cell.id == FIRST]
-    return lzma.decompress(base64.b64decode(cell.source.split('"""')[1]))
+    return lzma.decompress(base64.b85decode("".join(cell.source.split('"""')[1].split())))
 
 
 @pytest.mark.parametrize("page", CHAPTERS)

@@ -37,7 +37,7 @@ OPTION = re.compile(r"^:([\w-]+):(.*)\n?", re.MULTILINE)
 MARK = re.compile(r"(?:strong|em|link)_")  # bold, italics, links: what they hold is said
 HIDDEN = "\ufffc"  # stands for code or a formula
 NUMBER = re.compile(r"(?<![A-Za-z\d.])\d[\d,]*(?:\.\d+)*(?![\d])")
-MONTH = re.compile(rf"\b({'|'.join(month_name[1:])})\b(?= \d|\b)")
+MONTH = re.compile(rf"\b({'|'.join(month_name[1:])})\b(?:(?<!May)|(?= \d))")
 
 
 @dataclass
