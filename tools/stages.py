@@ -62,7 +62,7 @@ STAGES = (
     folder("checks", 195, prose=False),  # answers that never end are left running
     folder("tools", 65, prose=False),
     Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 140),
-    folder("notebooks", 85, after=("records",), prose=False),
+    folder("notebooks", 130, after=("records",), prose=False),
     folder("colab", 270, prose=False),
     folder("lab", 90),
     # pages: what is built
