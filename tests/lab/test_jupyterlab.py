@@ -1,8 +1,9 @@
 """The notebooks in a real JupyterLab: cells run, nothing warns, figures move with sliders.
 
 One notebook of each edition is run whole. What its cells show elsewhere is in the records of their
-runs (tests/notebooks); so each other notebook is opened, and runs what its live figure needs, but
-for what its run has trained (tools/proof/long_cells.py).
+runs (tests/notebooks); so each other notebook of the default edition is opened, and runs what its
+live figure needs, but for what its run has trained (tools/proof/long_cells.py). In other editions
+code and state are the same (tests/translations), and so are the marks of the text.
 """
 
 import json
@@ -18,7 +19,7 @@ from tests.lab.trained import take_what_was_trained
 from tools.editions import editions
 
 WHOLE = [edition.chapters[0] for edition in editions()]
-OTHERS = [path for each in editions() for path in each.notebooks if path not in WHOLE]
+OTHERS = [path for path in editions()[0].notebooks if path not in WHOLE]
 
 # JupyterLab reads its own files and the notebook, which is copied by the test, and nothing else.
 pytestmark = pytest.mark.watched

@@ -16,6 +16,7 @@ PARTS = {part.place: part for part in all_translated()}
 NOTEBOOKS = {f"{each.language}-{path.stem}": path for each in OTHERS for path in each.notebooks}
 EDITION_OF = {part.place: each for each in OTHERS for part in translated(each, SOURCE)}
 HTML, VIEW = "text/html", "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
 
 
 @pytest.fixture(params=NOTEBOOKS)
@@ -121,6 +122,28 @@ def test_cells_show_the_same_but_for_words(pair):
         outputs = [each[name].get("outputs", []) for each in pair]
         assert list(map(shown, outputs[0])) == list(map(shown, outputs[1])), name
     assert any(cell.get("outputs") for cell in theirs.values())
+
+
+# What widgets say; and the style, which brings the characters along of what is said.
+SAID = {"words", "head_names", "_css", "description", "_options_labels"}
+
+
+def states(path):
+    """Return what the widgets of a notebook start with: model -> field -> value, without words."""
+    saved = json.loads(path.read_text(encoding="utf-8"))["metadata"]["widgets"][STATE]["state"]
+    return {
+        name: {key: each for key, each in model["state"].items() if key not in SAID}
+        for name, model in saved.items()
+    }
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_figures_start_the_same_but_for_words(name):
+    """So tests that move figures move those of one edition."""
+    path = NOTEBOOKS[name]
+    mine, theirs = states(path), states(SOURCE.chapters_folder / path.name)
+    assert mine == theirs
+    assert any("_anywidget_id" in state for state in theirs.values())
 
 
 def test_the_readme_leads_to_all_of_them():
