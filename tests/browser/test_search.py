@@ -35,7 +35,9 @@ SEARCHED = [
     "狗咬人",
     "causal",
     "softmax",
-    "masks",
+    "mask",
+    "查询",
+    "因果掩码",
     "causal_mask",
 ]
 
