@@ -219,6 +219,13 @@ FAULTS = (
         "FAILED.*test_node_agrees_on_every_bug",
     ),
     Fault(
+        "head-that-is-off-in-the-other-layer",
+        "attnlib/widgets/static/induction_model.js",
+        planting.replace(r"on\.slice\(l \* heads, \(l \+ 1\) \* heads\)", "on.slice(0, heads)"),
+        pytest("tests/widgets/test_induction.py"),
+        "FAILED.*test_node_goes_on_from_two_hundred_texts",
+    ),
+    Fault(
         "import-points-back",
         "attnlib/masks.py",
         planting.append("\n\ndef late():\n    from attnlib import widgets\n"),

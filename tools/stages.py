@@ -62,7 +62,7 @@ STAGES = (
     folder("checks", 190, prose=False),  # answers that never end are left running
     folder("tools", 65, prose=False),
     Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 140),
-    folder("notebooks", 85, after=("records",), prose=False),
+    folder("notebooks", 130, after=("records",), prose=False),
     # What these two would train again, they take from the records, where they stand.
     folder("colab", 150, after=("records",), prose=False),
     folder("lab", 45, after=("records",)),

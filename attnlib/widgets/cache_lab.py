@@ -12,30 +12,22 @@ from torch import Tensor
 from attnlib.widgets.arguments import typed
 from attnlib.widgets.cache_lab_model import BUGS, generate
 from attnlib.widgets.controls import buttons, slider, text_field
-from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style, texts
-from attnlib.widgets.translator import model_traits, translation_of
+from attnlib.widgets.live_figure import LiveFigure, module, style, texts
+from attnlib.widgets.translator import ModelDrawing, model_traits, translation_of
 from attnlib.widgets.translator_example import EXAMPLES, TEXT, example
-from attnlib.widgets.translator_model import MOST_CHARACTERS, MOST_STEPS, Translation, difference
+from attnlib.widgets.translator_model import MOST_CHARACTERS, MOST_STEPS, Translation
 from attnlib.widgets.weights import rounding
 
 
-class CacheDrawing(Drawing):
+class CacheDrawing(ModelDrawing):
     """The drawing: the browser translates the text with these weights, with and without a cache."""
 
     _esm = module("cache_lab.js")
     _css = style("typed.css", "multi_head.css", "cache_lab.css")
 
-    weights = traitlets.Dict().tag(sync=True)  # see weights.py
-    characters = traitlets.Unicode().tag(sync=True)  # of the source embedding's rows 3, 4, 5, …
-    symbols = traitlets.Unicode().tag(sync=True)  # of the target's
-    examples = traitlets.List(traitlets.Unicode()).tag(sync=True)
     before = traitlets.Unicode().tag(sync=True)  # the text that was translated before
-    text = traitlets.Unicode().tag(sync=True)  # whatever is typed
     bug = traitlets.Int(min=0, max=len(BUGS) - 1).tag(sync=True)
     step = traitlets.Int(min=1, max=MOST_STEPS).tag(sync=True)  # how many tokens were fed
-
-    trained = ("weights",)
-    difference = staticmethod(difference)
 
 
 class CacheLab(LiveFigure):

@@ -23,7 +23,7 @@ from attnlib.widgets.live_figure import Drawing, LiveFigure, module, style, text
 from attnlib.widgets.weights import pack, rounding
 
 MOST_EXAMPLES = 12
-MOST_HEADS = 4  # of a layer
+MOST_HEADS = 2  # of a layer; each is a map that is drawn anew in every frame
 ORDERS = 8  # other orders of what is repeated
 
 
@@ -57,7 +57,7 @@ class InductionLab(LiveFigure):
             and `layers.0.out_proj.weight`, and `answer.weight`; one or two layers. If left out: a
             model of eight signs, set by hand.
         signs: The signs of the rows of `tokens` and `answer`.
-        num_heads: Number of heads of each layer: one to four.
+        num_heads: Number of heads of each layer: one or two.
         base: Base of the rotary encoding.
         text: What stands there at the start: 1 to 48 signs that the model knows.
         examples: Up to 12 texts to choose from.

@@ -32,22 +32,27 @@ MOST_HEADS = 8  # that colours and numbers tell apart
 STEPS = 15  # of a weight; with 31 the page is 2 kB heavier, and nothing is read better
 
 
-class TranslatorDrawing(Drawing):
-    """The drawing: the browser translates the text with these weights."""
-
-    _esm = module("translator.js")
-    _css = style("typed.css", "multi_head.css", "translator.css")
+class ModelDrawing(Drawing):
+    """What both figures of the model draw with: its weights, and a text to be translated."""
 
     weights = traitlets.Dict().tag(sync=True)  # see weights.py
     characters = traitlets.Unicode().tag(sync=True)  # of the source embedding's rows 3, 4, 5, …
     symbols = traitlets.Unicode().tag(sync=True)  # of the target's
     examples = traitlets.List(traitlets.Unicode()).tag(sync=True)
     text = traitlets.Unicode().tag(sync=True)  # whatever is typed
-    at = traitlets.Int().tag(sync=True)  # which character of what is written
-    on = traitlets.List(traitlets.Bool()).tag(sync=True)  # each head of cross-attention
 
     trained = ("weights",)
     difference = staticmethod(difference)
+
+
+class TranslatorDrawing(ModelDrawing):
+    """The drawing: the browser translates the text with these weights."""
+
+    _esm = module("translator.js")
+    _css = style("typed.css", "multi_head.css", "translator.css")
+
+    at = traitlets.Int().tag(sync=True)  # which character of what is written
+    on = traitlets.List(traitlets.Bool()).tag(sync=True)  # each head of cross-attention
 
 
 class DateTranslator(LiveFigure):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sys
 from dataclasses import replace
 
 import nbformat
@@ -12,7 +13,7 @@ import tomli_w
 from attnlib import words
 from tools.digest import digest
 from tools.editions import editions
-from tools.proof import long_cells, records, runner
+from tools.proof import in_kernel, long_cells, records, runner
 from tools.proof.records import Unit
 
 BOOTSTRAP = 'from attnlib import words\n\nwords.use("{}")  # the language'
@@ -167,6 +168,16 @@ def test_what_a_long_cell_has_computed_is_lent(monkeypatch, tmp_path):
     assert {"long", "after"} <= same
     assert not same & {"shows", "not", "broken"}
     assert [each["execution_count"] for each in other.values()] == list(range(1, 8))
+
+
+def test_what_is_larger_than_any_training_is_not_lent(monkeypatch, tmp_path):
+    """A cell may take long because it reads a whole language model."""
+    monkeypatch.setattr(sys.modules["__main__"], "weights", b"w" * 1000, raising=False)
+    for largest, expected in ((900, False), (1_000_000, True)):
+        monkeypatch.setattr(in_kernel, "LARGEST", largest)
+        path = tmp_path / f"{largest}.pickle"
+        assert in_kernel.keep(str(path), ["weights"], [], long=0) is expected
+        assert path.exists() is expected
 
 
 @pytest.fixture
