@@ -25,6 +25,7 @@ WITH_FIGURES = [page for page in PAGES if soup(page).select(".live-figure")]
 COLLECTS_NAMES = True  # for tests/evidence.py: a test of a page depends on that page
 # Gzipped: pages with a trained model, with figures, and with neither.
 KILOBYTES = {"model": 690, "figures": 560, "text": 300}
+CHINESE_KILOBYTES = 300  # of the stylesheet that brings the Chinese of a page, beside those
 MOST_SHIFT = 0.05
 
 DESK = {"viewport": {"width": 1300, "height": 900}, "color_scheme": "light"}
@@ -125,7 +126,9 @@ def test_its_weight(desk, report):
     report(f"{desk.path}: {weight:.0f} kB gzipped in {len(sizes)} files (most: {names})")
     assert len(sizes) > 8
     kind = "figures" if desk.path in WITH_FIGURES else "text"
-    assert weight <= KILOBYTES["model" if has_model(desk.path) else kind], sizes
+    chinese = sizes[f"{Path(desk.path).stem}.css"]
+    assert chinese <= CHINESE_KILOBYTES
+    assert weight - chinese <= KILOBYTES["model" if has_model(desk.path) else kind], sizes
 
 
 def fits(reader):
