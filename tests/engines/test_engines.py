@@ -5,15 +5,16 @@ from urllib.parse import unquote
 import pytest
 
 from tests.engines import tour
-from tests.figures.test_figure_numbers import FIGURES
-from tests.site.built import BARE, SITE, pages, soup
+from tests.figures.test_figure_numbers import FIGURES, MOVED
+from tests.site.built import BARE, SITE, originals, pages, soup
 
 # These browsers show what the server reads, or what is read for them; see tests/evidence.py.
 pytestmark = pytest.mark.watched
 COLLECTS_NAMES = True  # a test of a page depends on that page
 PAGES = [page for page in pages() if page not in BARE]
+ORIGINALS = originals(PAGES)
 # The figures of each page: what is known of them, and what they are called there.
-FIGURES_OF = {page: [rest for at, *rest in FIGURES if at == page] for page, *_ in FIGURES}
+FIGURES_OF = {page: [rest for at, *rest in FIGURES if at == page] for page in PAGES}
 CLOSE = 1e-12
 # What links in the text are told by, whatever their colour.
 LINKS = """() => [...document.querySelectorAll('article p a.reference.internal')]
