@@ -2,7 +2,8 @@
 
 One notebook of each edition is run whole. What its cells show elsewhere is in the records of their
 runs (tests/notebooks); so each other notebook is opened, and runs what its live figure needs, but
-for what its run has trained (tools/proof/long_cells.py).
+for what its run has trained (tools/proof/long_cells.py). Of a translated one the text is looked at
+alone, since its figures are those of the original (tests/site/test_twins.py).
 """
 
 import json
@@ -19,6 +20,9 @@ from tools.editions import editions
 
 WHOLE = [edition.chapters[0] for edition in editions()]
 OTHERS = [path for each in editions() for path in each.notebooks if path not in WHOLE]
+# By its name the notebook of the first edition that has it.
+ORIGINALS = {path.name: path for path in reversed(OTHERS)}
+TRANSLATED = [path for path in OTHERS if path not in ORIGINALS.values()]
 
 # JupyterLab reads its own files and the notebook, which is copied by the test, and nothing else.
 pytestmark = pytest.mark.watched
@@ -57,7 +61,15 @@ def test_a_whole_notebook_runs(opened, path):
     assert_quiet(window, cells)
 
 
-@pytest.mark.parametrize("path", OTHERS, ids=name_of)
+@pytest.mark.parametrize("path", TRANSLATED, ids=name_of)
+def test_a_translated_text_is_shown(opened, path):
+    window = opened(path, nbformat.read(path, 4))
+    assert_text_is_rendered(window.page)
+    assert_headings_are_listed(window.page)
+    assert_quiet(window, [])
+
+
+@pytest.mark.parametrize("path", reversed(ORIGINALS.values()), ids=name_of)
 def test_a_live_figure_moves(opened, path):
     notebook = nbformat.read(path, 4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -65,9 +65,15 @@ def say_the_same(one, other, language, translation):
                 theirs = theirs.replace("{" + name + "}", fact)
             if theirs == other:
                 return True
-    # A label is a word, or one and a name: "query x".
-    (word, _, name), (theirs, _, its_name) = (each.rpartition(" ") for each in (one, other))
-    return bool(word) and name == its_name and say_the_same(word, theirs, language, translation)
+    return False
+
+
+def labels_the_same(one, other, *languages):
+    """The same of labels: a label is a text, or one and a name, "query x"."""
+    (text, _, name), (theirs, _, its_name) = (each.rpartition(" ") for each in (one, other))
+    if text and name == its_name and say_the_same(text, theirs, *languages):
+        return True
+    return say_the_same(one, other, *languages)
 
 
 def differences(one, other, same, at=""):
@@ -105,7 +111,7 @@ def differing(original, page):
     languages = [edition_of(each).language for each in (original, page)]
 
     def same(one, other):
-        return say_the_same(one, other, *languages)
+        return labels_the_same(one, other, *languages)
 
     return list(differences(figures(original), figures(page), same))
 
