@@ -20,9 +20,9 @@ from tools.editions import editions
 
 WHOLE = [edition.chapters[0] for edition in editions()]
 OTHERS = [path for each in editions() for path in each.notebooks if path not in WHOLE]
-# By its name the notebook of the first edition that has it.
-ORIGINALS = {path.name: path for path in reversed(OTHERS)}
-TRANSLATED = [path for path in OTHERS if path not in ORIGINALS.values()]
+FIRST = {path.name: path for path in reversed(OTHERS)}  # of those that several editions have
+ORIGINALS = [path for path in OTHERS if path in FIRST.values()]
+TRANSLATED = [path for path in OTHERS if path not in ORIGINALS]
 
 # JupyterLab reads its own files and the notebook, which is copied by the test, and nothing else.
 pytestmark = pytest.mark.watched
@@ -69,7 +69,7 @@ def test_a_translated_text_is_shown(opened, path):
     assert_quiet(window, [])
 
 
-@pytest.mark.parametrize("path", reversed(ORIGINALS.values()), ids=name_of)
+@pytest.mark.parametrize("path", ORIGINALS, ids=name_of)
 def test_a_live_figure_moves(opened, path):
     notebook = nbformat.read(path, 4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
