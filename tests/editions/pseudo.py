@@ -3,7 +3,8 @@
     python -m tests.editions.pseudo
 
 It stands in a copy of the working tree; building that copy shows which words do not come from the
-edition's own folders and its catalogue of words.
+edition's own folders and its catalogue of words. What stands there is left alone while all of which
+it was made is unchanged (not with `COLD=1`, nor in CI).
 """
 
 import gettext
@@ -25,11 +26,15 @@ from tests.editions import outputs
 from tests.editions.accents import LANGUAGE, accented, accented_markdown, every_text
 from tests.editions.built import COPY, SITE
 from tools.build_book import build_site
-from tools.editions import DEFAULT, ROOT, editions
+from tools.digest import digest as digest_of
+from tools.editions import DEFAULT, ROOT, Edition, editions
+from tools.proof import records, runner
+from tools.site import is_complete
 from tools.translations import KEY, digest, said_by, with_hash, without_address
-from tools.working_copy import copy_files
+from tools.working_copy import copy_files, files
 
 VENDOR = "book/_static/vendor"  # built, and not among the files of the working tree
+MADE_OF = COPY / ".made-of"  # the hash of all that it was made of; written last
 # Catalogues of words with which Sphinx and the theme come, in some language that they know well.
 CATALOGUES = [
     Path(sphinx.__file__).parent / "locale/de/LC_MESSAGES/sphinx.mo",
@@ -151,17 +156,49 @@ def derive(root: Path, runs: bool = True) -> None:
     (pages / "_toc.yml").write_text(said, encoding="utf-8")
 
 
+def catalogue_of(each: Edition) -> Path:
+    """Return the file with an edition's words of figures and checks."""
+    return each.root / "attnlib" / "words" / f"{each.language}.toml"
+
+
 def leave_out_others(root: Path) -> None:
     """Take all editions but the default one out of the book at `root` (tests/site builds all)."""
     for each in editions(root):
         if each.language != DEFAULT:
             shutil.rmtree(each.chapters_folder)
             shutil.rmtree(each.pages_folder)
-            (root / "attnlib" / "words" / f"{each.language}.toml").unlink()
+            catalogue_of(each).unlink()
+            each.readme.unlink(missing_ok=True)
+
+
+def made_of() -> str:
+    """Hash what the derived edition and its site are made of: not other editions, nor tests.
+
+    What this program has loaded of the tests counts: it is part of the program.
+    """
+    others = [each for each in editions() if each.language != DEFAULT]
+    rooms = [ROOT / "tests"]
+    for each in others:
+        rooms += [each.chapters_folder, each.pages_folder, catalogue_of(each), each.readme]
+    tree = {ROOT / name for name in files()}
+    inputs = {path for path in tree if not any(path.is_relative_to(room) for room in rooms)}
+    loaded = {Path(getattr(module, "__file__", None) or "/") for module in sys.modules.values()}
+    built = records.files_below(ROOT / VENDOR)
+    return digest_of(sys.version, records.digest_of_files(inputs | (tree & loaded) | {*built}))
+
+
+def stands(made: str) -> bool:
+    """Whether the site in the copy is one that was made of this."""
+    known = MADE_OF.read_text(encoding="utf-8") if MADE_OF.is_file() else ""
+    return is_complete(SITE) and known == made and not runner.cold()
 
 
 def main() -> int:
     """Copy the working tree, derive the edition, and build it beside the default one."""
+    where = SITE.relative_to(ROOT)
+    if stands(made := made_of()):
+        print(f"sites: proved 0, reused 1\nboth editions stand in {where}")
+        return 0
     shutil.rmtree(COPY, ignore_errors=True)
     copy_files(COPY)
     leave_out_others(COPY)
@@ -169,7 +206,8 @@ def main() -> int:
     derive(COPY)
     if not build_site(COPY, quiet=True):
         return 1
-    print(f"{outputs.counts()}\nboth editions are in {SITE.relative_to(ROOT)}")
+    MADE_OF.write_text(made, encoding="utf-8")
+    print(f"{outputs.counts()}\nsites: proved 1, reused 0\nboth editions are in {where}")
     return 0
 
 

@@ -1,21 +1,24 @@
-"""Every page opens and every figure moves in Firefox and WebKit; its numbers are Chromium's."""
+"""Every page opens and every figure moves in Firefox and WebKit; its numbers are Chromium's.
+
+A figure is moved in one edition: in the others it is the same (tests/site/test_twins.py).
+"""
 
 from urllib.parse import unquote
 
 import pytest
 
 from tests.engines import tour
-from tests.figures.test_figure_numbers import FIGURES, ONCE
-from tests.site.built import BARE, SITE, pages, soup
+from tests.figures.test_figure_numbers import FIGURES, MOVED
+from tests.site.built import BARE, SITE, originals, pages, soup
 
 # These browsers show what the server reads, or what is read for them; see tests/evidence.py.
 pytestmark = pytest.mark.watched
 COLLECTS_NAMES = True  # a test of a page depends on that page
-PAGES = [page for page in pages() if page not in BARE]
-# The figures of each page: what is known of them, and what they are called there.
-FIGURES_OF = {page: [rest for at, *rest in FIGURES if at == page] for page, *_ in FIGURES}
-# Those that are moved: what moves is the same in every edition.
-MOVED = {page: found for page, found in FIGURES_OF.items() if page in {at for at, *_ in ONCE}}
+WITH_FIGURES = dict.fromkeys(page for page, *_ in FIGURES)
+# What is known of the figures of each page that are moved, and what they are called there.
+MOVED_ON = {page: [rest for at, *rest in MOVED if at == page] for page in originals(WITH_FIGURES)}
+# Those first: pytest groups the tests of a page by its place in both lists.
+PAGES = [*MOVED_ON, *(page for page in pages() if page not in {*BARE, *MOVED_ON})]
 CLOSE = 1e-12
 # What links in the text are told by, whatever their colour.
 LINKS = """() => [...document.querySelectorAll('article p a.reference.internal')]
@@ -43,7 +46,7 @@ def read_pictures(page):
 
 def test_it_opens_without_a_complaint(window, page):
     assert window.ask(tour.STATES) == ["alive"] * figures_on(page)
-    assert figures_on(page) == len(FIGURES_OF.get(page, []))
+    assert figures_on(page) == [at for at, *_ in FIGURES].count(page)
     assert window.ask("() => document.querySelector('h1').checkVisibility()")
     assert window.ask(tour.COMPLAINTS) == []
 
@@ -54,8 +57,9 @@ def test_its_links_are_seen(window, page):
     assert set(links) <= {"underline"}
 
 
+@pytest.mark.parametrize("page", MOVED_ON, indirect=True)
 def test_keys_move_its_figures_and_the_numbers_are_chromiums(window, page, expected):
-    for facts, called in MOVED.get(page, []):
+    for facts, called in MOVED_ON[page]:
         shown, wanted = tour.through(window, facts, called), expected(page, facts, called)
         assert list(shown) == list(wanted)
         for name, numbers in shown.items():
@@ -65,8 +69,9 @@ def test_keys_move_its_figures_and_the_numbers_are_chromiums(window, page, expec
     assert window.ask(tour.COMPLAINTS) == []
 
 
+@pytest.mark.parametrize("page", MOVED_ON, indirect=True)
 def test_a_mouse_moves_its_sliders(window, page):
-    for _, called in MOVED.get(page, []):
+    for _, called in MOVED_ON[page]:
         assert window.ask(tour.TURN_TO, called)
         for nth in range(len(window.ask(tour.SLIDERS))):
             before = window.ask(tour.NUMBERS)
@@ -78,7 +83,7 @@ def test_a_mouse_moves_its_sliders(window, page):
     assert window.ask(tour.COMPLAINTS) == []
 
 
-@pytest.mark.parametrize("path", MOVED)
+@pytest.mark.parametrize("path", MOVED_ON)
 def test_a_figure_lives_in_a_page_from_the_disk(window, from_disk, path):
     read_pictures(path)
     assert set(tour.arrive(window, from_disk(path))) == {"alive"}

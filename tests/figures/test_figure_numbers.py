@@ -14,9 +14,8 @@ from playwright.sync_api import TimeoutError
 import attnlib
 from attnlib.widgets import HeadAblation, mask_lab
 from tests.figures.stage import Stage, nudge
-from tests.site.built import edition_of, pages, soup
+from tests.site.built import originals, pages, soup
 from tests.widgets.facts import all_facts, facts_of
-from tools.editions import DEFAULT
 
 STATE = "application/vnd.jupyter.widget-state+json"
 
@@ -36,13 +35,13 @@ def figures_of_the_book():
 
 
 FIGURES = figures_of_the_book()
-# Those of other editions have the same state but for their words (tests/translations).
-ONCE = [each for each in FIGURES if edition_of(each[0]).language == DEFAULT]
+ORIGINALS = originals([page for page, *_ in FIGURES])
+MOVED = [each for each in FIGURES if each[0] in ORIGINALS]  # their twins do the same
 COLLECTS_NAMES = True  # for tests/evidence.py: a test of a page depends on that page
 
 
 def test_every_figure_stands_in_the_book():
-    assert {facts.name for _, facts, _ in ONCE} == {facts.name for facts in all_facts()}
+    assert {facts.name for _, facts, _ in FIGURES} == {facts.name for facts in all_facts()}
 
 
 # Ends when the page has not been scrolled for twenty frames.
@@ -128,7 +127,7 @@ def window_at(lasting_visit):
     return opened
 
 
-@pytest.fixture(scope="module", params=ONCE, ids=lambda each: f"{each[0]}-{each[1].name}")
+@pytest.fixture(scope="module", params=MOVED, ids=lambda each: f"{each[0]}-{each[1].name}")
 def met(request, window_at):
     path, *about = request.param
     figure = Figure(window_at(path), *about)

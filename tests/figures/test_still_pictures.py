@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.figures.stage import FIGURE, PAGE, STATE, serve, with_state
-from tests.site.built import BARE, edition_of, pages, soup
+from tests.site.built import BARE, edition_of, originals, pages, soup
 
 PAGES = [page for page in pages() if page not in BARE]
 WITH_FIGURES = [page for page in PAGES if soup(page).select(".live-figure")]
@@ -155,7 +155,7 @@ def without_loader(request, lasting_visit):
     return window
 
 
-@pytest.mark.parametrize("path", WITH_FIGURES)
+@pytest.mark.parametrize("path", originals(WITH_FIGURES))
 def test_when_the_loader_fails(without_loader, path):
     page = without_loader.open(path)
     assert stills(page)

@@ -1,9 +1,9 @@
 """The notebooks in a real JupyterLab: cells run, nothing warns, figures move with sliders.
 
 One notebook of each edition is run whole. What its cells show elsewhere is in the records of their
-runs (tests/notebooks); so each other notebook of the default edition is opened, and runs what its
-live figure needs, but for what its run has trained (tools/proof/long_cells.py). In other editions
-code and state are the same (tests/translations), and so are the marks of the text.
+runs (tests/notebooks); so each other notebook is opened, and runs what its live figure needs, but
+for what its run has trained (tools/proof/long_cells.py). Of a translated one the text is looked at
+alone, since its figures are those of the original (tests/site/test_twins.py).
 """
 
 import json
@@ -19,7 +19,10 @@ from tests.lab.trained import take_what_was_trained
 from tools.editions import editions
 
 WHOLE = [edition.chapters[0] for edition in editions()]
-OTHERS = [path for path in editions()[0].notebooks if path not in WHOLE]
+OTHERS = [path for each in editions() for path in each.notebooks if path not in WHOLE]
+FIRST = {path.name: path for path in reversed(OTHERS)}  # of those that several editions have
+ORIGINALS = [path for path in OTHERS if path in FIRST.values()]
+TRANSLATED = [path for path in OTHERS if path not in ORIGINALS]
 
 # JupyterLab reads its own files and the notebook, which is copied by the test, and nothing else.
 pytestmark = pytest.mark.watched
@@ -58,7 +61,15 @@ def test_a_whole_notebook_runs(opened, path):
     assert_quiet(window, cells)
 
 
-@pytest.mark.parametrize("path", OTHERS, ids=name_of)
+@pytest.mark.parametrize("path", TRANSLATED, ids=name_of)
+def test_a_translated_text_is_shown(opened, path):
+    window = opened(path, nbformat.read(path, 4))
+    assert_text_is_rendered(window.page)
+    assert_headings_are_listed(window.page)
+    assert_quiet(window, [])
+
+
+@pytest.mark.parametrize("path", ORIGINALS, ids=name_of)
 def test_a_live_figure_moves(opened, path):
     notebook = nbformat.read(path, 4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

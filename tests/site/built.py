@@ -5,6 +5,7 @@ A page is named by its path below the site: "en/03_masks.html".
 
 import re
 from base64 import b64decode
+from collections.abc import Iterable
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -73,6 +74,18 @@ FOLLOW = {  # notes in the place of chapters that an edition has not yet
 }
 INDEX = {address("index", each.language) for each in EDITIONS}
 BARE = FRONT | INDEX | FOLLOW  # without the theme
+
+
+def originals(paths: Iterable[str]) -> list[str]:
+    """Return these pages, of those that several editions have only the first one's.
+
+    For tests of what figures do: it is the same in each edition (tests/site/test_twins.py). What
+    depends on words, fonts or layout has to be asked in each.
+    """
+    first: dict[str, str] = {}
+    for each in sorted(paths, key=lambda path: EDITIONS.index(edition_of(path))):
+        first.setdefault(Path(each).name, each)
+    return [each for each in paths if each in first.values()]
 
 
 @cache
