@@ -149,12 +149,12 @@ def scaled_dot_product_attention(
     check_attention(query, key, value, mask=mask, attn_bias=attn_bias, shared_heads=enable_gqa)
     if not 0.0 <= dropout_p <= 1.0:
         raise ValueError(f"dropout_p must lie between 0 and 1, got {dropout_p}")
-    return attend(
+    return _attend(
         query, key, value, mask, attn_bias, is_causal, scale, dropout_p, need_weights, enable_gqa
     )
 
 
-def attend(
+def _attend(
     query: Tensor,
     key: Tensor,
     value: Tensor,

@@ -7,7 +7,7 @@ from torch.nn import functional as F  # noqa: N812
 from attnlib._shapes import check_bias, check_vectors, mask_for_heads
 from attnlib._typing import Bool, Float, Shaped
 from attnlib.cache import KeyValueCache
-from attnlib.functional import attend
+from attnlib.functional import _attend
 from attnlib.positional import RotaryPositionalEncoding
 
 
@@ -211,7 +211,7 @@ class MultiHeadAttention(nn.Module):
         # q: (batch, num_heads, q_len, head_dim); k, v: (batch, num_kv_heads, k_len, head_dim)
         dropout_p = self.dropout if self.training else 0.0
         shared = self.num_kv_heads != self.num_heads
-        heads, weights = attend(
+        heads, weights = _attend(
             q, k, v, mask, attn_bias, is_causal, None, dropout_p, need_weights, shared
         )
         return self.out_proj(merge_heads(heads)), weights
