@@ -1,5 +1,6 @@
 """Checks of chapter 11: inside a trained model."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -10,6 +11,7 @@ from attnlib.checks.engine.inputs import Arguments, Draw, grid
 from attnlib.checks.engine.mistakes import WrongAnswers
 from attnlib.checks.engine.predictions import Numbers, prediction
 from attnlib.checks.engine.reader_tests import Calls, reader_test
+from attnlib.masks import causal_mask
 from attnlib.multihead import merge_heads
 
 
@@ -154,6 +156,23 @@ def _all_copies_averaged(weights: Tensor, tokens: Tensor) -> Tensor:
     return weights[:, _after(_copies(tokens))].mean(dim=-1)
 
 
+# How long a block is, for who believes that a text is nothing but its block, again and again.
+PERIODS: dict[str, Callable[[Tensor], int]] = {
+    "first_return": lambda tokens: 1 + int((tokens[1:] == tokens[0]).nonzero()[0]),
+    "half": lambda tokens: len(tokens) // 2,
+    "different": lambda tokens: len(set(tokens.tolist())),
+}
+
+
+def _at_offset(period: Callable[[Tensor], int], begin: int) -> Callable[..., Tensor]:
+    """Return the mean of one diagonal; its first entry is that of a place without a copy."""
+
+    def score(weights: Tensor, tokens: Tensor) -> Tensor:
+        return weights.diagonal(1 - period(tokens), -2, -1)[:, begin:].mean(dim=-1)
+
+    return score
+
+
 WRONG_INDUCTION: WrongAnswers = {
     "score_of_same_sign": lambda weights, tokens: _induction(weights, tokens, lambda same: same),
     "score_before_copy": lambda weights, tokens: _induction(
@@ -176,6 +195,9 @@ WRONG_INDUCTION: WrongAnswers = {
         lambda weights, tokens: _induction(weights, tokens).mean(dim=0, keepdim=True),
     ),
     "previous_scored": lambda weights, tokens: _below(weights, -1),
+    "fixed_offset": tuple(
+        _at_offset(period, begin) for period in PERIODS.values() for begin in (0, 1)
+    ),
     ("score_of_same_sign", "places_without_copy_counted"): lambda weights, tokens: _found(
         weights, tokens, lambda same: same
     ).mean(dim=-1),
@@ -183,8 +205,15 @@ WRONG_INDUCTION: WrongAnswers = {
 
 
 def _texts() -> list[Arguments]:
-    """Texts with repetitions, none of them of one token twice on end."""
-    texts = ([0, 1, 0], [0, 1, 2, 0], [0, 1, 2, 0, 1], [0, 1, 0, 1, 0], [0, 1, 2, 0, 1, 2, 0, 1, 2])
+    """Texts with repetitions, none of them of one token twice on end, and not all of one block."""
+    texts = (
+        [0, 1, 0],
+        [0, 1, 2, 0],
+        [0, 1, 2, 0, 1],
+        [0, 1, 0, 1, 0],
+        [0, 1, 2, 0, 2, 1],
+        [0, 1, 2, 0, 1, 2, 0, 1, 2],
+    )
     return [
         (_causal(Draw(order), 2 + order % 2, len(text)), torch.tensor(text))
         for order, text in enumerate(texts)
@@ -193,7 +222,7 @@ def _texts() -> list[Arguments]:
 
 @check("11.3", wrong=WRONG_INDUCTION, inputs=[_texts], shrinks=False)
 def induction_score(weights: Tensor, tokens: Tensor) -> Tensor:
-    """Check exercise 11.3: how much of its weight a head gives to what came after, last time.
+    """Check exercise 11.3: how much of its weight a head gives to what came after an earlier copy.
 
     Args:
         answer: Called as answer(weights, tokens), with causal weights of shape (heads, n, n) and n
@@ -234,6 +263,14 @@ def _without(scores: Tensor, values: Tensor, out_proj: Tensor, head: int) -> Ten
     return _out(_with_zeros(_heads_of(scores, values), head), out_proj)
 
 
+def _scaled_again(scores: Tensor, values: Tensor) -> Tensor:
+    return scores / math.sqrt(values.shape[-1])
+
+
+def _masked(scores: Tensor) -> Tensor:
+    return scores.masked_fill(~causal_mask(*scores.shape[-2:]), -torch.inf)
+
+
 def _rows_zeroed(scores: Tensor, values: Tensor, out_proj: Tensor, head: int) -> Tensor:
     size = values.shape[-1]
     own = slice(head * size, head * size + size)
@@ -267,6 +304,12 @@ WRONG_SILENCED: WrongAnswers = {
     "scores_for_weights": lambda scores, values, out_proj, head: _out(
         _with_zeros(scores @ values, head), out_proj
     ),
+    "scores_scaled_again": lambda scores, values, out_proj, head: _without(
+        _scaled_again(scores, values), values, out_proj, head
+    ),
+    "mask_not_asked": lambda scores, values, out_proj, head: _without(
+        _masked(scores), values, out_proj, head
+    ),
     "other_heads_silenced": _alone,
     "rows_of_out_proj_zeroed": _rows_zeroed,
     "head_features_dealt_out": _dealt_features,
@@ -288,6 +331,9 @@ WRONG_SILENCED: WrongAnswers = {
     )[0],
     "softmax_over_queries": lambda scores, values, out_proj, head: _out(
         _with_zeros(scores.softmax(dim=-2) @ values, head), out_proj
+    ),
+    ("scores_scaled_again", "mask_not_asked"): lambda scores, values, out_proj, head: _without(
+        _masked(_scaled_again(scores, values)), values, out_proj, head
     ),
 }
 
@@ -404,6 +450,13 @@ def _above_whole(whole: float, chosen: float, controls: list[float]) -> bool:
     return chosen > whole
 
 
+def _choice_harmless(calls: Calls) -> bool:
+    """Whether in no call the choice itself does any harm: both verdicts say no there."""
+    return bool(calls and not calls.rejected) and all(
+        chosen <= whole and chosen <= max(controls) for whole, chosen, controls in calls
+    )
+
+
 def _controls_harmless(calls: Calls) -> bool:
     """Whether in each call that has harm at all the controls do less of it."""
     return bool(calls and not calls.rejected) and all(
@@ -415,7 +468,10 @@ def _controls_harmless(calls: Calls) -> bool:
     "11.6",
     right={"above_every_control": _above_all, "most_harm": _most_harm},
     wrong=_above_whole,
-    signs={"controls_always_harmless": _controls_harmless},
+    signs={
+        "choice_harmless": _choice_harmless,
+        "controls_always_harmless": _controls_harmless,
+    },
 )
 def catches_missing_control(verdict: Callable[[float, float, list[float]], bool]) -> bool:
     """Check exercise 11.6: a test that finds a verdict without a control.

@@ -147,6 +147,13 @@ def head_by_head(weights, tokens):
 
 
 @right("induction_score")
+def future_copies_too(weights, tokens):
+    same = (tokens[:, None] == tokens).fill_diagonal_(False)  # what is later has no weight
+    found = (weights[:, :, 1:] * same[:, :-1]).sum(-1)
+    return found[:, same.tril().any(-1)].mean(-1)
+
+
+@right("induction_score")
 def with_numpy(weights, tokens):
     t, w = tokens.numpy(), weights.numpy()
     same = np.tril(t[:, None] == t[None], -1)
@@ -181,6 +188,10 @@ for said, answer in (
     ("scores_of_heads_averaged", lambda w, t: scored(w, t, after_of(t)).mean()),
     ("scores_of_heads_averaged", lambda w, t: scored(w.mean(0, keepdim=True), t, after_of(t))),
     ("previous_scored", lambda w, t: w.diagonal(-1, 1, 2).mean(-1)),
+    ("fixed_offset", lambda w, t: w.diagonal(1 - (t[1:].tolist().index(t[0]) + 1), 1, 2).mean(-1)),
+    ("fixed_offset", lambda w, t: w.diagonal(1 - len(t) // 2, 1, 2).mean(-1)),
+    ("fixed_offset", lambda w, t: w.diagonal(1 - len(set(t.tolist())), 1, 2).mean(-1)),
+    ("fixed_offset", lambda w, t: torch.stack([torch.stack([h[i, i - int(t.max())] for i in range(int(t.max()) + 1, len(t))]).mean() for h in w])),
     (("score_of_same_sign", "places_without_copy_counted"), lambda w, t: (w * same_of(t)).sum(-1).mean(-1)),
     ("wrong_shape", lambda w, t: (w * after_of(t)).sum(-1)),
     ("raises", lambda w, t: (w[:, :, 1:] * same_of(t)).sum(-1).mean(-1)),
@@ -262,6 +273,11 @@ for said, answer in (
     ("head_scores_zeroed", lambda s, v, o, h: F.linear(merged(F.softmax(s * (torch.arange(len(s)) != h)[:, None, None], -1) @ v), o)),
     ("scores_for_weights", lambda s, v, o, h: merged(zeroed(s, h) @ v) @ o.T),
     ("scores_for_weights", lambda s, v, o, h: merged(zeroed(s @ v, h)) @ o.T),
+    ("scores_scaled_again", lambda s, v, o, h: merged(zeroed((s / v.shape[-1] ** 0.5).softmax(-1) @ v, h)) @ o.T),
+    ("scores_scaled_again", lambda s, v, o, h: F.linear(merged(zeroed(F.softmax(s * v.size(2) ** -0.5, -1), h) @ v), o)),
+    ("mask_not_asked", lambda s, v, o, h: merged(zeroed(s.masked_fill(torch.ones_like(s[0]).triu(1).bool(), -torch.inf).softmax(-1) @ v, h)) @ o.T),
+    ("mask_not_asked", lambda s, v, o, h: merged(zeroed((s + torch.full_like(s[0], -1e9).triu(1)).softmax(-1) @ v, h)) @ o.T),
+    (("scores_scaled_again", "mask_not_asked"), lambda s, v, o, h: merged(zeroed((s / v.shape[-1] ** 0.5).masked_fill(torch.ones_like(s[0]).tril() == 0, -torch.inf).softmax(-1) @ v, h)) @ o.T),
     ("other_heads_silenced", lambda s, v, o, h: (s[h].softmax(-1) @ v[h]) @ o[:, h * v.shape[2] : (h + 1) * v.shape[2]].T),
     ("rows_of_out_proj_zeroed", lambda s, v, o, h: merged(s.softmax(-1) @ v) @ zeroed(o, slice(h * v.shape[2], (h + 1) * v.shape[2])).T),
     ("rows_of_out_proj_zeroed", lambda s, v, o, h: zeroed(merged(s.softmax(-1) @ v) @ o.T, (slice(None), slice(h * v.shape[2], (h + 1) * v.shape[2])))),
@@ -363,6 +379,22 @@ def random_draws(verdict):
     for _ in range(20):
         chosen, *controls = (1 + torch.rand(4)).tolist()
         assert verdict(1.0, chosen, controls) == (chosen > max(controls))
+
+
+@right("catches_missing_control")
+def harmless_choice_as_well(verdict):
+    assert not verdict(3.0, 1.0, [2.0]) and not verdict(3.0, 4.0, [5.0])
+
+
+@wrong("catches_missing_control", "choice_harmless")
+def choice_helps(verdict):
+    assert not verdict(3.0, 1.0, [2.0])
+
+
+@wrong("catches_missing_control", "choice_harmless")
+def choice_changes_nothing(verdict):
+    for controls in ([2.5, 4.0], [2.0]):
+        assert not verdict(2.0, 2.0, controls)
 
 
 @wrong("catches_missing_control", "controls_always_harmless")
