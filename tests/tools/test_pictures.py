@@ -57,6 +57,26 @@ def test_measured_marks_are_the_same_ones_and_stay_near(computed):
     assert image_difference(computed, STORED, measured=True)
 
 
+def test_a_mark_may_lie_behind_another_one():
+    crossing = picture({BLUE: 30, RED: 20})
+    hidden = picture({BLUE: 20, RED: 20})
+    assert image_difference(crossing, hidden, measured=True) is None
+    assert image_difference(hidden, crossing, measured=True) is None
+
+
+def test_seams_where_colours_mix_are_no_marks():
+    def seam(mixed):
+        image = Image.open(io.BytesIO(base64.b64decode(STORED)))
+        draw = ImageDraw.Draw(image)
+        for y in (300, 310, 320):
+            draw.line((0, y, 640, y), fill=mixed, width=1)
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        return base64.b64encode(buffer.getvalue()).decode()
+
+    assert image_difference(seam((150, 150, 200)), seam((130, 190, 150)), measured=True) is None
+
+
 def test_what_was_not_measured_is_compared_dot_by_dot():
     assert image_difference(STORED, picture({RED: 105, BLUE: 15}))
     assert image_difference(STORED, STORED) is None

@@ -22,6 +22,8 @@ PIXELS_ALLOWED = 12  # how many such pixels a figure may have
 MOVED = 72
 STRAYED = 0.05
 COLOUR = 400
+COVERED = 8  # how near the mark has to be that may hide another
+MIXED = 64  # stands for no colour: four steps of each channel make 64 of them
 _STEP = 4  # pixels that are looked at as one
 
 
@@ -49,17 +51,33 @@ def image_difference(stored: str, computed: str, *, measured: bool = False) -> s
 
 
 def _moved(old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> str | None:
-    """Say which colour has marks in one picture that the other has nowhere near."""
-    kinds = [(picture // 64) @ [16, 4, 1] for picture in (old, new)]
-    counts = [np.bincount(kind.flat, minlength=64) for kind in kinds]
+    """Say which colour has marks in one picture that the other has nowhere near.
+
+    Where the other picture has any mark at all, the missing one may lie behind it.
+    """
+    kinds = [_solid((picture // 64) @ [16, 4, 1]) for picture in (old, new)]
+    counts = [np.bincount(kind.flat, minlength=MIXED + 1)[:MIXED] for kind in kinds]
+    inked = [_patches(kind != np.bincount(kind.flat).argmax()) for kind in kinds]
     for colour in np.flatnonzero(np.maximum(*counts) > COLOUR):
-        one, other = (_patches(kind == colour) for kind in kinds)
-        for marks, near in ((one, _around(other)), (other, _around(one))):
-            lost = int((marks & ~near).sum())
-            if lost > STRAYED * marks.sum():
+        marks = [_patches(kind == colour) for kind in kinds]
+        for one, other in ((0, 1), (1, 0)):
+            found = _around(marks[other], MOVED) | _around(inked[other], COVERED)
+            lost = int((marks[one] & ~found).sum())
+            if lost > STRAYED * marks[one].sum():
                 rgb = tuple(int(colour) // part % 4 * 64 for part in (16, 4, 1))
                 return f"marks of the colour {rgb} have moved by more than {MOVED} pixels"
     return None
+
+
+def _solid(kind: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the colours of squares of two pixels.
+
+    One pixel wide are the seams of marks, where colours mix: how much of a mixture there is says
+    by which fractions of a pixel marks lie over one another.
+    """
+    first = kind[:-1, :-1]
+    same = (first == kind[1:, :-1]) & (first == kind[:-1, 1:]) & (first == kind[1:, 1:])
+    return np.where(same, first, MIXED)
 
 
 def _patches(marks: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -70,8 +88,8 @@ def _patches(marks: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.asarray(padded.reshape(shape).any(axis=(1, 3)))
 
 
-def _around(patches: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return which squares have a mark near them."""
+def _around(patches: np.ndarray[Any, Any], pixels: int) -> np.ndarray[Any, Any]:
+    """Return which squares have a mark no farther off than so many pixels."""
     picture = Image.fromarray(patches.astype(np.uint8))
-    wide = picture.filter(ImageFilter.MaxFilter(2 * (MOVED // _STEP) + 1))
+    wide = picture.filter(ImageFilter.MaxFilter(2 * (pixels // _STEP) + 1))
     return np.asarray(wide) > 0
