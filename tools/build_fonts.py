@@ -32,6 +32,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import sphinx.locale
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
@@ -126,20 +127,33 @@ def characters_of_languages(part: str) -> dict[str, set[str]]:
 # A heading, the title of a box, the first row of a table, what stands between two pairs of
 # asterisks. Where pages show more in bold, tests/browser names it.
 BOLD = re.compile(r"^#.*$|^:::.*$|^\|.*(?=\n\| *:?-)|\*\*[^*]+\*\*", re.MULTILINE)
+TERM = re.compile(r"^\S.*$", re.MULTILINE)  # in a glossary: what is explained is not indented
+LABELS = ("Parameters", "Returns", "Return type", "Raises", "Yields")  # Sphinx's, of docstrings
 
 
 def bold_characters() -> set[str]:
     """What the pages may have to show in bold."""
-    pages = (path.read_text(encoding="utf-8") for path in _files("book/**/*.md"))
+    pages = [(path.name, path.read_text(encoding="utf-8")) for path in _files("book/**/*.md")]
     cells = (
         "".join(cell["source"])
         for path in _files("notebooks/**/*.ipynb")
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
         if cell["cell_type"] == "markdown"
     )
-    bold = (each for text in (*pages, *cells) for each in BOLD.findall(text))
-    about = (path.read_text(encoding="utf-8") for path in _files("book/**/*.toml", "_config.yml"))
-    return chinese(bold) | chinese(about)
+    bold = (each for text in (*(page for _, page in pages), *cells) for each in BOLD.findall(text))
+    terms = (each for name, text in pages if name == "glossary.md" for each in TERM.findall(text))
+    files = _files("book/**/*.toml", "_config.yml")
+    about = [path.read_text(encoding="utf-8") for path in files]
+    return chinese(bold) | chinese(terms) | chinese(about) | chinese(_labels())
+
+
+def _labels() -> Iterator[str]:
+    """What Sphinx writes before the parts of a docstring, in the language of each edition."""
+    folder = str(Path(str(sphinx.locale.__file__)).parent)
+    for path in _files("book/*/edition.toml"):
+        language = tomllib.loads(path.read_text(encoding="utf-8"))["sphinx_language"]
+        translation, _ = sphinx.locale.init([folder], language)
+        yield from map(translation.gettext, LABELS)
 
 
 def book_characters() -> set[str]:

@@ -126,7 +126,9 @@ FACTS = Facts(
         InductionLab(text="早" * 48),
         InductionLab(examples=[]),
         random_lab(layers=1, heads=2, text=KNOWN[:48]),
-        random_lab(layers=1, heads=1, signs="ab", text="ab", examples=["ba"]),  # fewer than five
+        random_lab(
+            layers=1, heads=1, signs="早好", text="早好", examples=["好早"]
+        ),  # fewer than five
     ],
     largest=lambda: random_lab(text=KNOWN[:24] * 2),
 )
