@@ -6,6 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
+from attnlib import words
 from tests.growth.example_chapter import FOLD
 from tests.growth.house import House, assert_passed, assert_touched
 
@@ -81,17 +82,18 @@ def my_band_mask(q_len, k_len, window):
     return (behind >= 0) & (behind < window)
 ```
 """
-SHOWN = "○ Exercise 3.9: not attempted yet"
-HTML = f'<div class="attnlib-check"><strong>{SHOWN}</strong></div>'
 
 
-def add_to(notebook, phrases):
-    """Write the exercise into a notebook, as an author does."""
+def add_to(notebook, edition):
+    """Write the exercise into a notebook, as an author does who has run it."""
+    phrases, said = edition.phrases, words.catalogue(edition.language)["checks"]["headline"]
+    headline = said["not_attempted"].format(exercise="3.9")
+    html = f'<div class="attnlib-check"><strong>○ {headline}</strong></div>'
     kind, hint, solution = (phrases[key] for key in ("kind_code", "hint", "solution"))
     name = phrases["exercise"].format(number="3.9")
     folds = [(hint, "Two comparisons.\n"), (solution, SOLUTION)]
     shown = new_output(
-        "execute_result", {"text/plain": SHOWN, "text/html": HTML}, execution_count=1
+        "execute_result", {"text/plain": f"○ {headline}", "text/html": html}, execution_count=1
     )
     text = f"### {name} ★ {kind}\n\nWrite the causal window."
     folded = "\n".join(f"{FOLD}{name}</summary>\n\n{body}\n</details>\n" for name, body in folds)
@@ -122,7 +124,7 @@ def house(tmp_path_factory):
     for edition in house.editions:
         path = next(path for path in edition.chapters if path.name.startswith("03_"))
         notebook = nbformat.read(path, as_version=4)
-        add_to(notebook, edition.phrases)
+        add_to(notebook, edition)
         nbformat.write(notebook, path)
     return house
 

@@ -79,7 +79,7 @@ def test_where_readers_begin_every_chapter_is_listed(edition, page):
     if page == "the introduction":
         text = (edition.pages_folder / "intro.md").read_text(encoding="utf-8")
         text = text.partition("(the-chapters)=\n")[2].partition("\n(")[0]
-        item = r"^(\d+)\. \[([^\]]+)\]\(\S*/(\w+\.ipynb)\)[:\uff1a] *"
+        item = rf"^(\d+)\. \[([^\]]+)\]\(\S*/{edition.language}/(\w+\.ipynb)\)[:\uff1a] *"
     else:
         (start,) = set(edition.notebooks) - set(edition.chapters)
         text = nbformat.read(start, 4).cells[0].source
