@@ -104,7 +104,7 @@ def test_every_text_of_what_was_found_can_be_brought_into_view(window, language)
 
 
 @ALL
-@pytest.mark.parametrize("words", ["上早上好", "注意人", "causalx"])
+@pytest.mark.parametrize("words", ["上好力", "注意人", "causalx"])
 def test_search_finds_nothing_where_there_is_nothing(window, words, language):
     assert holding(language, words) == set()
     assert found(window, language, words) == set()
@@ -112,4 +112,4 @@ def test_search_finds_nothing_where_there_is_nothing(window, words, language):
 
 @ALL
 def test_chinese_is_found_in_order(language):
-    assert not re.search("上早上好", " ".join(ARTICLES[language].values()))
+    assert not re.search("上好力", " ".join(ARTICLES[language].values()))
