@@ -14,6 +14,7 @@ import torch
 from playwright.sync_api import TimeoutError
 
 import attnlib
+from tests.figures.stage import nudge
 from tests.lab.needed import needed
 from tests.lab.trained import take_what_was_trained
 from tools.editions import editions
@@ -173,8 +174,7 @@ def go_to_the_figure(page):
 def move_a_slider(page):
     """Push the first slider of a live figure: what the figure shows must change."""
     before = page.locator(".attn-figure").first.get_attribute("data-numbers")
-    page.locator(".widget-slider .noUi-handle").first.focus()
-    page.keyboard.press("ArrowLeft")
+    nudge(page.locator(".widget-slider .noUi-handle").first)
     page.wait_for_function(
         "before => document.querySelector('.attn-figure').dataset.numbers !== before", arg=before
     )
