@@ -10,7 +10,7 @@ from attnlib.widgets.translator_model import Translation
 from book._ext import plain_code
 from tests.browser.axe import violations
 from tests.figures.stage import Stage, put_back, shown
-from tests.figures.test_translator import TYPE
+from tests.figures.typed import TYPE
 from tests.widgets.test_cache_lab import agrees
 from tests.widgets.test_translator import random_translator, sample_texts
 

@@ -1,26 +1,13 @@
 """PhraseReader in the page: it reads as torch does, whatever is typed is data, its parts work."""
 
-import json
-
 import pytest
 
 from attnlib.widgets import PhraseReader
 from attnlib.widgets.reading_model import Reading
 from tests.browser.axe import violations
 from tests.figures.stage import Stage, put_back, shown
-from tests.figures.test_speed import Clock
+from tests.figures.typed import MOST, TYPE, dearest
 from tests.widgets.test_reading import agrees, phrases, random_reader
-
-MOST = 30  # ms of script and layout for a phrase that is typed
-
-# Types a text as a whole, and waits until it has been read and painted.
-TYPE = """async (text) => {
-  const field = document.querySelector('.live .widget-text input');
-  field.value = text;
-  field.dispatchEvent(new Event('input', { bubbles: true }));
-  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-  return document.querySelector('.live .attn-figure').dataset.numbers;
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +34,8 @@ def page(window):
 
 
 def type_(page, text):
-    return json.loads(page.evaluate(TYPE, text))
+    (seen,) = page.evaluate(TYPE, [text])
+    return seen
 
 
 def note(page):
@@ -65,18 +53,9 @@ def test_two_hundred_phrases_are_read_as_torch_reads_them(large):
 
 def test_a_phrase_costs_less_than_thirty_milliseconds(large, report):
     window, figure = large
-    clock = Clock(window)
-    costs = []
-    for phrase in sorted(phrases(figure), key=len)[-5:]:
-        spent = []
-        for _ in range(3):  # what another process took is not counted: the least of three
-            type_(window.page, "")
-            before = clock()
-            type_(window.page, phrase)
-            spent.append(sum(clock()) - sum(before))
-        costs.append(min(spent))
-    report(f"PhraseReader: at most {max(costs):.1f} ms of script and layout for a phrase typed")
-    assert max(costs) <= MOST
+    cost = dearest(window, sorted(phrases(figure), key=len)[-5:])
+    report(f"PhraseReader: at most {cost:.1f} ms of script and layout for a phrase typed")
+    assert cost <= MOST
 
 
 def test_a_button_puts_its_phrase_into_the_field_and_reset_takes_it_out(page):

@@ -6,7 +6,7 @@ from attnlib.widgets import DateTranslator
 from attnlib.widgets.translator_model import Translation
 from tests.browser.axe import violations
 from tests.figures.stage import Stage, put_back, shown
-from tests.figures.test_speed import Clock
+from tests.figures.typed import MOST, TYPE, dearest
 from tests.widgets.test_translator import (
     agrees,
     chapter_figure,
@@ -14,21 +14,6 @@ from tests.widgets.test_translator import (
     random_translator,
     sample_texts,
 )
-
-MOST = 30  # ms of script and layout for a text that is typed
-
-# Types texts one after another, and tells what is shown of each once it has been painted.
-TYPE = """async (texts) => {
-  const field = document.querySelector('.live .widget-text input');
-  const shown = [];
-  for (const text of texts) {
-    field.value = text;
-    field.dispatchEvent(new Event('input', { bubbles: true }));
-    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-    shown.push(JSON.parse(document.querySelector('.live .attn-figure').dataset.numbers));
-  }
-  return shown;
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -65,18 +50,9 @@ def test_two_hundred_dates_of_all_locales_are_translated_as_torch_does(lasting_v
 
 def test_a_text_costs_less_than_thirty_milliseconds(large, report):
     window, _ = large
-    clock = Clock(window)
-    costs = []
-    for text in sample_texts(40)[-3:]:  # the longest
-        spent = []
-        for _ in range(3):  # what another process took is not counted: the least of three
-            window.page.evaluate(TYPE, [""])
-            before = clock()
-            window.page.evaluate(TYPE, [text])
-            spent.append(sum(clock()) - sum(before))
-        costs.append(min(spent))
-    report(f"DateTranslator: at most {max(costs):.1f} ms of script and layout for a text typed")
-    assert max(costs) <= MOST
+    cost = dearest(window, sample_texts(40)[-3:])  # the longest
+    report(f"DateTranslator: at most {cost:.1f} ms of script and layout for a text typed")
+    assert cost <= MOST
 
 
 def test_characters_of_the_answer_are_chosen_by_pointer_keys_and_slider(page):
