@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from tools.stages import STAGES, Stage, waiting
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".cache" / "prove"
 LANES = 3  # on two cores: who asks a browser waits for half of the time
-LIMIT = 1800  # seconds, after which a stage is taken to stand still
+SILENCE = 900  # seconds without a word, after which a stage is taken to stand still
 COUNTS = re.compile(r"^(\w+): proved (\d+), reused (\d+)$", re.MULTILINE)
 
 
@@ -42,7 +43,7 @@ class Outcome:
     text: str
 
 
-def run(stage: Stage, limit: float = LIMIT) -> Outcome:
+def run(stage: Stage, silence: float = SILENCE) -> Outcome:
     """Run one stage to its end, or end it with all that it has started when it stands still."""
     started = time.monotonic()
     log = LOGS / f"{stage.name}.log"
@@ -59,26 +60,32 @@ def run(stage: Stage, limit: float = LIMIT) -> Outcome:
             output.write(f"{stage.command[0]} cannot be started: {error}\n")
             output.flush()
             return Outcome(stage, False, 0, 0, log.read_text(encoding="utf-8"))
-        ended = threading.Event()
+        ended, stood_still = threading.Event(), threading.Event()
 
-        def end() -> None:
-            ended.set()
-            os.killpg(process.pid, signal.SIGKILL)
+        def watch() -> None:
+            said, since = 0, started
+            while not ended.wait(min(silence, 5)):
+                now = time.monotonic()
+                if (size := log.stat().st_size) != said:
+                    said, since = size, now
+                elif now - since > silence:
+                    stood_still.set()
+                    with suppress(ProcessLookupError):  # it ends just now
+                        os.killpg(process.pid, signal.SIGKILL)
+                    return
 
-        timer = threading.Timer(limit, end)
-        timer.daemon = True
-        timer.start()
+        threading.Thread(target=watch, daemon=True).start()
         _running.add(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
+        ended.set()
         _running.discard(process.pid)
-        timer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
-        if ended.is_set():
-            output.write(f"\nended after {limit:.0f} s: it stood still\n")
+        if stood_still.is_set():
+            output.write(f"\nended after {silence:.0f} s without a word: it stood still\n")
     text = log.read_text(encoding="utf-8", errors="replace").strip()
     seconds = time.monotonic() - started
     cpu = usage.ru_utime + usage.ru_stime
-    return Outcome(stage, process.returncode == 0 and not ended.is_set(), seconds, cpu, text)
+    return Outcome(stage, process.returncode == 0, seconds, cpu, text)
 
 
 def line_of(outcome: Outcome) -> str:

@@ -6,21 +6,29 @@ from tests.site.built import chinese_of, soup
 
 CHINESE = re.compile(r"[\u3001-\u9fff\uff00-\uffef]")
 
-# Puts each piece of text with Chinese that is seen into an element of its own; returns how many of
-# its characters are Chinese, and the text.
+# Puts pieces of text with Chinese that is seen into elements of their own, as many as show each
+# character in each kind of letters; returns how many of their characters are Chinese, and the text.
 MARK_CHINESE = """() => {
   const found = [];
-  const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node; (node = walker.nextNode());) {
-    if (/[\\u3001-\\u9fff\\uff00-\\uffef]/.test(node.data)) found.push(node);
+    const element = node.parentElement;
+    const chinese = node.data.match(/[\\u3001-\\u9fff\\uff00-\\uffef]/g);
+    if (!chinese || element.closest('script, style') || !element.checkVisibility()) continue;
+    const { fontFamily, fontStyle, fontWeight } = getComputedStyle(element);
+    const { lang } = element.closest('[lang]');
+    found.push([node, chinese, [fontFamily, fontStyle, fontWeight, lang].join()]);
   }
-  for (const node of found) {
-    const element = document.createElementNS(node.parentElement.namespaceURI,
-      node.parentElement.namespaceURI.endsWith('svg') ? 'tspan' : 'span');
+  const seen = new Set();
+  for (const [node, chinese, kind] of found) {
+    const more = chinese.map((character) => kind + character).filter((each) => !seen.has(each));
+    if (!more.length) continue;
+    more.forEach((each) => seen.add(each));
+    const space = node.parentElement.namespaceURI;
+    const element = document.createElementNS(space, space.endsWith('svg') ? 'tspan' : 'span');
     node.replaceWith(element);
     element.append(node);
-    if (!element.checkVisibility()) continue;
-    element.dataset.chinese = node.data.match(/[\\u3001-\\u9fff\\uff00-\\uffef]/g).length;
+    element.dataset.chinese = chinese.length;
   }
   return [...document.querySelectorAll('[data-chinese]')]
     .map((element) => [Number(element.dataset.chinese), element.textContent]);
@@ -36,7 +44,7 @@ def drawn_otherwise(window, path):
     page, able = window.page, chinese_of(path)
     page.evaluate("document.fonts.ready")
     pieces = page.evaluate(MARK_CHINESE)
-    there = CHINESE.search(soup(path).select_one("main").get_text())
+    there = CHINESE.search(soup(path).body.get_text())
     assert bool(pieces) is bool(there), "nothing was looked at"
     session = window.context.new_cdp_session(page)
     session.send("DOM.enable")

@@ -4,7 +4,8 @@ import pytest
 
 from tests.browser.policy import policy
 from tests.browser.reach import out_of_reach
-from tests.browser.test_every_page import PAGES, SHIFTS
+from tests.browser.reader import SHIFTS
+from tests.browser.test_every_page import PAGES
 from tests.site.built import EDITIONS, SITE, address, content
 
 FIGURES = address("01_query_key_value")

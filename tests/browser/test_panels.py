@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.browser.reach import beside_its_icon, large_letters, out_of_reach, sized
-from tests.browser.test_every_page import PHONE
+from tests.browser.reader import PHONE
 from tests.site.built import EDITIONS, chapters
 
 PANELS = {  # the button that opens it, and what opens

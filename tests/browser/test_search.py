@@ -12,7 +12,7 @@ from tests.browser.reach import (
     sized,
     wide_spacing,
 )
-from tests.browser.test_every_page import NARROW
+from tests.browser.reader import NARROW
 from tests.site.built import EDITIONS, content, soup
 
 

@@ -1,7 +1,7 @@
-"""Figures on pages of the same name differ, from edition to edition, in nothing but their words.
+"""Pages of the same name differ, from edition to edition, in nothing but their words.
 
 So one edition is enough for what figures do when they are moved (tests/figures, tests/engines,
-tests/lab): see `originals`.
+tests/lab), and for colours, focus and motion (tests/browser): see `originals`.
 """
 
 import json
@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from attnlib import words
-from tests.site.built import edition_of, originals, pages, soup
+from tests.site.built import BARE, edition_of, originals, pages, soup
 
-WITH_FIGURES = [page for page in pages() if soup(page).select(".live-figure")]
-ORIGINALS = {Path(page).name: page for page in originals(WITH_FIGURES)}
-TRANSLATED = [page for page in WITH_FIGURES if page not in ORIGINALS.values()]
+PAGES = [page for page in pages() if page not in BARE]
+ORIGINALS = {Path(page).name: page for page in originals(PAGES)}
+TRANSLATED = [page for page in PAGES if page not in ORIGINALS.values()]
+WITH_FIGURES = [page for page in TRANSLATED if soup(page).select(".live-figure")]
 COLLECTS_NAMES = True  # for tests/evidence.py: a test of a page depends on that page
 STATE = "application/vnd.jupyter.widget-state+json"
 # The font with the Chinese that the words need stands in the style of each figure.
@@ -123,8 +124,23 @@ def brought(page):
     return [each for each in addresses if each.startswith("../_static/")]
 
 
-@pytest.mark.parametrize("page", TRANSLATED)
+@pytest.mark.parametrize("page", WITH_FIGURES)
 def test_figures_differ_from_the_original_in_words_alone(page):
     assert differing(ORIGINALS[Path(page).name], page) == []
+
+
+@pytest.mark.parametrize("page", TRANSLATED)
+def test_a_page_brings_the_scripts_and_styles_of_the_original(page):
     assert brought(page) == brought(ORIGINALS[Path(page).name])
     assert len(brought(page)) > 8
+
+
+@cache
+def classes(page):
+    """Return the names by which rules of style find what stands on a page."""
+    return {name for element in soup(page).select("body [class]") for name in element["class"]}
+
+
+@pytest.mark.parametrize("page", TRANSLATED)
+def test_what_a_page_has_is_styled_by_rules_that_originals_have_tried(page):
+    assert classes(page) <= set().union(*map(classes, ORIGINALS.values()))

@@ -62,6 +62,13 @@ def test_two_lanes_run_side_by_side():
     assert all(outcome.passed for outcome in prove.Lanes(stages).run())
 
 
+def test_a_stage_may_take_as_long_as_it_likes_while_it_says_something():
+    code = "import time\nfor _ in range(8): time.sleep(0.5); print('.', flush=True)"
+    outcome = prove.run(stage("slow", code), silence=2)
+    assert outcome.passed
+    assert outcome.seconds > 4
+
+
 def test_a_stage_that_stands_still_is_ended_with_all_it_started():
     code = (
         "import subprocess, sys, time\n"
@@ -69,7 +76,7 @@ def test_a_stage_that_stands_still_is_ended_with_all_it_started():
         "print(child.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
-    outcome = prove.run(stage("still", code), limit=3)
+    outcome = prove.run(stage("still", code), silence=3)
     assert not outcome.passed
     assert "it stood still" in outcome.text
     child = int(outcome.text.split()[0])
