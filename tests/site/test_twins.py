@@ -133,14 +133,3 @@ def test_figures_differ_from_the_original_in_words_alone(page):
 def test_a_page_brings_the_scripts_and_styles_of_the_original(page):
     assert brought(page) == brought(ORIGINALS[Path(page).name])
     assert len(brought(page)) > 8
-
-
-@cache
-def classes(page):
-    """Return the names by which rules of style find what stands on a page."""
-    return {name for element in soup(page).select("body [class]") for name in element["class"]}
-
-
-@pytest.mark.parametrize("page", TRANSLATED)
-def test_what_a_page_has_is_styled_by_rules_that_originals_have_tried(page):
-    assert classes(page) <= set().union(*map(classes, ORIGINALS.values()))
