@@ -24,7 +24,6 @@ from tools.editions import ROOT, Edition, editions
 from tools.find_browser import NoBrowserError, find_browser
 from tools.paper import PAGE_OF, Folded, article, page_of
 from tools.site import is_complete
-from tools.site.fonts import SEARCH
 from tools.site.sources import contents as pages_of
 
 SITE = ROOT / "book" / "_build" / "html"
@@ -95,10 +94,10 @@ def assemble(edition: Edition) -> str:
     for section in sections:
         folded.take(section, edition)
     sections += folded.parts(edition)
-    search = SITE / edition.language / f"{SEARCH}.html"  # it has the Chinese of all pages
-    parsed = BeautifulSoup(search.read_text(encoding="utf-8"), "html.parser")
+    first = SITE / pages[0]
+    parsed = BeautifulSoup(first.read_text(encoding="utf-8"), "html.parser")
     sheets = [
-        search.parent.joinpath(urlsplit(str(link["href"])).path).resolve()
+        first.parent.joinpath(urlsplit(str(link["href"])).path).resolve()
         for link in parsed.select('link[rel="stylesheet"]')
     ]
     styles = "\n".join(f'<link rel="stylesheet" href="{s.as_uri()}">' for s in [*sheets, STYLE])

@@ -12,7 +12,7 @@ These fonts come out, each an exact subset of Noto Sans SC (SIL Open Font Licens
 - `book/_static/fonts/NotoSansSC-400.woff2`: the Chinese characters of the whole book;
 - `book/_static/fonts/NotoSansSC-700.woff2`: those of headings and of what is set in bold.
 
-Of these two each page of the site gets what it shows: `tools/site/fonts.py`.
+Of these two each edition gets what its pages show: `tools/site/fonts.py`.
 """
 
 from __future__ import annotations

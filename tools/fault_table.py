@@ -433,6 +433,13 @@ FAULTS = (
         "they lack 龘",
     ),
     Fault(
+        "chinese-loaded-by-all",
+        f"{SITE}/**/_static/fonts/chinese.css",
+        planting.replace(r'local\("NotoSansCJKsc-\w+"\), ', ""),
+        some("tests/browser/test_machines.py", "drawn_with", "with-"),
+        "FAILED.*drawn_with",
+    ),
+    Fault(
         "wrong-number-in-figure",
         f"{SITE}/**/03_masks.html",
         planting.replace(r"Math\.exp\(", "Math.exp(1.01 * "),

@@ -1,6 +1,7 @@
 """Which font Chinese is really drawn with: a machine's own would not do."""
 
 import re
+from collections import Counter
 
 from tests.site.built import chinese_of, soup
 
@@ -36,25 +37,45 @@ MARK_CHINESE = """() => {
 WEIGHTS = {"NotoSansSC-Regular": 400, "NotoSansSC-Bold": 700}
 
 
-def drawn_otherwise(window, path):
-    """Return the pieces of Chinese that are not drawn with the book's font.
+def pieces_of_chinese(window):
+    """Yield for each piece of Chinese that is seen its length, its text and the fonts it has.
 
     The page is another one afterwards, though it looks the same.
     """
-    page, able = window.page, chinese_of(path)
+    page = window.page
     page.evaluate("document.fonts.ready")
     pieces = page.evaluate(MARK_CHINESE)
-    there = CHINESE.search(soup(path).body.get_text())
-    assert bool(pieces) is bool(there), "nothing was looked at"
     session = window.context.new_cdp_session(page)
     session.send("DOM.enable")
     session.send("CSS.enable")
     root = session.send("DOM.getDocument", {"depth": 0})["root"]["nodeId"]
     selected = {"nodeId": root, "selector": "[data-chinese]"}
     nodes = session.send("DOM.querySelectorAll", selected)["nodeIds"]
-    complaints = []
-    for node, (wanted, text) in zip(nodes, pieces, strict=True):
+    for node, (length, text) in zip(nodes, pieces, strict=True):
         fonts = session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+        yield length, text, fonts
+    session.detach()
+
+
+def fonts_of_chinese(window):
+    """Return the fonts that Chinese is drawn with: name -> number of glyphs. Outside of figures."""
+    found = Counter()
+    for _, text, fonts in pieces_of_chinese(window):
+        if all(CHINESE.match(character) for character in text):
+            found.update({font["postScriptName"]: int(font["glyphCount"]) for font in fonts})
+    return found
+
+
+def drawn_otherwise(window, path):
+    """Return the pieces of Chinese that are not drawn with the book's font.
+
+    The page is another one afterwards, though it looks the same.
+    """
+    able, complaints = chinese_of(path), []
+    pieces = list(pieces_of_chinese(window))
+    there = CHINESE.search(soup(path).body.get_text())
+    assert bool(pieces) is bool(there), "nothing was looked at"
+    for wanted, text, fonts in pieces:
         ours = [each for each in fonts if each["isCustomFont"]]
         ours = [each for each in ours if each["familyName"].startswith("Noto Sans SC")]
         if sum(each["glyphCount"] for each in ours) < wanted:
@@ -63,5 +84,4 @@ def drawn_otherwise(window, path):
             has = able.get(WEIGHTS.get(font["postScriptName"]))
             if has and font["glyphCount"] > sum(character in has for character in text):
                 complaints.append((text, font))
-    session.detach()
     return complaints

@@ -4,10 +4,8 @@ A page is named by its path below the site: "en/03_masks.html".
 """
 
 import re
-from base64 import b64decode
 from collections.abc import Iterable
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +18,7 @@ from tools.site.sources import contents
 
 SITE = ROOT / "book" / "_build" / "html"
 EDITIONS = editions()
-FACE = re.compile(r'font-weight: (\d+);[^}]*url\("data:font/woff2;base64,([^"]+)"\)')
+FACE = re.compile(r'font-weight: (\d+);[^}]*url\("([^"?]+)')
 FRONT = {"index.html", "404.html"}  # at the root: they lead to the editions
 
 
@@ -94,16 +92,27 @@ def soup(path: str) -> BeautifulSoup:
     return BeautifulSoup((SITE / path).read_text(encoding="utf-8"), "html.parser")
 
 
-def chinese_of(path: str) -> dict[int, set[str]]:
-    """Return the Chinese that a page loads: weight -> characters."""
-    (sheet,) = [
-        SITE / path.split("/")[0] / urlsplit(link["href"]).path
-        for link in soup(path).select('link[rel="stylesheet"][href^="_static/fonts/"]')
-    ]
+def chinese_sheet(path: str) -> Path:
+    """Return the stylesheet that brings a page its Chinese."""
+    (link,) = soup(path).select('link[rel="stylesheet"][href^="_static/fonts/"]')
+    return SITE / path.split("/")[0] / urlsplit(link["href"]).path
+
+
+@cache
+def chinese_in(sheet: Path) -> dict[int, set[str]]:
+    """Return the Chinese that such a stylesheet brings: weight -> characters.
+
+    Of several faces of a weight a browser asks the last one first.
+    """
     return {
-        int(weight): set(map(chr, TTFont(BytesIO(b64decode(font))).getBestCmap()))
-        for weight, font in FACE.findall(sheet.read_text(encoding="utf-8"))
+        int(weight): set(map(chr, TTFont(sheet.with_name(name)).getBestCmap()))
+        for weight, name in FACE.findall(sheet.read_text(encoding="utf-8"))
     }
+
+
+def chinese_of(path: str) -> dict[int, set[str]]:
+    """Return the Chinese that a page may load: weight -> characters."""
+    return chinese_in(chinese_sheet(path))
 
 
 def prose(path: str) -> str:

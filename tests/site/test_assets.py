@@ -8,7 +8,17 @@ import pytest
 from fontTools.ttLib import TTFont
 from sphinxcontrib import katex
 
-from tests.site.built import BARE, EDITIONS, ROOT, SITE, chinese_of, edition_of, pages, soup
+from tests.site.built import (
+    BARE,
+    EDITIONS,
+    ROOT,
+    SITE,
+    chinese_of,
+    chinese_sheet,
+    edition_of,
+    pages,
+    soup,
+)
 
 PAGES = pages()
 WITH_THEME = [page for page in PAGES if page not in BARE]
@@ -37,22 +47,25 @@ def test_a_page_brings_the_chinese_that_it_shows(page):
     assert not missing, f"cut the fonts anew (make fonts), they lack {''.join(sorted(missing))}"
 
 
-@pytest.mark.parametrize("page", [each for each in WITH_THEME if "search" not in each])
-def test_a_page_brings_no_other_chinese(page):
-    source = unescape((SITE / page).read_text(encoding="utf-8"))
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
+def test_an_edition_brings_no_other_chinese(edition):
+    mine = [page for page in WITH_THEME if edition_of(page) == edition]
+    source = unescape("".join((SITE / page).read_text(encoding="utf-8") for page in mine))
     shown = re.sub(r"\\u(\w{4})", lambda code: chr(int(code[1], 16)), source)  # in figures
-    for script in sorted((SITE / page.split("/")[0] / "_static").glob("*.js")):
+    for script in sorted((SITE / edition.language / "_static").glob("*.js")):
         shown += script.read_text(encoding="utf-8")
-    for weight, letters in chinese_of(page).items():
+    assert len({chinese_sheet(page) for page in mine}) == 1, "its pages share one sheet"
+    for weight, letters in chinese_of(mine[0]).items():
         assert letters <= set(shown), weight
     assert not list(SITE.glob("_static/fonts/*.woff2")), "the whole fonts are no longer needed"
 
 
 @pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
-def test_the_page_of_the_search_has_the_chinese_of_all(edition):
-    mine = [page for page in WITH_THEME if edition_of(page) == edition]
-    everything = set().union(*(characters(CHINESE, page) for page in mine))
-    assert everything <= chinese_of(f"{edition.language}/search.html")[400]
+def test_a_machine_without_chinese_loads_a_bounded_font(edition):
+    """Once: all pages of an edition have the same files."""
+    fonts = list((SITE / edition.language / "_static/fonts").glob("*.woff2"))
+    assert len(fonts) == 2
+    assert sum(font.stat().st_size for font in fonts) <= 300_000
 
 
 @pytest.mark.parametrize("style", ["normal", "italic"])

@@ -1,9 +1,7 @@
-"""Each page of the site gets the Chinese that it shows, and nobody else's."""
+"""Each edition of the site gets the Chinese that it shows, and nobody else's."""
 
-import base64
 import json
 import re
-from io import BytesIO
 
 import pytest
 from fontTools.ttLib import TTFont
@@ -24,13 +22,13 @@ def page(text, **state):
 
 @pytest.fixture
 def site(tmp_path):
-    """Give two editions their Chinese; the value says what a page loads: weight -> letters."""
+    """Give two editions their Chinese; the value says what one brings: weight -> letters."""
     written = {
         "en/a.html": page("早 &#x4e0a;", example="好", table="重" * 301),
         "en/b.html": page("no Chinese"),
-        "en/search.html": page("search"),
-        "zh/a.html": page("早上好，注意力"),
-        "zh/search.html": page("早"),
+        "en/bare.html": "<p>without a style</p>",
+        "zh/a.html": page("早上"),
+        "zh/b.html": page("好，注意力"),
         "en/_static/script.js": r"say('\u610f')",
     }
     for name, text in written.items():
@@ -38,38 +36,45 @@ def site(tmp_path):
         (tmp_path / name).write_text(text, encoding="utf-8")
     for edition in ("en", "zh"):
         fonts.give_chinese(tmp_path / edition, FACES, STATIC)
-
-    def loaded(name):
-        address = re.search(r'href="(_static/fonts/[^"?]*)', (tmp_path / name).read_text("utf-8"))[
-            1
-        ]
-        css = ((tmp_path / name).parent / address).read_text(encoding="utf-8")
-        found = re.findall(r"font-weight: (\d+);[^}]*base64,([^\"]+)", css)
-        return {
-            int(weight): set(map(chr, TTFont(BytesIO(base64.b64decode(font))).getBestCmap()))
-            for weight, font in found
-        }
-
-    return loaded
+    return tmp_path
 
 
-def test_a_page_gets_what_its_text_its_figures_and_scripts_show(site):
-    assert site("en/a.html")[400] == set("早上好意")
-    assert site("en/b.html")[400] == set("意")
+def sheet_of(site, name):
+    """Return the stylesheet that a page names for its Chinese, with its version."""
+    (address,) = re.findall(r'href="(_static/fonts/[^"]*)"', (site / name).read_text("utf-8"))
+    return address
 
 
-def test_no_page_gets_another_editions(site):
-    assert site("zh/a.html")[400] == set("早上好，注意力")
-    assert not set("，注力") & site("en/search.html")[400]
+def brought(site, edition):
+    """Return what an edition brings: weight -> letters."""
+    folder = site / edition / "_static/fonts"
+    css = (folder / "chinese.css").read_text(encoding="utf-8")
+    found = re.findall(r'font-weight: (\d+);[^}]*url\("([^"?]+)\?v=', css)
+    assert len(found) == 3
+    return {int(w): set(map(chr, TTFont(folder / name).getBestCmap())) for w, name in found}
 
 
-def test_the_search_shows_pieces_of_all_pages_of_its_edition(site):
-    assert site("en/search.html")[400] == set("早上好意")
+def test_an_edition_gets_what_its_texts_its_figures_and_scripts_show(site):
+    assert brought(site, "en")[400] == set("早上好意")
+    assert brought(site, "zh")[400] == set("早上好，注意力")
+
+
+def test_all_pages_of_an_edition_share_its_chinese(site):
+    assert sheet_of(site, "zh/a.html") == sheet_of(site, "zh/b.html")
+    assert "_static" not in (site / "en/bare.html").read_text("utf-8")
+
+
+def test_what_changes_gets_another_address(site):
+    before = sheet_of(site, "zh/a.html")
+    for name in ("a", "b"):
+        (site / f"zh/{name}.html").write_text(page("早上好，注意力词"), encoding="utf-8")
+    fonts.give_chinese(site / "zh", FACES, STATIC)
+    assert sheet_of(site, "zh/a.html") != before
 
 
 def test_what_is_bold_somewhere_comes_in_bold_too(site):
     bold = set(map(chr, TTFont(STATIC / "fonts/NotoSansSC-700.woff2").getBestCmap()))
-    assert site("zh/a.html")[700] == bold & set("早上好，注意力")
+    assert brought(site, "zh")[700] == bold & set("早上好，注意力")
     assert set("早上好") <= bold
 
 

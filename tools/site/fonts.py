@@ -1,9 +1,10 @@
-"""Cut the fonts of the site to what its pages show, and give each page its Chinese.
+"""Cut the fonts of the site to what its pages show, and give each edition its Chinese.
 
-Chinese differs from page to page, and an edition in Chinese has ten times as much of it. So each
-page has a stylesheet of its own, `_static/fonts/<page>.css` in the folder of its edition, which
-brings its Chinese characters along: those in its text and in the texts of its figures, not those
-of the tables that a model knows. What a reader types beyond them the reader's machine has to show.
+An edition in Chinese has ten times as much of it as another one. So each has fonts of its own,
+`_static/fonts` in its folder, with the characters of its pages: those in their texts and in the
+texts of their figures, not those of the tables that a model knows. What a reader types beyond them
+the reader's machine has to show. A machine with a Chinese font loads none of this, and any other
+one loads it once: all pages ask for the same files.
 """
 
 import base64
@@ -30,7 +31,7 @@ ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 CHINESE = re.compile(r'@font-face \{\s*font-family: "Book Chinese";[^}]*\}\n*')
 ADDRESS = re.compile(r'url\("([^"]+)"\)')
 STYLE = re.compile(r'<link [^>]*\bhref="[^"]*_static/book\.css\b[^>]*>')
-SEARCH = "search"  # its page shows pieces of all others
+SHEET = "chinese.css"  # an edition's, beside its fonts
 
 LATIN = set(range(0x20, 0x7F)) | set(range(0xA0, 0x100))  # a reader may type any of these
 
@@ -100,7 +101,7 @@ def shown_by(page: str) -> str:
 
 
 def give_chinese(edition: Path, faces: str, static: Path) -> None:
-    """Write a stylesheet for each page of an edition, and name it in the page.
+    """Cut the Chinese fonts to what an edition shows, and name them in its pages.
 
     Args:
         edition: The folder of the edition in the site.
@@ -108,24 +109,19 @@ def give_chinese(edition: Path, faces: str, static: Path) -> None:
         static: The folder to which these names belong.
     """
     pages = {path: path.read_text("utf-8") for path in sorted(edition.glob("*.html"))}
-    shown = {path: shown_by(text) for path, text in pages.items()}
     scripts = [each.read_text("utf-8") for each in edition.glob("_static/*.js")]
-    fonts = [
-        (face, name, TTFont(static / name).getBestCmap())
-        for face in CHINESE.findall(faces)
-        for name in ADDRESS.findall(face)
-    ]
-    (edition / "_static" / "fonts").mkdir(parents=True, exist_ok=True)
+    wanted = letters("".join([*map(shown_by, pages.values()), *scripts]))
+    folder = edition / "_static" / "fonts"
+    folder.mkdir(parents=True, exist_ok=True)
+    css = "".join(CHINESE.findall(faces))
+    for name in sorted({*ADDRESS.findall(css)}):
+        source = static / name
+        font = subset_of(source, wanted.intersection(TTFont(source).getBestCmap()))
+        (folder / source.name).write_bytes(font)
+        css = css.replace(f'"{name}"', f'"{source.name}?v={digest(font)[:8]}"')
+    (folder / SHEET).write_text(css, "utf-8")
+    link = f'<link rel="stylesheet" href="_static/fonts/{SHEET}?v={digest(css)[:8]}" />'
     for path, text in pages.items():
-        everything = "".join(shown.values()) if path.stem == SEARCH else shown[path]
-        wanted = letters("".join([everything, *scripts]))
-        css = "".join(
-            inlined(face, name, subset_of(static / name, codes))
-            for face, name, has in fonts
-            if (codes := wanted.intersection(has))
-        )
-        link = f'<link rel="stylesheet" href="_static/fonts/{path.stem}.css?v={digest(css)[:8]}" />'
         linked = STYLE.sub(rf"\g<0>\n{link}", text)
-        if css and linked != text:
-            (edition / "_static" / "fonts" / f"{path.stem}.css").write_text(css, "utf-8")
+        if linked != text:
             path.write_text(linked, "utf-8")

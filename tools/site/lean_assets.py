@@ -4,9 +4,9 @@ The theme's icon font (156 kB, and 20 kB of style) holds some 1400 icons, of whi
 about twenty; its JavaScript twin (540 kB) is replaced by an empty file,
 `book/_static/scripts/fontawesome.js`. Of its style (45 kB gzipped) more than half is for what the
 book does not have (`used_rules.py`). Of the text face's part for Latin letters with rare marks
-(60 kB), pinyin needs a dozen letters; the formulas need a third of their fonts, and each page its
-own Chinese (`fonts.py`). What nearly every page needs at once travels inside the stylesheet. The
-pictures of notebooks lose a sixth of their weight with a quarter of their colours.
+(60 kB), pinyin needs a dozen letters; the formulas need a third of their fonts, and each edition
+its own Chinese (`fonts.py`). What nearly every page needs at once travels inside the stylesheet.
+The pictures of notebooks lose a sixth of their weight with a quarter of their colours.
 """
 
 import logging
@@ -113,5 +113,5 @@ def cut(site: Path, style: Path) -> None:
     complete_style(style, static)
     for folder in editions:
         fonts.give_chinese(folder, style.read_text("utf-8"), static)
-    for path in static.glob("fonts/*.woff2"):  # each page has its part
+    for path in static.glob("fonts/*.woff2"):  # each edition has its part
         path.unlink()
