@@ -68,11 +68,19 @@ def reading() -> Iterator[set[str]]:
         yield found
     finally:  # what serves pages is a thread of its own: another one may have come meanwhile
         del _reading[next(place for place, each in enumerate(_reading) if each is found)]
-        if _reading:
-            _reading[-1].update(found)
+        innermost().update(found)
+
+
+def innermost():
+    """Return the set to which what is read now is added; one for nobody where nobody watches.
+
+    Looked up once: what serves pages is a thread of its own, and the last watch may end meanwhile.
+    """
+    return next(iter(_reading[-1:]), set())
 
 
 def note(path):
+    found = innermost()
     if not _reading or not isinstance(path, str | os.PathLike | bytes):
         return
     path = os.path.abspath(os.fsdecode(path))  # noqa: PTH100  (links stay as they are)
@@ -84,7 +92,7 @@ def note(path):
     if path.startswith(f"{ROOT}{os.sep}"):
         name = path[len(str(ROOT)) + 1 :].replace(os.sep, "/")
         if name.partition("/")[0] not in OURS or path.startswith(f"{DERIVED}{os.sep}"):
-            _reading[-1].add(name)
+            found.add(name)
 
 
 def watch(event, arguments):
@@ -93,8 +101,8 @@ def watch(event, arguments):
             return
         note(arguments[0])
     # What a browser reads is told by its requests, below.
-    elif event == "subprocess.Popen" and _reading and not BROWSER.search(str(arguments[0])):
-        _reading[-1].add(EVERYTHING)
+    elif event == "subprocess.Popen" and not BROWSER.search(str(arguments[0])):
+        innermost().add(EVERYTHING)
 
 
 sys.addaudithook(watch)
@@ -114,8 +122,8 @@ def remembered(function=None, **options):
         if call not in sources:
             with reading() as found:
                 sources[call] = (function(*arguments, **names), found)
-        elif _reading:
-            _reading[-1].update(sources[call][1])
+        else:
+            innermost().update(sources[call][1])
         return sources[call][0]
 
     called.cache_clear = sources.clear

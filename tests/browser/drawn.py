@@ -15,7 +15,8 @@ MARK_CHINESE = """() => {
   for (let node; (node = walker.nextNode());) {
     const element = node.parentElement;
     const chinese = node.data.match(/[\\u3001-\\u9fff\\uff00-\\uffef]/g);
-    if (!chinese || element.closest('script, style') || !element.checkVisibility()) continue;
+    if (!chinese || element.closest('script, style')) continue;
+    if (!element.checkVisibility({ visibilityProperty: true })) continue;
     const { fontFamily, fontStyle, fontWeight } = getComputedStyle(element);
     const { lang } = element.closest('[lang]');
     found.push([node, chinese, [fontFamily, fontStyle, fontWeight, lang].join()]);

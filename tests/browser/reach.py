@@ -15,7 +15,8 @@ SPACING = """
 
 def out_of_reach(page, within="body"):
     """Return a line for each text that is cut off for good, and for what no keyboard scrolls."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    for _ in range(2):  # the page follows a new size in the frame after it
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
     return page.evaluate(JUDGE, within)
 
 
