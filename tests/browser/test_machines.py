@@ -4,7 +4,6 @@ import os
 
 import pytest
 from fontTools.ttLib import TTFont
-from playwright.sync_api import sync_playwright
 
 from tests.browser.conftest import FLAGS, Contexts, Visit
 from tests.browser.drawn import fonts_of_chinese
@@ -29,20 +28,19 @@ def install(folder, family, name):
 
 
 @pytest.fixture(scope="module", params=["with", "without"])
-def machine(request, tmp_path_factory, server):
+def machine(request, tmp_path_factory, playwright, server):
     """A machine that has a Chinese font, or none: whether it has, and how to open a window."""
     folder = tmp_path_factory.mktemp("machine")
     if request.param == "with":
         install(folder, "Noto Sans CJK SC", "NotoSansCJKsc")
     (folder / "fonts.conf").write_text(FOLDERS.format(folder), encoding="utf-8")
     environment = {**os.environ, "FONTCONFIG_FILE": str(folder / "fonts.conf")}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=find_browser(), args=FLAGS, env=environment
-        )
-        contexts, origins = Contexts(browser), {"http": server, "file": f"{SITE.as_uri()}/"}
-        yield request.param == "with", lambda origin: Visit(contexts, origins[origin])
-        browser.close()
+    browser = playwright.chromium.launch(
+        executable_path=find_browser(), args=FLAGS, env=environment
+    )
+    contexts, origins = Contexts(browser), {"http": server, "file": f"{SITE.as_uri()}/"}
+    yield request.param == "with", lambda origin: Visit(contexts, origins[origin])
+    browser.close()
 
 
 @pytest.mark.parametrize("origin", ["http", "file"])
