@@ -27,7 +27,8 @@ MARK_CHINESE = """() => {
     if (!more.length) continue;
     more.forEach((each) => seen.add(each));
     const space = node.parentElement.namespaceURI;
-    const element = document.createElementNS(space, space.endsWith('svg') ? 'tspan' : 'chinese-piece');
+    const name = space.endsWith('svg') ? 'tspan' : 'chinese-piece';
+    const element = document.createElementNS(space, name);
     node.replaceWith(element);
     element.append(node);
     element.dataset.chinese = chinese.length;
