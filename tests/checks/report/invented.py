@@ -18,6 +18,7 @@ from playwright.sync_api import sync_playwright
 
 from attnlib import words
 from attnlib.checks.report import page, running, sheets, summary, table
+from tests import machines
 from tools import atomic_write
 from tools.editions import ROOT, editions
 from tools.find_browser import find_browser
@@ -140,10 +141,16 @@ def stamp(html: bytes) -> str:
 
 
 def _picture(html: Path) -> None:
-    """Take the picture of a report: its table and its first bars."""
+    """Take the picture of a report: its table and its first bars.
+
+    The page asks for the reader's own Chinese font, which is not on every machine.
+    """
     path = html.with_suffix(".png")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser())
+    with tempfile.TemporaryDirectory() as fonts, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=find_browser(),
+            env={**machines.environment(Path(fonts), chinese=True)},
+        )
         window = browser.new_page(
             viewport={"width": 600, "height": 900}, device_scale_factor=2, color_scheme="light"
         )

@@ -3,6 +3,7 @@
 import csv
 
 import nbformat
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -52,6 +53,15 @@ def test_its_picture_is_of_this_report(edition):
         assert picture.info["report"] == invented.stamp(html.read_bytes()), (
             "run `python -m tests.checks.report.invented`"
         )
+
+
+@pytest.mark.parametrize("edition", editions(), ids=lambda each: each.language)
+def test_its_picture_shows_letters(edition):
+    """On a machine that lacks them, all are the same box."""
+    with Image.open((invented.PLACE / edition.language).with_suffix(".png")) as picture:
+        title = np.asarray(picture.convert("L"))[60:150] < 128
+    edges = np.flatnonzero(np.diff(title.any(axis=0)))
+    assert np.ptp(edges[1::2] - edges[::2]) > 2, "all letters of the title are equally wide"
 
 
 def test_it_shows_all_that_a_report_can_show():
