@@ -29,6 +29,8 @@ ROUTES: dict[str, tuple[list[int], Any]] = {
     "model": ([*range(1, 10)], (0, (3.0, 0.8))),
     "inside": ([*range(1, 7), 11], (0, (1.0, 0.6))),
 }
+# What a part of a route's last chapter needs as well: small dots on its line.
+ALSO = {"inside": [7, 9, 10]}
 PARTS = (5, 7, 10)  # chapters with which something new begins
 CHINESE = ROOT / "book" / "_static" / "fonts" / "NotoSansSC-400.woff2"
 COLOURS = 40
@@ -71,19 +73,25 @@ def write(ax: Axes, x: float, y: float, text: str, size: int, end: float, **opti
 
 
 def draw_route(
-    ax: Axes, index: int, name: str, at: list[float], key: tuple[float, float], room: float
+    ax: Axes,
+    index: int,
+    words: dict[str, Any],
+    at: list[float],
+    key: tuple[float, float],
+    room: float,
 ) -> None:
     """Draw a route with its stops, and at `key` its line with its name.
 
     Args:
         ax: Where to draw.
         index: Which of the routes.
-        name: What it is called.
+        words: What routes are called, and what is said of chapters that a part needs as well.
         at: Heights of the chapters.
         key: Where the line beside the name begins.
         room: How much room both have.
     """
-    stops, dashes = list(ROUTES.values())[index]
+    route = list(ROUTES)[index]
+    stops, dashes = ROUTES[route]
     x, places = LEFT + index * TRACK, [at[number - 1] for number in stops]
     color, (left, y) = SERIES[index], key
     line = {"color": color, "linestyle": dashes, "linewidth": 3, "dash_capstyle": "butt"}
@@ -91,7 +99,12 @@ def draw_route(
     ax.plot([left, left + 2 * TRACK], [y, y], **line)
     dots = [*((x, place) for place in places), (left + TRACK, y)]
     ax.scatter(*zip(*dots, strict=True), s=70, color=PAPER, edgecolor=color, lw=2.2, zorder=3)
-    write(ax, left + 2.5 * TRACK, y, name, SMALL, left + room, color=color)
+    write(ax, left + 2.5 * TRACK, y, words["routes"][route], SMALL, left + room, color=color)
+    if route in ALSO:
+        small = [*((x, at[number - 1]) for number in ALSO[route]), (left + TRACK, y + KEY)]
+        ax.scatter(*zip(*small, strict=True), s=36, color=color, lw=0, zorder=3)
+        also = words["also"][route]
+        write(ax, left + 2.5 * TRACK, y + KEY, also, SMALL, left + room, color=color)
 
 
 def drawn(edition: Edition, width: int) -> bytes:
@@ -106,17 +119,17 @@ def drawn(edition: Edition, width: int) -> bytes:
     end = at[-1] + row / 2 + GAP
     room = width if narrow else width / len(ROUTES)
     with book_fonts():
-        height = end + KEY * (len(ROUTES) if narrow else 1)
+        height = end + KEY * (len(ROUTES) + len(ALSO) if narrow else 2)
         figure, ax = subplots(width=width / 100, height=height / 100, layout=None)
         ax.set(position=(0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
         ax.set_axis_off()
         for first in PARTS:
             y = (at[first - 2] + at[first - 1]) / 2
             ax.plot([NAME, width - 8], [y, y], color=LINE, linewidth=0.8)
-        for index, route in enumerate(ROUTES):
+        for index in range(len(ROUTES)):
             across, down = (0, index) if narrow else (index, 0)
             key = LEFT + across * room, end + down * KEY + 10
-            draw_route(ax, index, edition.map["routes"][route], at, key, room)
+            draw_route(ax, index, edition.map, at, key, room)
         for number, (y, (name, adds)) in enumerate(zip(at, chapters, strict=True), 1):
             write(ax, NUMBER, y - up, str(number), LARGE, NAME, ha="right", color=INK)
             write(ax, NAME, y - up, name, LARGE, width if narrow else ADDS, color=INK)

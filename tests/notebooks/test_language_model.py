@@ -8,6 +8,7 @@ import importlib.util
 import io
 from pathlib import Path
 
+import gguf
 import pytest
 import torch
 from torch import nn
@@ -65,6 +66,20 @@ def theirs(chapter):
         how = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
         model = transformers.AutoModelForCausalLM.from_pretrained(**how, dtype=torch.float32)
         return model.eval(), transformers.AutoTokenizer.from_pretrained(**how)
+
+
+def test_an_older_gguf_is_named(chapter, monkeypatch):
+    monkeypatch.delattr(gguf.ReaderField, "contents")
+    with pytest.raises(ImportError, match=r"install gguf==[\d.]+, and restart"):
+        exec(CELLS["weights-file"].source, dict(chapter))
+
+
+@torch.no_grad()
+def test_the_weights_can_be_loaded_twice(chapter):
+    again = dict(chapter)
+    exec(CELLS["load"].source, again)
+    tokens = chapter["tokens_of"]("Good morning")
+    torch.testing.assert_close(again["smollm"](tokens)[0], chapter["smollm"](tokens)[0])
 
 
 @pytest.mark.parametrize("text", TEXTS)

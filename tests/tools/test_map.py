@@ -1,13 +1,15 @@
 """The map of the chapters: all of them stand on it, in each edition's own words."""
 
 import io
+import re
 from dataclasses import replace
 
+import nbformat
 import numpy as np
 import pytest
 from PIL import Image
 
-from tools.draw_map import ROUTES, WIDTHS, drawn
+from tools.draw_map import ALSO, ROUTES, WIDTHS, drawn
 from tools.editions import editions
 
 EDITIONS = editions()
@@ -19,6 +21,7 @@ def test_every_chapter_of_the_book_stands_on_it(edition):
     chapters = [path.stem for path in EDITIONS[0].chapters]
     assert list(edition.map["chapters"]) == chapters
     assert edition.map["routes"].keys() == ROUTES.keys()
+    assert edition.map["also"].keys() == ALSO.keys()
     assert max(stop for stops, _ in ROUTES.values() for stop in stops) <= len(chapters)
 
 
@@ -40,3 +43,18 @@ def test_a_text_without_room_is_named():
     too_long = {**edition.map, "chapters": {**chapters, first: ["a name", "words " * 12]}}
     with pytest.raises(ValueError, match=r"room up to 328, 'words words .* goes up to"):
         drawn(replace(edition, map=too_long), WIDTHS["map-narrow.png"])
+
+
+@each_edition
+def test_what_a_route_needs_as_well_is_said_alike(edition):
+    """On the map, and beside it in the README, in the introduction and on the start page."""
+    (numbers,) = ALSO.values()
+    said = re.compile(r"\D{1,9}".join(map(str, numbers)))
+    assert said.search(edition.map["also"]["inside"])
+    start = nbformat.read(edition.chapters_folder / "00_start.ipynb", as_version=4)
+    for text in (
+        edition.readme.read_text(encoding="utf-8"),
+        (edition.pages_folder / "intro.md").read_text(encoding="utf-8"),
+        start.cells[0].source,
+    ):
+        assert len(said.findall(text)) == 2  # in the map's description, and below it
