@@ -40,15 +40,25 @@ def test_what_the_chapter_asserts_of_its_own_seed_holds_for_each(row):
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"seed {row['seed']}")
 def test_what_the_start_from_company_and_the_mean_are_worth(row):
-    """The chapter says: 2 points and 3; and the mean has a good third of the lead over counting."""
+    """The chapter says: 1 to 3 points, up to 4; and attention is ahead of the mean.
+
+    So it was with seeds 13, 14 and 15, too, which the chapter's table does not hold.
+    """
     every, never = row["accuracy"], row["never"]
-    assert 0.015 < every["attention"] - every["random_start"] < 0.03
-    assert 0.02 < never["attention"] - never["random_start"] < 0.035
-    assert 0.01 < never["attention"] - never["back-off"] < 0.035
-    lead = never["attention"] - never["back-off"]
-    assert 0.3 < (never["bag"] - never["back-off"]) / lead < 0.45
+    assert 0.01 < every["attention"] - every["random_start"] < 0.03
+    assert 0.01 < never["attention"] - never["random_start"] < 0.04
+    for other in ("back-off", "bag"):
+        assert 0.005 < never["attention"] - never[other] < 0.035
     for variant in ("no_positions", "bag"):
         assert 0.005 < every["attention"] - every[variant] < 0.025
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"seed {row['seed']}")
+def test_the_mean_has_a_good_third_of_the_lead_with_the_seeds_of_the_table(row):
+    """With others a half, or nothing, which the chapter says."""
+    never = row["never"]
+    lead = never["attention"] - never["back-off"]
+    assert 0.3 < (never["bag"] - never["back-off"]) / lead < 0.45
 
 
 def test_single_words_and_who_is_ahead_depend_on_the_seed():
