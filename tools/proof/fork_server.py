@@ -14,7 +14,6 @@ import gc
 import importlib
 import json
 import os
-import random
 import selectors
 import signal
 import socket
@@ -22,7 +21,14 @@ import sys
 import warnings
 from typing import Any, NoReturn
 
-PACKAGES = ("torch", "numpy", "matplotlib.pyplot", "ipywidgets", "anywidget", "ipykernel.kernelapp")
+PACKAGES = (
+    "torch",
+    "numpy.random",
+    "matplotlib.pyplot",
+    "ipywidgets",
+    "anywidget",
+    "ipykernel.kernelapp",
+)
 
 
 def become_kernel(request: dict[str, Any]) -> None:
@@ -33,8 +39,7 @@ def become_kernel(request: dict[str, Any]) -> None:
     # It ends when its parent does, which is not the process that asked for it.
     parent = f"--IPKernelApp.parent_handle={os.getppid()}"
     sys.argv = ["ipykernel_launcher", *request["arguments"], parent]
-    random.seed()  # as a process of its own would
-    sys.modules["numpy"].random.seed()
+    sys.modules["numpy.random"].seed()  # as Python itself does after a fork
     sys.modules["ipykernel.kernelapp"].launch_new_instance()
 
 
