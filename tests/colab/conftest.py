@@ -98,7 +98,7 @@ def installed_from(copy, environment, folder, runtime):
     notebook = nbformat.read(editions(copy)[0].notebooks[0], as_version=4)
     alone = Unit("bootstrap", {"en": nbformat.v4.new_notebook(cells=[first_cell(notebook)])})
     python = BASES[runtime]().layer(folder).python
-    untouched = runner.Runtime(runtime, python, contents(), environment, UNTOUCHED)
+    untouched = runner.Runtime(runtime, python, contents(), environment, UNTOUCHED, forked=False)
     return asyncio.run(runner.record(alone, untouched))
 
 

@@ -29,7 +29,7 @@ def run_alone(name, runtime, folder, environment, network):
     alone = Unit(f"{name}-{network}", {"en": nbformat.v4.new_notebook(cells=[cell])})
     python = BASES[runtime]().layer(folder / "layer").python
     made_of = contents(Path(__file__))
-    untouched = runner.Runtime(runtime, python, made_of, environment, UNTOUCHED)
+    untouched = runner.Runtime(runtime, python, made_of, environment, UNTOUCHED, forked=False)
     return asyncio.run(runner.record(alone, untouched))
 
 

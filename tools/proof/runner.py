@@ -43,6 +43,7 @@ class Runtime:
         before: What is imported before the first cell, as Colab does.
         solves: Whether the solutions run after the last cell.
         languages: Whether all languages run, or the first one alone.
+        forked: Whether its kernels have imported what notebooks import (warm.py).
         lent: By notebook, a record of a runtime with the same Python and torch, whose long cells
             are not computed again (long_cells.py).
     """
@@ -54,6 +55,7 @@ class Runtime:
     before: str = ""
     solves: bool = False
     languages: bool = True
+    forked: bool = True
     lent: Mapping[str, Record] = field(default_factory=dict)
 
 
@@ -169,7 +171,9 @@ async def run(unit: Unit, runtime: Runtime, key: str) -> Record:
         name = f"{unit.name}.ipynb"
         (workplace / name).write_text("{}", encoding="utf-8")
         environment = {**ENVIRONMENT, **runtime.environment}
-        async with kernel(runtime.python, environment, Path(folder), workplace) as session:
+        async with kernel(
+            runtime.python, environment, Path(folder), workplace, forked=runtime.forked
+        ) as session:
             if runtime.before and (outputs := await session.run(runtime.before)):
                 raise RuntimeError(f"{runtime.name} is not what it should be: {outputs}")
             before = await session.ask("environment")

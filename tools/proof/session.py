@@ -9,6 +9,8 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
+from tools.proof import warm
+
 CELL_TIMEOUT = 300  # seconds
 IN_KERNEL = Path(__file__).with_name("in_kernel.py")
 
@@ -66,7 +68,12 @@ class Session:
 
 @asynccontextmanager
 async def kernel(
-    python: str, environment: Mapping[str, str], folder: Path, workplace: Path
+    python: str,
+    environment: Mapping[str, str],
+    folder: Path,
+    workplace: Path,
+    *,
+    forked: bool = False,
 ) -> AsyncIterator[Session]:
     """Start a kernel.
 
@@ -75,13 +82,16 @@ async def kernel(
         environment: Variables that it gets beside those of this process.
         folder: An empty folder for what it needs.
         workplace: The folder in which it works.
+        forked: Whether it may have imported what notebooks import, where that is possible.
     """
     spec = folder / "kernels" / "proof"
     spec.mkdir(parents=True)
-    launch = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    launch = [python, "-m", "ipykernel_launcher"]
+    if forked and warm.POSSIBLE:
+        launch = warm.launch(python, environment)
     about = {
         # errors only: a kernel's warnings about itself are none of a notebook
-        "argv": [*launch, "--IPKernelApp.log_level=40"],
+        "argv": [*launch, "-f", "{connection_file}", "--IPKernelApp.log_level=40"],
         "display_name": "proof",
         "language": "python",
         "env": {"IPYTHONDIR": str(folder / "ipython"), **environment},
