@@ -152,6 +152,15 @@ class Contexts:
         self._free[str(sorted(options.items()))].append(page.context)
 
 
+# Scrolls to the next figure that is not settled; true when all are, and the last one is in sight.
+SETTLED = """() => {
+  const figures = [...document.querySelectorAll('.live-figure')];
+  const next = figures.find((each) => !['alive', 'failed'].includes(each.dataset.state));
+  (next ?? figures.at(-1))?.scrollIntoView({ block: 'center', behavior: 'instant' });
+  return !next;
+}"""
+
+
 class Visit:
     """One reader's window, in a context without a past, that remembers what went wrong."""
 
@@ -194,18 +203,17 @@ class Visit:
         return self.page
 
     def come_near_all_figures(self):
-        """Scroll to each live figure and wait until it is alive or has failed."""
-        for figure in self.page.locator(".live-figure").all():
-            figure.scroll_into_view_if_needed()
-            figure.locator("xpath=self::*[@data-state='alive' or @data-state='failed']").wait_for()
+        """Scroll to each live figure that is not settled, until all are alive or have failed."""
+        self.page.wait_for_function(SETTLED, timeout=120_000)  # a page may have a hundred
 
     def open_all_boxes(self):
         """Open hints and solutions."""
         self.page.evaluate("document.querySelectorAll('details').forEach((e) => { e.open = true })")
 
     def states(self):
-        figures = self.page.locator(".live-figure").all()
-        return [figure.get_attribute("data-state") for figure in figures]
+        return self.page.locator(".live-figure").evaluate_all(
+            "all => all.map((each) => each.dataset.state ?? null)"
+        )
 
 
 def opening(contexts, server):

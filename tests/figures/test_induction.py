@@ -39,7 +39,8 @@ def candidates(page, nth):
     return place.locator(".attn-title").inner_text(), [tuple(row) for row in rows if row]
 
 
-def test_two_hundred_texts_go_on_as_in_torch_with_the_weights_of_the_chapter(lasting_visit):
+def test_texts_go_on_as_in_torch_with_the_weights_of_the_chapter(lasting_visit):
+    """Two hundred more do under node (tests/widgets), with other weights."""
     state = chapter_state(InductionLab)
     figure = InductionLab(
         unpack(state["weights"]),
@@ -51,16 +52,16 @@ def test_two_hundred_texts_go_on_as_in_torch_with_the_weights_of_the_chapter(las
     model = Induction(figure.drawing.get_state())
     window = lasting_visit()
     page = Stage([figure])(window)
-    texts = sample_texts()
+    texts = sample_texts(60)
     for box in (None, 0, 2):
         if box is not None:
             page.locator(".attn-heads-switch input").nth(box).click()
-        seen = page.evaluate(TYPE, texts if box is None else texts[150:])
+        seen = page.evaluate(TYPE, texts if box is None else texts[40:])
         for each in seen:
             agrees(each, model)
         if box is None:
             assert [each["text"] for each in seen] == texts
-            assert len({best(each) for each in seen if each["signs"]}) > 20
+            assert len({best(each) for each in seen if each["signs"]}) > 15
     assert window.problems == []
 
 

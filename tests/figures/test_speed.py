@@ -13,7 +13,7 @@ from tests.figures.stage import Stage
 from tests.widgets.facts import all_facts
 
 FRAME = 16  # ms
-ROUNDS = 3
+ROUNDS = 3  # at most
 
 
 def largest():
@@ -21,8 +21,14 @@ def largest():
     return {facts.kind.__name__: facts.largest() for facts in all_facts()}
 
 
-# Both run until the browser has painted: the next frame, and the task after it.
-PAINTED = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+# Waits until the browser has painted, the next frame and the task after it; tells whether what the
+# figure shows has changed since this was called last.
+CHANGED = """async (figure) => {
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  const { before } = figure;
+  figure.before = figure.dataset.numbers;
+  return figure.before !== before;
+}"""
 
 
 class Clock:
@@ -52,7 +58,8 @@ def large(lasting_visit):
 def test_a_control_costs_less_than_a_frame(large, report, number):
     """Each step of each slider, there and back; what another process took is not counted twice.
 
-    Every step is made in three rounds, and the least of its three times counts.
+    Where a step took longer than a frame all are made again, in three rounds at most, and the least
+    of its times counts.
     """
     window, names = large
     page, clock = window.page, Clock(window)
@@ -62,14 +69,19 @@ def test_a_control_costs_less_than_a_frame(large, report, number):
     for index, handle in enumerate(figure.locator(".noUi-handle").all()):
         handle.scroll_into_view_if_needed()
         handle.focus()
+        root.evaluate(CHANGED)
         for _ in range(ROUNDS):
+            before = clock()
             for step, key in enumerate(["ArrowLeft"] * 4 + ["ArrowRight"] * 4):
-                before, shown = clock(), root.get_attribute("data-numbers")
                 page.keyboard.press(key)
-                page.evaluate(PAINTED)
-                if root.get_attribute("data-numbers") != shown:
-                    spent = [b - a for a, b in zip(before, clock(), strict=True)]
+                changed, after = root.evaluate(CHANGED), clock()
+                if changed:
+                    spent = [b - a for a, b in zip(before, after, strict=True)]
                     costs.setdefault((index, step), []).append(spent)
+                before = after
+            mine = [spent for (slider, _), spent in costs.items() if slider == index]
+            if all(min(each[0] for each in spent) <= FRAME for spent in mine):
+                break
     assert len(costs) >= 4, "the sliders move nothing"
     script = [min(each[0] for each in spent) for spent in costs.values()]
     layout = [min(each[1] for each in spent) for spent in costs.values()]

@@ -3,13 +3,14 @@
 import copy
 import io
 import json
+from functools import cache
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.figures.stage import FIGURE, PAGE, STATE, serve, with_state
-from tests.site.built import BARE, edition_of, originals, pages, soup
+from tests.site.built import BARE, EDITIONS, content, edition_of, originals, pages, soup
 
 PAGES = [page for page in pages() if page not in BARE]
 WITH_FIGURES = [page for page in PAGES if soup(page).select(".live-figure")]
@@ -122,14 +123,31 @@ def stills(page):
     return len(figures)
 
 
-@pytest.fixture(scope="module", params=["http", "file"])
-def without_scripts(request, lasting_visit):
-    return lasting_visit(request.param, java_script_enabled=False)
+# How each page is built is asked without a browser (tests/site/test_pages.py), and whether all that
+# it loads is there by tests/browser; so each figure is looked at here, and of each edition the
+# first page with figures and the first one without.
+SAMPLES = [
+    next(path for path in content(each) if path not in BARE and (path in WITH_FIGURES) is there)
+    for each in EDITIONS
+    for there in (True, False)
+]
+WITHOUT_SCRIPTS = [("http", path) for path in dict.fromkeys([*originals(WITH_FIGURES), *SAMPLES])]
+WITHOUT_SCRIPTS += [("file", path) for path in SAMPLES]
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_without_scripts(without_scripts, path):
-    page = without_scripts.open(path)
+@pytest.fixture(scope="module")
+def without_scripts(lasting_visit):
+    @cache
+    def opened(origin):
+        return lasting_visit(origin, java_script_enabled=False)
+
+    return opened
+
+
+@pytest.mark.parametrize(("origin", "path"), WITHOUT_SCRIPTS)
+def test_without_scripts(without_scripts, origin, path):
+    window = without_scripts(origin)
+    page = window.open(path)
     assert page.locator("h1").first.is_visible()
     notes = page.locator(".live-figure noscript").all()
     assert stills(page) == len(notes) == len(soup(path).select(".live-figure"))
@@ -137,7 +155,7 @@ def test_without_scripts(without_scripts, path):
     if soup(path).select(".katex-html"):
         assert page.locator(".katex-html").first.is_visible()
     # Chromium counts the scripts that it was told not to load among the failed ones.
-    assert [p for p in without_scripts.problems if not p.endswith(" csp")] == []
+    assert [p for p in window.problems if not p.endswith(" csp")] == []
 
 
 LOADERS = {
@@ -148,16 +166,12 @@ LOADERS = {
 }
 
 
-@pytest.fixture(scope="module", params=LOADERS)
-def without_loader(request, lasting_visit):
-    window = lasting_visit()
-    window.page.route("**/book-widgets.js*", LOADERS[request.param])
-    return window
-
-
-@pytest.mark.parametrize("path", originals(WITH_FIGURES))
-def test_when_the_loader_fails(without_loader, path):
-    page = without_loader.open(path)
+@pytest.mark.parametrize("failure", LOADERS)
+def test_when_the_loader_fails(visit, failure):
+    """On one page: what stands in the place of a figure is the same as without any scripts."""
+    window = visit()
+    window.page.route("**/book-widgets.js*", LOADERS[failure])
+    page = window.open(PAGE)
     assert stills(page)
     assert page.locator("h1").is_visible()
 
@@ -183,10 +197,21 @@ def share_off(still, live):
     return (np.abs(still[:rows] - live[:rows]).max(axis=-1) > 48).mean()
 
 
-@pytest.mark.parametrize("path", WITH_FIGURES)
-def test_the_picture_is_the_figure_as_it_opens(visit, path):
+# A picture and all that it was made of are held together by its stamp, in every edition
+# (tools/figure_pictures.py); that it shows what a page shows is asked of each figure, and of the
+# first one in each language.
+FIRST = {edition_of(path).language: path for path in reversed(WITH_FIGURES)}
+
+
+@pytest.fixture(scope="module")
+def sharp(lasting_visit):
+    return lasting_visit(device_scale_factor=2, reduced_motion="reduce")
+
+
+@pytest.mark.parametrize("path", dict.fromkeys([*originals(WITH_FIGURES), *FIRST.values()]))
+def test_the_picture_is_the_figure_as_it_opens(sharp, path):
     """To the eye: text may be smoothed otherwise on the machine that took the picture."""
-    window = visit(device_scale_factor=2, reduced_motion="reduce")
+    window = sharp
     page = window.open(path)
     window.come_near_all_figures()
     # What floats over the page does not belong to a figure.

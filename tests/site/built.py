@@ -4,12 +4,12 @@ A page is named by its path below the site: "en/03_masks.html".
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, NavigableString, Tag
 from fontTools.ttLib import TTFont
 
 from tools.editions import DEFAULT, ROOT, Edition, editions
@@ -92,6 +92,22 @@ def soup(path: str) -> BeautifulSoup:
     return BeautifulSoup((SITE / path).read_text(encoding="utf-8"), "html.parser")
 
 
+@cache
+def identified(path: str) -> dict[str, Tag]:
+    """Return the elements of a page that have an id, the first of each; nobody may change them."""
+    found: dict[str, Tag] = {}
+    for element in soup(path).find_all(id=True):
+        found.setdefault(str(element["id"]), element)
+    return found
+
+
+@cache
+def letters(path: str) -> frozenset[str]:
+    """Return the characters that a page shows, in text, code or alt text."""
+    said = "".join(str(each["alt"]) for each in soup(path).select("[alt]"))
+    return frozenset(soup(path).get_text() + said)
+
+
 def chinese_sheet(path: str) -> Path:
     """Return the stylesheet that brings a page its Chinese."""
     (link,) = soup(path).select('link[rel="stylesheet"][href^="_static/fonts/"]')
@@ -117,7 +133,16 @@ def chinese_of(path: str) -> dict[int, set[str]]:
 
 def prose(path: str) -> str:
     """Return what the page says to a reader: no scripts, no code, no sources of formulas."""
-    parsed = BeautifulSoup((SITE / path).read_text(encoding="utf-8"), "html.parser")
-    for element in parsed.select("script, style, noscript, template, pre, code, .math"):
-        element.decompose()
-    return parsed.get_text(" ")
+    parsed = soup(path)
+    left_out = {*map(id, parsed.select("script, style, noscript, template, pre, code, .math"))}
+    return " ".join(texts(parsed, left_out))
+
+
+def texts(element: Tag, left_out: Container[int]) -> Iterator[str]:
+    """Yield the texts in an element, but not those in others, which are named by Python's id."""
+    for child in element.children:
+        if isinstance(child, Tag):
+            if id(child) not in left_out:
+                yield from texts(child, left_out)
+        elif type(child) is NavigableString:  # a comment is one, too, of a type of its own
+            yield str(child)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.site.built import CHAPTERS, CONTENT, EDITIONS, edition_of, soup
+from tests.site.built import CHAPTERS, CONTENT, EDITIONS, edition_of, identified, soup
 
 FENCE = re.compile(r"^(`{3,}|~{3,}).*?^\1", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#{1,6} .+$", re.MULTILINE)
@@ -62,7 +62,7 @@ def test_anchors_made_of_words_still_lead_to_their_headings():
         ("en/03_masks.html", "the-future", "padding-keys-2"),
         ("en/faq.html", "masks", "faq-masks"),
     ):
-        assert soup(page).find(id=words).find_parent("section")["id"] == anchor
+        assert identified(page)[words].find_parent("section")["id"] == anchor
 
 
 def test_editions_have_the_same_anchors():
@@ -86,6 +86,6 @@ def test_each_figure_has_an_anchor_and_a_link_to_it(page):
         number = re.search(r"(\d+)\.(\d+)", caption.strong.get_text())
         anchor = f"figure-{number[1]}-{number[2]}"
         assert caption.select_one("a.headerlink")["href"] == f"#{anchor}"
-        figure = parsed.find(id=anchor)
+        figure = identified(page)[anchor]
         assert figure.find("img"), anchor
         assert figure.find_next(class_="figure-caption") is caption

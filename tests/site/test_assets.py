@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from html import unescape
 
 import pytest
@@ -16,6 +17,7 @@ from tests.site.built import (
     chinese_of,
     chinese_sheet,
     edition_of,
+    letters,
     pages,
     soup,
 )
@@ -28,10 +30,15 @@ PINYIN = re.compile(r"[\u0100-\u02ba\u1e00-\u1eff]")
 
 
 def characters(pattern, page):
-    """Return the characters of this kind that a page shows, in text, code or alt text."""
-    parsed = soup(page)
-    text = parsed.get_text() + "".join(each["alt"] for each in parsed.select("[alt]"))
-    return set(pattern.findall(text))
+    """Return the characters of this kind that a page shows."""
+    return set(filter(pattern.fullmatch, letters(page)))
+
+
+@cache
+def signs():
+    """Return the characters that formulas show, on all pages."""
+    formulas = [each for page in PAGES for each in soup(page).select(".katex-html")]
+    return {sign for formula in formulas for sign in formula.get_text()}
 
 
 def glyphs(font):
@@ -55,8 +62,8 @@ def test_an_edition_brings_no_other_chinese(edition):
     for script in sorted((SITE / edition.language / "_static").glob("*.js")):
         shown += script.read_text(encoding="utf-8")
     assert len({chinese_sheet(page) for page in mine}) == 1, "its pages share one sheet"
-    for weight, letters in chinese_of(mine[0]).items():
-        assert letters <= set(shown), weight
+    for weight, there in chinese_of(mine[0]).items():
+        assert there <= set(shown), weight
     assert not list(SITE.glob("_static/fonts/*.woff2")), "the whole fonts are no longer needed"
 
 
@@ -72,7 +79,7 @@ def test_a_machine_without_chinese_loads_a_bounded_font(edition):
 def test_text_face_has_what_is_shown_and_all_that_is_typed_in_western_europe(style):
     name = f"source-sans-3-latin-wght-{style}.woff2"
     whole, cut = glyphs(WEB / "fonts" / name), glyphs(f"_static/vendor/fonts/{name}")
-    shown = {each for page in PAGES for each in soup(page).get_text()}
+    shown = set().union(*map(letters, PAGES))
     typed = set(map(chr, [*range(0x20, 0x7F), *range(0xA0, 0x100)]))
     assert whole & (shown | typed) <= cut
     assert len(cut) < 0.9 * len(whole)
@@ -82,15 +89,9 @@ def test_text_face_has_what_is_shown_and_all_that_is_typed_in_western_europe(sty
     "font", sorted((WEB / "katex/fonts").glob("*.woff2")), ids=lambda f: f.stem
 )
 def test_formulas_have_their_signs(font):
-    shown = {
-        sign
-        for page in PAGES
-        for formula in soup(page).select(".katex-html")
-        for sign in formula.get_text()
-    }
-    assert set("∑0q") <= shown
+    assert set("∑0q") <= signs()
     whole, cut = glyphs(font), glyphs(f"_static/vendor/katex/fonts/{font.name}")
-    assert whole & shown <= cut
+    assert whole & signs() <= cut
     assert len(cut) < 0.9 * len(whole) or len(whole) < 20
 
 

@@ -6,7 +6,7 @@ from bs4 import BeautifulSoup
 from attnlib import words
 from attnlib.checks.engine.registry import notebook
 from attnlib.checks.report.page import anchor
-from tests.site.built import EDITIONS, FOLLOW, SITE, address, soup
+from tests.site.built import EDITIONS, FOLLOW, SITE, address, identified
 
 
 @pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
@@ -18,7 +18,7 @@ def test_the_links_of_the_example_lead_somewhere(edition):
         path, _, fragment = link["href"].partition("#")
         target = (place.parent / path).resolve()
         assert target.is_file(), path
-        assert soup(target.relative_to(SITE).as_posix()).find(id=fragment), link["href"]
+        assert fragment in identified(target.relative_to(SITE).as_posix()), link["href"]
 
 
 @pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
@@ -33,7 +33,7 @@ def test_each_section_that_helps_has_the_anchor_that_a_report_names(edition):
         chapter, _, heading = see.partition(": ")
         name = notebook(int(chapter))
         place = address(name, edition.language)
-        page = soup(address(name) if place in FOLLOW else place)
-        if page.find(id=anchor(heading)) is None:
+        page = identified(address(name) if place in FOLLOW else place)
+        if anchor(heading) not in page:
             lost.append(see)
     assert lost == []

@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.site.built import BARE, CHAPTERS, EDITIONS, FOLLOW, SITE, pages, soup
+from tests.site.built import BARE, CHAPTERS, EDITIONS, FOLLOW, SITE, identified, pages, soup
 
 PAGES = pages()
 LOADS = {  # what a browser fetches by itself, with the attribute that says from where
@@ -64,8 +64,8 @@ def test_links_lead_somewhere(page):
         if not target.is_file():
             broken.append(address)
         elif parts.fragment and target.suffix == ".html":
-            there = soup(target.resolve().relative_to(SITE).as_posix())
-            if there.find(id=unquote(parts.fragment)) is None:
+            there = identified(target.resolve().relative_to(SITE).as_posix())
+            if unquote(parts.fragment) not in there:
                 broken.append(address)
     assert not broken
 

@@ -12,7 +12,16 @@ import attnlib.plotting
 import attnlib.widgets
 from attnlib.plotting import look, matrices
 from book._ext.glossary_links import not_meant, pattern
-from tests.site.built import CONTENT, EDITIONS, FOLLOW, ROOT, address, edition_of, soup
+from tests.site.built import (
+    CONTENT,
+    EDITIONS,
+    FOLLOW,
+    ROOT,
+    address,
+    edition_of,
+    identified,
+    soup,
+)
 
 ALL = pytest.mark.parametrize("edition", EDITIONS, ids=lambda each: each.language)
 OTHERS = [path for path in CONTENT if not path.endswith("/glossary.html")]
@@ -49,8 +58,7 @@ def public():
 @ALL
 @pytest.mark.parametrize(("name", "thing"), list(public()), ids=lambda each: str(each)[:60])
 def test_every_public_name_is_on_the_page_of_the_library(edition, name, thing):
-    entry = api(edition).find(id=name)
-    assert entry is not None
+    entry = identified(address("api", edition.language))[name]
     signature, text = entry.get_text(), entry.find_next_sibling("dd").get_text()
     assert "jaxtyping" not in signature
     assert "object at 0x" not in signature
