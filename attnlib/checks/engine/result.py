@@ -109,7 +109,7 @@ class Result:
                 self.place.notebook and Path(f"{self.place.notebook}.ipynb").exists()
             ):  # on Colab it does not
                 there = f'<a href="{escape(self.place.link)}">{there}</a>'
-            parts.append(f"<p>{escape(say('label.place'))}: {there}</p>")
+            parts.append(f"<p>{say('label.see', place=there)}</p>")
         return f'<div class="attnlib-check">{"".join(parts)}</div>'
 
 
