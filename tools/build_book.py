@@ -4,9 +4,10 @@
     python -m tools.build_book --jobs 2       # two at a time
 
 Each edition is laid out flat (`tools/site/sources.py`), built by Jupyter Book with warnings as
-errors, and added to the site (`merge.py`). Notebooks to download carry the library
-(`self_contained.py`). What concerns the whole site comes last: fonts and icons are cut to what the
-pages show (`lean_assets.py`), then come the pages that lead to the editions (`front_pages.py`).
+errors unless its pages stand (`stamps.py`), and added to the site (`merge.py`). Notebooks to
+download carry the library (`self_contained.py`). What concerns the whole site comes last: fonts and
+icons are cut to what the pages show (`lean_assets.py`), then come the pages that lead to the
+editions (`front_pages.py`).
 """
 
 import argparse
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from tools import self_contained
 from tools.editions import ROOT, Edition, editions
-from tools.site import STAMP, front_pages, lean_assets, merge, sources
+from tools.site import STAMP, front_pages, lean_assets, merge, sources, stamps
 
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 WARNINGS_ARE_ERRORS = ("-W", "-n", "--keep-going")
@@ -35,6 +36,10 @@ def build(edition: Edition, all_editions: list[Edition], work: Path, quiet: bool
     """Build one edition; return the folder of its pages, None if there was a warning."""
     folder, output = work / "source" / edition.language, work / "built" / edition.language
     pages = sources.lay_out(edition, all_editions, folder)
+    made_of = stamps.made_of(edition, all_editions, folder)
+    if stamps.stands(output, made_of):
+        return output / "_build" / "html"
+    shutil.rmtree(output, ignore_errors=True)
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(folder)]
     command += ["--config", str(folder / sources.CONFIGURATION)]
     command += ["--toc", str(folder / sources.CONTENTS)]
@@ -57,7 +62,10 @@ def build(edition: Edition, all_editions: list[Edition], work: Path, quiet: bool
                 print(line, end="", flush=True)
     if quiet and process.returncode:
         print("".join(kept), end="", flush=True)
-    return None if process.returncode else output / "_build" / "html"
+    if process.returncode:
+        return None
+    stamps.stamp(output, made_of)
+    return output / "_build" / "html"
 
 
 def build_site(root: Path, jobs: int = 1, quiet: bool = False) -> bool:
@@ -70,7 +78,8 @@ def build_site(root: Path, jobs: int = 1, quiet: bool = False) -> bool:
     """
     work = root / "book" / "_build"
     site = work / "html"
-    shutil.rmtree(work, ignore_errors=True)
+    for folder in (site, work / "source"):
+        shutil.rmtree(folder, ignore_errors=True)
     all_editions = editions(root)
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         built = list(

@@ -42,7 +42,6 @@ class Runtime:
         environment: Variables of the kernel.
         before: What is imported before the first cell, as Colab does.
         solves: Whether the solutions run after the last cell.
-        languages: Whether all languages run, or the first one alone.
         forked: Whether its kernels have imported what notebooks import (warm.py).
         lent: By notebook, a record of a runtime with the same Python and torch, whose long cells
             are not computed again (long_cells.py).
@@ -54,7 +53,6 @@ class Runtime:
     environment: Mapping[str, str] = field(default_factory=dict)
     before: str = ""
     solves: bool = False
-    languages: bool = True
     forked: bool = True
     lent: Mapping[str, Record] = field(default_factory=dict)
 
@@ -164,7 +162,7 @@ async def run(unit: Unit, runtime: Runtime, key: str) -> Record:
     Raises:
         NotRepeatable: If a cell cannot be run once more in another language.
     """
-    languages = list(unit.texts) if runtime.languages else list(unit.texts)[:1]
+    languages = list(unit.texts)
     with tempfile.TemporaryDirectory() as folder:
         workplace = Path(folder) / "content"
         workplace.mkdir()

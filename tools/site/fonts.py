@@ -8,6 +8,7 @@ one loads it once: all pages ask for the same files.
 """
 
 import base64
+import functools
 import html
 import json
 import re
@@ -20,6 +21,7 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 
 from tools.digest import digest
+from tools.site.kept import kept
 
 STATE = re.compile(
     r'<script type="application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', re.DOTALL
@@ -36,13 +38,28 @@ SHEET = "chinese.css"  # an edition's, beside its fonts
 LATIN = set(range(0x20, 0x7F)) | set(range(0xA0, 0x100))  # a reader may type any of these
 
 
+@functools.cache
+def uncompressed(font: bytes) -> bytes:
+    """Return a font as a program reads it at once: each page is given a part of the same one."""
+    file = BytesIO()
+    with TTFont(BytesIO(font), recalcTimestamp=False) as opened:
+        opened.flavor = None
+        opened.save(file)
+    return file.getvalue()
+
+
 def subset_of(font: Path, codes: Iterable[int]) -> bytes:
     """Return a font with the characters `codes` alone, as woff2."""
+    whole, wanted = font.read_bytes(), sorted(codes)
+    return kept(lambda: _subset_of(uncompressed(whole), wanted), "font", whole, str(wanted))
+
+
+def _subset_of(font: bytes, codes: list[int]) -> bytes:
     options = subset.Options(flavor="woff2", recalc_timestamp=False, name_IDs=["*"])
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=codes)
     file = BytesIO()
-    with subset.load_font(font, options) as opened:
+    with subset.load_font(BytesIO(font), options) as opened:
         subsetter.subset(opened)
         subset.save_font(opened, file, options)
     return file.getvalue()

@@ -18,6 +18,7 @@ from PIL import Image
 
 from tools.palette import with_palette
 from tools.site import fonts
+from tools.site.kept import forget_old, kept
 from tools.site.used_rules import Names, used_rules
 
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
@@ -73,8 +74,9 @@ def cut_colours(path: Path) -> None:
     with Image.open(path) as picture:
         if picture.mode != "P":
             return
-        small = with_palette(picture, COLOURS)
-    if len(small) < path.stat().st_size:
+        whole = path.read_bytes()
+        small = kept(lambda: with_palette(picture, COLOURS), "picture", whole)
+    if len(small) < len(whole):
         path.write_bytes(small)
 
 
@@ -115,3 +117,4 @@ def cut(site: Path, style: Path) -> None:
         fonts.give_chinese(folder, style.read_text("utf-8"), static)
     for path in static.glob("fonts/*.woff2"):  # each edition has its part
         path.unlink()
+    forget_old()
