@@ -111,23 +111,32 @@ def assemble(edition: Edition) -> str:
     )
 
 
-def numbered(html: str, numbers: dict[str, int]) -> str:
-    """Fill in the page numbers; one that is not known yet takes its room all the same."""
-    return PAGE_OF.sub(lambda match: str(numbers.get(match[1], 888)), html)
+def with_room(html: str) -> str:
+    """Put something that takes its room in the place of each page number, until it is known."""
+    return PAGE_OF.sub(r'<span data-page-of="\1">888</span>', html)
 
 
-def print_once(browser: Any, html: str, target: Path) -> dict[str, int]:
-    """Print to `target`; return the page number of every place that a link leads to."""
+FILL_IN = """(numbers) => document.querySelectorAll('[data-page-of]').forEach((place) => {
+  place.textContent = numbers[place.dataset.pageOf];
+})"""
+
+
+def print_twice(browser: Any, html: str, target: Path) -> None:
+    """Print to `target`, the second time with the page numbers that the first one has shown."""
     source = target.with_suffix(".html")
-    source.write_text(html, encoding="utf-8")
+    source.write_text(with_room(html), encoding="utf-8")
     page = browser.new_page()
     page.goto(source.as_uri(), wait_until="load")
     page.evaluate("document.fonts.ready")
-    page.pdf(
-        path=target, prefer_css_page_size=True, print_background=True, outline=True, tagged=True
-    )
+    how = {"prefer_css_page_size": True, "print_background": True, "outline": True, "tagged": True}
+    page.pdf(path=target, **how)
+    page.evaluate(FILL_IN, page_numbers(PdfReader(target)))
+    page.pdf(path=target, **how)
     page.close()
-    reader = PdfReader(target)
+
+
+def page_numbers(reader: PdfReader) -> dict[str, int]:
+    """Return the page number of every place to which a link leads."""
     found = {}
     for name, destination in reader.named_destinations.items():
         number = reader.get_destination_page_number(destination)
@@ -142,8 +151,7 @@ def print_book(browser: Any, edition: Edition, html: str, target: Path) -> int:
     logging.getLogger("pypdf").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         printed = Path(folder, "book.pdf")
-        numbers = print_once(browser, numbered(html, {}), printed)
-        print_once(browser, numbered(html, numbers), printed)
+        print_twice(browser, html, printed)
         writer = PdfWriter(clone_from=printed)
         title = f"{edition.title}: {edition.subtitle}"
         writer.add_metadata({"/Title": title, "/Author": edition.author})
