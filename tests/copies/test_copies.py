@@ -122,6 +122,12 @@ def test_the_pdf_has_every_page_in_its_outline_at_its_place(pdf):
         assert heading.split()[0] in pdf.said(titles[heading], titles[heading] + 1)
 
 
+def test_the_pdf_names_its_title_and_author(pdf):
+    about = pdf.metadata
+    assert about.title == f"{pdf.edition.title}: {pdf.edition.subtitle}"
+    assert about.author == pdf.edition.author
+
+
 def test_the_contents_of_the_pdf_name_the_right_pages(pdf):
     text = pdf.said(1, 5)
     for page in content(pdf.edition):
