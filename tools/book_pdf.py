@@ -9,16 +9,19 @@ first one has shown.
 """
 
 import logging
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
-from pypdf import PdfReader, PdfWriter
+from pypdf import PdfReader
+from pypdf.generic import DictionaryObject, NameObject, NumberObject, TextStringObject
 
 from tools.editions import ROOT, Edition, editions
 from tools.find_browser import NoBrowserError, find_browser
@@ -110,23 +113,32 @@ def assemble(edition: Edition) -> str:
     )
 
 
-def numbered(html: str, numbers: dict[str, int]) -> str:
-    """Fill in the page numbers; one that is not known yet takes its room all the same."""
-    return PAGE_OF.sub(lambda match: str(numbers.get(match[1], 888)), html)
+def with_room(html: str) -> str:
+    """Put something that takes its room in the place of each page number, until it is known."""
+    return PAGE_OF.sub(r'<span data-page-of="\1">888</span>', html)
 
 
-def print_once(browser: Any, html: str, target: Path) -> dict[str, int]:
-    """Print to `target`; return the page number of every place that a link leads to."""
+FILL_IN = """(numbers) => document.querySelectorAll('[data-page-of]').forEach((place) => {
+  place.textContent = numbers[place.dataset.pageOf];
+})"""
+
+
+def print_twice(browser: Any, html: str, target: Path) -> None:
+    """Print to `target`, the second time with the page numbers that the first one has shown."""
     source = target.with_suffix(".html")
-    source.write_text(html, encoding="utf-8")
+    source.write_text(with_room(html), encoding="utf-8")
     page = browser.new_page()
     page.goto(source.as_uri(), wait_until="load")
     page.evaluate("document.fonts.ready")
-    page.pdf(
-        path=target, prefer_css_page_size=True, print_background=True, outline=True, tagged=True
-    )
+    how = {"prefer_css_page_size": True, "print_background": True, "outline": True, "tagged": True}
+    page.pdf(path=target, **how)
+    page.evaluate(FILL_IN, page_numbers(PdfReader(target)))
+    page.pdf(path=target, **how)
     page.close()
-    reader = PdfReader(target)
+
+
+def page_numbers(reader: PdfReader) -> dict[str, int]:
+    """Return the page number of every place to which a link leads."""
     found = {}
     for name, destination in reader.named_destinations.items():
         number = reader.get_destination_page_number(destination)
@@ -135,22 +147,49 @@ def print_once(browser: Any, html: str, target: Path) -> dict[str, int]:
     return found
 
 
+def name_author(path: Path, author: str) -> None:
+    """Append the author to what a PDF says of itself; Chromium knows its title alone.
+
+    PDF calls it an incremental update. To have all objects written anew takes twenty seconds.
+    """
+    reader = PdfReader(path)
+    place, root = (reader.trailer.raw_get(name) for name in ("/Info", "/Root"))
+    about = place.get_object()
+    about[NameObject("/Author")] = TextStringObject(author)
+    before = path.read_bytes()
+    added = BytesIO()
+    added.write(f"\n{place.idnum} 0 obj\n".encode())
+    about.write_to_stream(added)
+    added.write(b"\nendobj\n")
+    table = len(before) + added.tell()
+    trailer = DictionaryObject(
+        {
+            NameObject("/Size"): reader.trailer["/Size"],
+            NameObject("/Root"): root,
+            NameObject("/Info"): place,
+            NameObject("/Prev"): NumberObject(before.split()[-2]),
+        }
+    )
+    added.write(f"xref\n{place.idnum} 1\n{len(before) + 1:010} 00000 n \ntrailer\n".encode())
+    trailer.write_to_stream(added)
+    added.write(f"\nstartxref\n{table}\n%%EOF\n".encode())
+    with path.open("ab") as file:
+        file.write(added.getvalue())
+
+
 def print_book(browser: Any, edition: Edition, html: str, target: Path) -> int:
     """Write the PDF of an edition, assembled, to `target` in one step; return its pages' number."""
     # Chromium's trailer counts a few objects too few, which pypdf mends and remarks on.
     logging.getLogger("pypdf").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         printed = Path(folder, "book.pdf")
-        numbers = print_once(browser, numbered(html, {}), printed)
-        print_once(browser, numbered(html, numbers), printed)
-        writer = PdfWriter(clone_from=printed)
-        title = f"{edition.title}: {edition.subtitle}"
-        writer.add_metadata({"/Title": title, "/Author": edition.author})
+        print_twice(browser, html, printed)
+        name_author(printed, edition.author)
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_suffix(".pdf.unfinished")
-        writer.write(unfinished)
+        shutil.copyfile(printed, unfinished)
         unfinished.replace(target)
-        return len(writer.pages)
+        return len(PdfReader(target).pages)
 
 
 def target_of(edition: Edition) -> Path:
