@@ -145,7 +145,7 @@ class BookFigure(Figure):
         with style(), warnings.catch_warnings():
             # Whatever has no glyph has been named by `complete`, once and with what to do.
             warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from ")
-            self.savefig(drawn, format="png")
+            self.savefig(drawn, format="png", pil_kwargs={"compress_level": 0})
         # 256 colours, chosen to fit what was drawn: a third of the size, for notebooks
         # and pages carry every picture. Nothing else goes into the file, no version of matplotlib.
         Image.open(drawn).convert("RGB").quantize(

@@ -20,8 +20,9 @@ from tools.proof.session import kernel
 pytestmark = pytest.mark.skipif(not warm.POSSIBLE, reason="kernels are forked on Linux alone")
 
 ASKS = """
-import os, random, sys
+import atexit, os, random, sys
 import numpy
+atexit.register(lambda: open("ended", "w").close())
 print(os.getpid(), os.getppid(), random.random(), numpy.random.rand(), os.getcwd(), "torch" in sys.modules)
 print([name for name in sys.modules if name.startswith("attnlib")], "/proof" in " ".join(sys.path))
 """  # noqa: E501
@@ -69,6 +70,8 @@ def test_two_forks_share_nothing(tmp_path):
     for place in (0, 2, 3, 4):  # process, random numbers of Python and of numpy, folder
         assert facts[0][place] != facts[1][place]
     assert one[1] == other[1] == "[] False"
+    for name in ("a", "b"):
+        assert (tmp_path / name / "work" / "ended").exists(), "it has ended as any process does"
 
 
 def servers_and_kernels(path):

@@ -74,22 +74,14 @@ class Server:
             self.kernels[connection] = pid
             self.events.register(connection, selectors.EVENT_READ, self.kill)
             return
-        status = 1
-        try:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self.events.close()
-            for each in (self.listener, self.wake, connection, *self.kernels):
-                each.close()
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            become_kernel(request)
-            status = 0
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else 0
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self.events.close()
+        for each in (self.listener, self.wake, connection, *self.kernels):
+            each.close()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        become_kernel(request)
+        sys.exit()  # and not at once: what is to happen at the end happens
 
     def collect(self, ended: socket.socket) -> None:
         """Close the connections of kernels that have ended."""
