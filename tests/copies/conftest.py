@@ -1,3 +1,3 @@
 """The browser of tests/browser."""
 
-from tests.browser.conftest import browser, contexts  # noqa: F401
+from tests.browser.conftest import browser, contexts, playwright  # noqa: F401

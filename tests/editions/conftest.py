@@ -6,7 +6,7 @@ import pytest
 
 from attnlib import words
 from attnlib.checks.engine import latest
-from tests.browser.conftest import Visit, browser, contexts, serving  # noqa: F401
+from tests.browser.conftest import Visit, browser, contexts, playwright, serving  # noqa: F401
 from tests.editions import built, pseudo
 from tests.editions.accents import LANGUAGE
 from tools.editions import DEFAULT, ROOT, edition

@@ -4,6 +4,7 @@ from tests.browser.conftest import (  # noqa: F401
     browser,
     contexts,
     lasting_visit,
+    playwright,
     pytest_terminal_summary,
     report,
     server,

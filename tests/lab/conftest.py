@@ -11,7 +11,7 @@ import urllib.request
 import nbformat
 import pytest
 
-from tests.browser.conftest import browser  # noqa: F401
+from tests.browser.conftest import browser, playwright  # noqa: F401
 
 
 @pytest.fixture(scope="session")

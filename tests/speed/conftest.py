@@ -2,6 +2,7 @@
 
 from tests.browser.conftest import (  # noqa: F401
     browser,
+    playwright,
     pytest_terminal_summary,
     report,
     server,
