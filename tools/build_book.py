@@ -78,8 +78,8 @@ def build_site(root: Path, jobs: int = 1, quiet: bool = False) -> bool:
     """
     work = root / "book" / "_build"
     site = work / "html"
-    for folder in (site, work / "source"):
-        shutil.rmtree(folder, ignore_errors=True)
+    for old in (site, work / "source"):
+        shutil.rmtree(old, ignore_errors=True)
     all_editions = editions(root)
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         built = list(

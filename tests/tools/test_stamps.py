@@ -1,11 +1,13 @@
 """Pages of an edition stand while all that they show stands, and no longer."""
 
+import subprocess
 from dataclasses import replace
 
 import pytest
 
+from tools import build_book
 from tools.editions import editions
-from tools.site import stamps
+from tools.site import sources, stamps
 
 FILES = {
     "_config.yml": "", "pyproject.toml": "", "package-lock.json": "",
@@ -64,3 +66,35 @@ def test_pages_stand_that_are_made_of_the_same(tmp_path, monkeypatch):
         with monkeypatch.context() as cold:
             cold.setenv(name, value)
             assert not stamps.stands(tmp_path, "this")
+
+
+@pytest.fixture
+def built(tmp_path, monkeypatch):
+    """Return a function that builds English pages by a program that notes it and ends so."""
+    monkeypatch.setattr(sources, "lay_out", lambda *_: {})
+    for name in ("COLD", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    ran = []
+
+    def build(made_of, status=0):
+        ran.clear()
+        code = "import os, sys; folder = sys.argv[sys.argv.index('--path-output') + 1]; "
+        code += f"os.makedirs(folder, exist_ok=True); sys.exit({status})"
+        monkeypatch.setattr(stamps, "made_of", lambda *_: made_of)
+        monkeypatch.setattr(build_book, "JUPYTER_BOOK", code)
+        real = subprocess.Popen
+        with monkeypatch.context() as counted:
+            counted.setattr(subprocess, "Popen", lambda *a, **k: ran.append(1) or real(*a, **k))
+            folder = build_book.build(editions()[0], editions(), tmp_path, quiet=True)
+        assert (folder is None) == bool(status)
+        return bool(ran)
+
+    return build
+
+
+def test_an_edition_is_built_when_its_pages_do_not_stand(built):
+    assert [built("a"), built("a"), built("b"), built("b")] == [1, 0, 1, 0]
+
+
+def test_what_had_a_warning_never_stands(built):
+    assert [built("a", 1), built("a", 1), built("a"), built("b", 1), built("a")] == [1] * 5

@@ -14,8 +14,8 @@ from tools.environment import PINS
 
 STAMP = ".made-of"  # written last: without it the build was interrupted, or had warnings
 ROOMS = ("book", "attnlib", "tools/site")
-FILES = ("_config.yml", "pyproject.toml", "package-lock.json")
-FILES += ("tools/build_book.py", "tools/editions.py")
+SETTINGS = ("_config.yml", "pyproject.toml", "package-lock.json")
+FILES = (*SETTINGS, "tools/build_book.py", "tools/editions.py")
 TEXTS = {".md", ".ipynb", ".toml", ".yml"}
 
 
