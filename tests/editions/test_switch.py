@@ -1,5 +1,7 @@
 """From one edition to the other: the switch, the first page, what search engines are told."""
 
+from functools import cache
+
 import pytest
 from bs4 import BeautifulSoup
 
@@ -20,7 +22,9 @@ def test_both_editions_stand_there_and_no_other(site):
     assert sorted(path.parent.name for path in site.glob("*/intro.html")) == [DEFAULT, LANGUAGE]
 
 
+@cache
 def parsed(path):
+    """Parse a page; nobody may change the result."""
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 

@@ -18,7 +18,7 @@ from tests.browser.conftest import browser, playwright  # noqa: F401
 def lab(tmp_path_factory):
     """JupyterLab on an empty folder, without the settings of whoever runs the tests.
 
-    The value is a function that puts a notebook there, under its name, and returns its address.
+    The value is its address, and a function that puts a notebook there and returns its name.
     """
     folder = tmp_path_factory.mktemp("lab")
     with socket.socket() as free:
@@ -45,10 +45,10 @@ def lab(tmp_path_factory):
     )
     url = f"http://127.0.0.1:{port}"
 
-    def address(path, notebook):
+    def put(path, notebook):
         name = f"{path.parent.name}-{path.name}"
         nbformat.write(notebook, folder / name)
-        return f"{url}/lab/tree/{name}?token={token}&reset"
+        return name
 
     try:
         for _ in range(240):
@@ -58,15 +58,36 @@ def lab(tmp_path_factory):
                 break
             except OSError:
                 time.sleep(0.25)
-        yield address
+        yield f"{url}/lab?token={token}&reset", put
     finally:
         process.terminate()
         process.wait(30)
         log.close()
 
 
+# Ends what is open, kernel and all, and opens a notebook.
+OPEN = """async (path) => {
+  const app = window.jupyterapp;
+  await app.restored;
+  for (const panel of [...app.shell.widgets('main')]) {
+    await panel.sessionContext?.ready; // else its kernel comes when nobody is there any more
+    await panel.sessionContext?.shutdown();
+    panel.dispose();
+  }
+  await app.commands.execute('docmanager:open', { path, factory: 'Notebook' });
+}"""
+
+
+ALL_CELLS = """(path) => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  if (panel?.context?.path !== path || !panel.context.isReady) return false;
+  const cells = panel.content.model.cells.length;
+  return cells > 1 && panel.content.widgets.length === cells;
+}"""
+
+
 class Lab:
-    """A notebook in JupyterLab."""
+    """JupyterLab in a window, where one notebook after the other is opened."""
 
     def __init__(self, context, address):
         self.page = context.new_page()
@@ -74,7 +95,14 @@ class Lab:
         self.page.on("request", self._request)
         self.page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
         self.page.goto(address)
-        self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=90_000)
+        self.page.wait_for_function("() => window.jupyterapp?.restored", timeout=90_000)
+
+    def open(self, name):
+        """Open a notebook, and nothing beside it."""
+        self.page.evaluate(OPEN, name)
+        self.foreign.clear()
+        self.errors.clear()
+        self.page.wait_for_function(ALL_CELLS, arg=name, timeout=90_000)
 
     def _request(self, request):
         here = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
@@ -113,22 +141,21 @@ RUN = """async (wanted) => {
 
 
 @pytest.fixture(scope="session")
-def context(browser):  # noqa: F811
-    """One for all windows: what JupyterLab is made of is fetched and compiled once."""
+def window(lab, browser):  # noqa: F811
+    """One for all notebooks: what JupyterLab is made of is loaded and started once."""
+    address, _ = lab
     context = browser.new_context(viewport={"width": 1280, "height": 1400})
-    yield context
+    yield Lab(context, address)
     context.close()
 
 
 @pytest.fixture
-def opened(lab, context):
+def opened(lab, window):
     """Return a function that opens a notebook under the name of one of ours."""
-    windows = []
+    _, put = lab
 
     def open_it(path, notebook):
-        windows.append(Lab(context, lab(path, notebook)))
-        return windows[-1]
+        window.open(put(path, notebook))
+        return window
 
-    yield open_it
-    for window in windows:
-        window.page.close()
+    return open_it

@@ -1,9 +1,10 @@
 """The notebooks in a real JupyterLab: cells run, nothing warns, figures move with sliders.
 
-One notebook of each edition is run whole. What its cells show elsewhere is in the records of their
-runs (tests/notebooks); so each other notebook is opened, and runs what its live figure needs, but
-for what its run has trained (tools/proof/long_cells.py). Of a translated one the text is looked at
-alone, since its figures are those of the original (tests/site/test_twins.py).
+One notebook is run whole. What cells show elsewhere is in the records of their runs
+(tests/notebooks); so each other notebook is opened, and runs what its live figure needs, but for
+what its run has trained (tools/proof/long_cells.py). Of a translated one the text is looked at
+alone, since its code is that of the original (tests/translations), and so are its figures
+(tests/site/test_twins.py).
 """
 
 import json
@@ -19,9 +20,10 @@ from tests.lab.needed import needed
 from tests.lab.trained import take_what_was_trained
 from tools.editions import editions
 
-WHOLE = [edition.chapters[0] for edition in editions()]
+WHOLE = [editions()[0].chapters[0]]
 OTHERS = [path for each in editions() for path in each.notebooks if path not in WHOLE]
-FIRST = {path.name: path for path in reversed(OTHERS)}  # of those that several editions have
+# Of those that several editions have.
+FIRST = {path.name: path for path in reversed([*WHOLE, *OTHERS])}
 ORIGINALS = [path for path in OTHERS if path in FIRST.values()]
 TRANSLATED = [path for path in OTHERS if path not in ORIGINALS]
 
