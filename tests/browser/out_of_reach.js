@@ -81,7 +81,6 @@
     return null;
   }
 
-  for (const motion of document.getAnimations()) motion.finish();
   const complaints = [];
   const name = (element) => `${element.localName}.${element.getAttribute('class') ?? ''}`;
   const walker = document.createTreeWalker(document.querySelector(within), NodeFilter.SHOW_TEXT);

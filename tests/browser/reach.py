@@ -5,6 +5,11 @@ from pathlib import Path
 
 JUDGE = Path(__file__).with_name("out_of_reach.js").read_text("utf-8")
 
+SETTLE = """() => {
+  for (const motion of document.getAnimations()) motion.finish();
+  return new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+}"""
+
 # WCAG 2.2, 1.4.12: what a reader may set, without loss.
 SPACING = """
   * { line-height: 1.5 !important; }
@@ -15,18 +20,24 @@ SPACING = """
 
 def out_of_reach(page, within="body"):
     """Return a line for each text that is cut off for good, and for what no keyboard scrolls."""
-    for _ in range(2):  # the page follows a new size in the frame after it
-        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    for _ in range(2):  # a page ends its motions, and follows a new size, in the frame after
+        page.evaluate(SETTLE)
     return page.evaluate(JUDGE, within)
+
+
+def resize(page, width, height):
+    """Give the window another size, and wait until the page has it: a phone's comes later."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_function("(width) => matchMedia(`(width: ${width}px)`).matches", arg=width)
 
 
 @contextmanager
 def sized(page, width, height):
     """Give the window another size for a while."""
     before = page.viewport_size
-    page.set_viewport_size({"width": width, "height": height})
+    resize(page, width, height)
     yield
-    page.set_viewport_size(before)
+    resize(page, **before)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from tests.browser.reach import large_letters, out_of_reach, wide_spacing
+from tests.browser.reach import large_letters, out_of_reach, resize, wide_spacing
 
 DESK = {"viewport": {"width": 1300, "height": 900}, "color_scheme": "light"}
 PHONE = {
@@ -119,7 +119,7 @@ def layouts(reader, sizes):
     reader.window.open_all_boxes()
     before, found = reader.page.viewport_size, {}
     for width, height in sizes:
-        reader.page.set_viewport_size({"width": width, "height": height})
+        resize(reader.page, width, height)
         here = found[width, height] = {
             "cut off": out_of_reach(reader.page),
             "torn": reader.page.evaluate(TORN),
@@ -130,5 +130,5 @@ def layouts(reader, sizes):
             for name, manner in MANNERS.items():
                 with manner(reader.page):
                     here[name] = out_of_reach(reader.page)
-    reader.page.set_viewport_size(before)
+    resize(reader.page, **before)
     return found
