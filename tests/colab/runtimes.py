@@ -152,7 +152,9 @@ def data() -> Runtime:
     def make(folder: Path) -> None:
         wheels = folder / "wheels"
         pip("download", "--no-deps", "--dest", wheels, *exact)
-        pip("install", "--no-deps", "--no-compile", "--prefix", folder, *wheels.glob("*.whl"))
+        # Also what this Python may have itself: pip would leave it out.
+        into = ("--ignore-installed", "--no-compile", "--prefix", folder)
+        pip("install", "--no-deps", *into, *wheels.glob("*.whl"))
 
     return kept("data", json.dumps(exact), make)
 

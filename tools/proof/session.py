@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 from tools.proof import warm
 
 CELL_TIMEOUT = 300  # seconds
+SHUTDOWN = 60  # seconds that a kernel gets to clear away what it has made: 5 were too few for one
 IN_KERNEL = Path(__file__).with_name("in_kernel.py")
 
 Output = dict[str, Any]
@@ -108,7 +109,9 @@ async def kernel(
         allow_errors=True,
         resources={"metadata": {"path": str(workplace)}},
     )
-    client.create_kernel_manager().kernel_spec_manager.kernel_dirs = [str(folder / "kernels")]
+    manager = client.create_kernel_manager()
+    manager.kernel_spec_manager.kernel_dirs = [str(folder / "kernels")]
+    manager.shutdown_wait_time = SHUTDOWN
     async with client.async_setup_kernel():
         session = Session(client)
         setup = await session.run(f"exec({IN_KERNEL.read_text(encoding='utf-8')!r}, {{}})")
