@@ -25,7 +25,7 @@ from tools.stages import STAGES, Stage, waiting
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".cache" / "prove"
 LANES = 3  # on two cores: who asks a browser waits for half of the time
-SILENCE = 900  # seconds without a word, after which a stage is taken to stand still
+SILENCE = 1800  # seconds without a word, after which a stage is taken to stand still
 COUNTS = re.compile(r"^(\w+): proved (\d+), reused (\d+)$", re.MULTILINE)
 
 
