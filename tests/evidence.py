@@ -41,6 +41,7 @@ from tools import atomic_write, environment, working_copy
 from tools.digest import digest
 from tools.find_browser import find_browser
 from tools.proof import records, runner
+from tools.reuse import cold
 
 ROOT = records.ROOT
 SITE = ROOT / "book" / "_build" / "html"
@@ -278,7 +279,7 @@ class Evidence:
         }
         self.wanted = {item.nodeid for item in items}
         kept = load(self.name)
-        if kept.get("base") != self.base or runner.cold():
+        if kept.get("base") != self.base or cold():
             return
         standing = {
             test: reads
@@ -359,7 +360,7 @@ def standing(arguments):
     """Return how many tests pytest would reuse with these arguments if it is all; 0 if not."""
     (name,) = (each.partition("=")[2] for each in arguments if each.startswith("--evidence="))
     kept = load(name)
-    if runner.cold() or not kept.get("whole") or kept["arguments"] != arguments:
+    if cold() or not kept.get("whole") or kept["arguments"] != arguments:
         return 0
     folders = [ROOT / each for each in kept["folders"]]
     try:

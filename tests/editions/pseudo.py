@@ -28,7 +28,8 @@ from tests.editions.built import COPY, SITE
 from tools.build_book import build_site
 from tools.digest import digest as digest_of
 from tools.editions import DEFAULT, ROOT, Edition, editions
-from tools.proof import records, runner
+from tools.proof import records
+from tools.reuse import cold
 from tools.site import is_complete
 from tools.translations import KEY, digest, said_by, with_hash, without_address
 from tools.working_copy import copy_files, files
@@ -190,7 +191,7 @@ def made_of() -> str:
 def stands(made: str) -> bool:
     """Whether the site in the copy is one that was made of this."""
     known = MADE_OF.read_text(encoding="utf-8") if MADE_OF.is_file() else ""
-    return is_complete(SITE) and known == made and not runner.cold()
+    return is_complete(SITE) and known == made and not cold()
 
 
 def main() -> int:

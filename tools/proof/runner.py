@@ -21,6 +21,7 @@ from tools.proof import long_cells, records
 from tools.proof.records import Record, Unit
 from tools.proof.session import Output, Session, kernel
 from tools.proof.solutions import PROGRESS, solutions
+from tools.reuse import cold, proving_since
 
 # One thread and one order of sets: the same numbers on every machine.
 ENVIRONMENT = {
@@ -199,11 +200,6 @@ class Counts:
 COUNTS = Counts()
 
 
-def cold() -> bool:
-    """Whether nothing may be reused: `make test COLD=1`, and wherever CI says that it is one."""
-    return bool(os.environ.get("COLD")) or os.environ.get("CI") == "true"
-
-
 _made_here: set[str] = set()  # keys of records that this process made, also when nothing is reused
 
 
@@ -230,9 +226,8 @@ async def record(unit: Unit, runtime: Runtime) -> Record:
 
 def _made_since_start(runtime: Runtime, unit: Unit, key: str) -> bool:
     """Whether an earlier stage of this same `make test` made the record (see tools/prove.py)."""
-    started = float(os.environ.get("PROVING_SINCE", "inf"))
     path = records.place_of(runtime.name, unit.name, key)
-    return path.is_file() and path.stat().st_mtime >= started
+    return path.is_file() and path.stat().st_mtime >= proving_since()
 
 
 async def all_of(units: Sequence[Unit], runtime: Runtime) -> dict[str, Record | Exception]:

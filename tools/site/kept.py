@@ -6,16 +6,15 @@ before this proof began.
 """
 
 import hashlib
-import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tools.digest import digest
-from tools.environment import PINS
+from tools.environment import PINS, ROOT
+from tools.reuse import cold, proving_since
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".cache" / "site"
 PROGRAMS = (*Path(__file__).parent.glob("*.py"), ROOT / "tools" / "palette.py", *PINS)
 LONGEST = 30 * 24 * 3600  # seconds that anything is kept
@@ -25,8 +24,8 @@ _programs = digest(sys.version, *(path.read_bytes() for path in sorted(PROGRAMS)
 
 
 def _usable_since() -> float:
-    if os.environ.get("COLD") or os.environ.get("CI") == "true":
-        return float(os.environ.get("PROVING_SINCE", "inf"))
+    if cold():
+        return proving_since()
     return time.time() - LONGEST
 
 
@@ -47,9 +46,7 @@ def kept(make: Callable[[], bytes], *of: str | bytes) -> bytes:
         pass
     made = make()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    unfinished.write_bytes(hashlib.sha256(made).digest() + made)
-    unfinished.replace(path)
+    path.write_bytes(hashlib.sha256(made).digest() + made)  # a half would not be used
     return made
 
 

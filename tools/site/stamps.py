@@ -4,13 +4,13 @@ What belongs to other editions alone does not count, but for what the layout say
 pages they have, and where. Where nothing may be reused (`COLD=1`, CI), nothing stands.
 """
 
-import os
 import sys
 from pathlib import Path
 
 from tools.digest import digest
 from tools.editions import Edition
 from tools.environment import PINS
+from tools.reuse import cold
 
 STAMP = ".made-of"  # written last: without it the build was interrupted, or had warnings
 ROOMS = ("book", "attnlib", "tools/site")
@@ -45,7 +45,7 @@ def made_of(edition: Edition, all_editions: list[Edition], folder: Path) -> str:
 
 def stands(output: Path, made_of: str) -> bool:
     """Return whether the pages in this folder are made of this, and may be used again."""
-    if os.environ.get("COLD") or os.environ.get("CI") == "true":
+    if cold():
         return False
     try:
         return (output / STAMP).read_text(encoding="utf-8") == made_of
