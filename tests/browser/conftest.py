@@ -19,6 +19,7 @@ TEXTS = {".html", ".css", ".js", ".json", ".svg", ".txt"}
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--font-render-hinting=none",  # letters as wide as on a screen, also where there is none
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",

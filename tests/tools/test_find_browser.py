@@ -42,6 +42,12 @@ def test_a_variable_that_names_no_browser_is_an_error(machine, monkeypatch):
         find_browser.find_browser()
 
 
+def test_of_those_on_the_path_the_headless_shell_comes_first(machine, monkeypatch):
+    monkeypatch.setattr(find_browser.shutil, "which", lambda name: f"/usr/bin/{name}")
+    machine.installed = ["/usr/bin/chromium", "/usr/bin/chromium-headless-shell"]
+    assert find_browser.find_browser() == "/usr/bin/chromium-headless-shell"
+
+
 def test_then_the_path_past_stubs_that_do_not_start(machine, monkeypatch):
     monkeypatch.setattr(find_browser.shutil, "which", lambda name: f"/usr/bin/{name}")
     machine.installed = ["/usr/bin/google-chrome"]
@@ -57,30 +63,36 @@ def test_then_playwrights_own(machine, tmp_path):
     assert machine.commands == [], "it was there already"
 
 
-def test_then_playwrights_download(machine):
-    machine.installed = [machine.own]
-    assert find_browser.find_browser() == machine.own
-    assert machine.commands == [f"{sys.executable} -m playwright install chromium"]
-
-
-def test_then_debians_package_if_it_may_be_installed(machine, monkeypatch):
+@pytest.mark.parametrize("package", ["chromium-headless-shell", "chromium"])
+def test_then_debians_package_if_it_may_be_installed(machine, monkeypatch, package):
     monkeypatch.setattr(find_browser, "may_install", lambda: True)
-    machine.installed = ["/usr/bin/chromium"]
+    machine.installed = [f"/usr/bin/{package}"]
+    installs = []
 
     def which(name):
-        installed = any("apt-get install" in command for command in machine.commands)
-        return "/usr/bin/chromium" if name == "chromium" and installed else None
+        installs[:] = [each.split()[-1] for each in machine.commands if " install " in each]
+        return f"/usr/bin/{name}" if name == package and name in installs else None
 
     monkeypatch.setattr(find_browser.shutil, "which", which)
-    assert find_browser.find_browser() == "/usr/bin/chromium"
-    assert [command.split()[:2] for command in machine.commands[1:]] == [
-        ["apt-get", "update"],
-        ["apt-get", "install"],
-    ]
+    assert find_browser.find_browser() == f"/usr/bin/{package}"
+    assert installs in (["chromium-headless-shell"], ["chromium-headless-shell", "chromium"])
+    assert installs[-1] == package
+    assert all(command.startswith("apt-get ") for command in machine.commands)
+
+
+@pytest.mark.parametrize("may_install", [False, True])
+def test_then_playwrights_download(machine, monkeypatch, may_install):
+    monkeypatch.setattr(find_browser, "may_install", lambda: may_install)
+    machine.installed = [machine.own]
+    assert find_browser.find_browser() == machine.own
+    assert machine.commands[-1] == f"{sys.executable} -m playwright install chromium"
+    assert (len(machine.commands) > 1) is may_install
 
 
 def test_otherwise_the_error_names_the_command(machine):
-    with pytest.raises(NoBrowserError, match=r"apt-get install chromium.*playwright install"):
+    with pytest.raises(
+        NoBrowserError, match=r"apt-get install chromium-headless-shell.*playwright install"
+    ):
         find_browser.find_browser()
     assert not [command for command in machine.commands if command.startswith("apt-get")]
 
