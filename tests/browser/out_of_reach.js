@@ -27,7 +27,7 @@
     };
   }
 
-  function window(fixed) {
+  function windowOf(fixed) {
     const side = (shown, scrolled, all) => (fixed ? { how: 'hidden', from: 0, to: shown }
       : { how: 'auto', from: 0, to: shown, start: -scrolled, end: all - scrolled });
     return {
@@ -37,21 +37,38 @@
     };
   }
 
+  const windows = { fixed: windowOf(true), flowing: windowOf(false) };
+  const facts = new Map(); // an element -> what its style says of what stands in it
+
+  function read(element) {
+    if (!facts.has(element)) {
+      const style = getComputedStyle(element);
+      const vector = element instanceof SVGElement;
+      const cuts = style.overflowX !== 'visible' || style.overflowY !== 'visible';
+      const aBox = vector ? element.localName === 'svg' : !['inline', 'contents'].includes(style.display);
+      facts.set(element, {
+        vector,
+        unseen: unseen(element, style),
+        position: style.position,
+        holds: () => style.position !== 'static' || style.transform !== 'none' || CONTAINS.test(style.contain),
+        port: cuts && aBox ? port(element, style) : null,
+      });
+    }
+    return facts.get(element);
+  }
+
   /** The boxes that may cut off what stands in an element, from the inside out; null: it is not seen. */
   function chain(element) {
     const found = [];
     let position = 'static';
     for (let at = element; at && at !== document.body; at = at.parentElement) {
-      const style = getComputedStyle(at);
-      if (unseen(at, style)) return null;
-      const holds = style.position !== 'static' || style.transform !== 'none' || CONTAINS.test(style.contain);
-      if (position === 'fixed' || (position === 'absolute' && !holds)) continue;
-      const cuts = style.overflowX !== 'visible' || style.overflowY !== 'visible';
-      const aBox = at instanceof SVGElement ? at.localName === 'svg' : !['inline', 'contents'].includes(style.display);
-      if (cuts && aBox) found.push(port(at, style));
-      if (!(at instanceof SVGElement)) position = ['absolute', 'fixed'].includes(style.position) ? style.position : 'static';
+      const fact = read(at);
+      if (fact.unseen) return null;
+      if (position === 'fixed' || (position === 'absolute' && !fact.holds())) continue;
+      if (fact.port) found.push(fact.port);
+      if (!fact.vector) position = ['absolute', 'fixed'].includes(fact.position) ? fact.position : 'static';
     }
-    return [...found, window(position === 'fixed')];
+    return [...found, position === 'fixed' ? windows.fixed : windows.flowing];
   }
 
   /** Move [from, to] into what a box shows along one axis; null if that cannot be done. */
@@ -84,12 +101,12 @@
   const complaints = [];
   const name = (element) => `${element.localName}.${element.getAttribute('class') ?? ''}`;
   const walker = document.createTreeWalker(document.querySelector(within), NodeFilter.SHOW_TEXT);
+  const range = document.createRange();
   let texts = 0;
   for (let node; (node = walker.nextNode());) {
     const element = node.parentElement;
     if (!node.data.trim() || element.closest('#pst-skip-link')) continue; // it comes with the focus
     if (!element.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
-    const range = document.createRange();
     range.selectNodeContents(node);
     const lines = [...range.getClientRects()].filter(({ width, height }) => width && height);
     if (!chains.has(element)) chains.set(element, chain(element));

@@ -92,11 +92,12 @@ def sticking_out(page):
     """Return what the right edge cuts off, unless it can be scrolled into view in its box."""
     return page.evaluate(
         """() => [...document.querySelectorAll('article *')].filter((element) => {
+          if (element.getBoundingClientRect().right <= innerWidth + 1) return false;
           for (let box = element.parentElement; box; box = box.parentElement) {
             if (getComputedStyle(box).overflowX !== 'visible' && box !== document.body
                 && box !== document.documentElement) return false;
           }
-          return element.getBoundingClientRect().right > innerWidth + 1;
+          return true;
         }).map((element) => element.outerHTML.slice(0, 120))"""
     )
 
