@@ -55,9 +55,14 @@ def recognise(check: Check, tried: list[Trial]) -> tuple[tuple[str, ...], Answer
     """Find the known wrong answer that returns the same wherever the answer returns."""
     returned = [t for t in tried if t.outcome.error is None]
     if any(t.missed for t in returned):
+        returned.reverse()  # the last cases are the largest
         for ids, variant in each_variant(check.wrong):
-            # The last cases are the largest: most variants drop out at once.
-            if all(_same(check, variant, t.case, t.outcome) for t in reversed(returned)):
+            for place, trial in enumerate(returned):
+                if not _same(check, variant, trial.case, trial.outcome):
+                    # What tells this one from the answer tells most of the next ones from it.
+                    returned.insert(0, returned.pop(place))
+                    break
+            else:
                 return ids, variant
     return (), None
 
