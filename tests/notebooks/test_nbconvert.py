@@ -1,5 +1,6 @@
 """Pages that nbconvert makes of the committed notebooks: where nothing moves, a picture shows."""
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -10,10 +11,10 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter, PythonExporter, get_exporter
 from traitlets.config import Config
 
+from tests.notebooks.cells import VIEW, with_figures_alone
 from tools import environment
 from tools.editions import editions
 
-VIEW = "application/vnd.jupyter.widget-view+json"
 NOTEBOOKS = {f"{e.language}-{p.stem}": p for e in editions() for p in e.notebooks}
 
 
@@ -22,8 +23,14 @@ def notebook(request):
     return nbformat.read(NOTEBOOKS[request.param], 4)
 
 
+@functools.cache
+def exporter():
+    return HTMLExporter(config=Config(environment.JUPYTER))
+
+
 def test_each_live_figure_has_its_picture_beside_it(notebook):
-    html, _ = HTMLExporter(config=Config(environment.JUPYTER)).from_notebook_node(notebook)
+    notebook = with_figures_alone(notebook)
+    html, _ = exporter().from_notebook_node(notebook)
     page = BeautifulSoup(html, "html.parser")
     views = page.select(f'script[type="{VIEW}"]')
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -4,6 +4,7 @@ GitHub's viewer takes the richest output that it knows, as nbconvert does: the p
 """
 
 import base64
+import functools
 
 import nbformat
 import pytest
@@ -11,17 +12,17 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter, MarkdownExporter
 from traitlets.config import Config
 
+from tests.notebooks.cells import VIEW, with_figures_alone
 from tools.editions import editions
 
 NOTEBOOKS = [path for edition in editions() for path in edition.notebooks]
-VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.fixture(
     params=NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}", scope="module"
 )
 def notebook(request):
-    return nbformat.read(request.param, as_version=4)
+    return with_figures_alone(nbformat.read(request.param, as_version=4))
 
 
 def still_pictures(notebook):
@@ -32,17 +33,23 @@ def still_pictures(notebook):
     return pictures
 
 
+@functools.cache
+def exporter(*kinds):
+    """Return nbconvert's exporter of pages, which prefers these kinds of outputs."""
+    chosen = {"NbConvertBase": {"display_data_priority": [*kinds]}} if kinds else {}
+    return HTMLExporter(config=Config(chosen))
+
+
 def html_without_widgets(notebook):
-    kinds = ["text/html", "text/markdown", "image/png", "text/plain"]
-    static = Config({"NbConvertBase": {"display_data_priority": kinds}})
-    return HTMLExporter(config=static).from_notebook_node(notebook)[0]
+    static = exporter("text/html", "text/markdown", "image/png", "text/plain")
+    return static.from_notebook_node(notebook)[0]
 
 
 def html_without_state(notebook):
     """As nbconvert writes by itself where a notebook was saved without the state of its widgets."""
     bare = nbformat.from_dict(notebook)
     bare.metadata = {key: value for key, value in notebook.metadata.items() if key != "widgets"}
-    return HTMLExporter().from_notebook_node(bare)[0]
+    return exporter().from_notebook_node(bare)[0]
 
 
 @pytest.mark.parametrize("view", [html_without_widgets, html_without_state])
