@@ -6,6 +6,8 @@ among those of the notebook.
 """
 
 import importlib.metadata
+import inspect
+import io
 import json
 import os
 import pickle
@@ -15,7 +17,10 @@ import time
 import types
 from typing import Any
 
-LARGEST = 100_000_000  # bytes: what a cell has computed is smaller, what it has read may be more
+LARGEST = 20_000_000  # bytes: what a cell has computed is smaller, what it has read may be more
+# Their versions differ between runtimes on which Python and torch are the same.
+VARYING = ("numpy", "matplotlib", "PIL", "ipywidgets", "anywidget", "IPython")
+OF_OURS = ("attnlib.plotting", "attnlib.widgets")  # they call those
 
 _before: dict[str, Any] = {}  # states of the random generators before the latest cell
 _after: dict[str, Any] = {}
@@ -39,6 +44,45 @@ def _set_random_states(states: dict[str, Any]) -> None:
         sys.modules["torch"].set_rng_state(states["torch"])
 
 
+def _varies(module: str) -> bool:
+    return module.partition(".")[0] in VARYING or module.startswith(OF_OURS)
+
+
+def names_in(code: types.CodeType) -> set[str]:
+    """Return the names that a function takes from outside, and those of attributes and modules."""
+    inner = (each for each in code.co_consts if isinstance(each, types.CodeType))
+    return set(code.co_names).union(*map(names_in, inner))
+
+
+def calls_what_varies(names: set[str]) -> bool:
+    """Whether these names, or the functions and classes of the notebook behind them, do so."""
+    known, seen = sys.modules["__main__"].__dict__, set[str]()
+    while wanted := names - seen:
+        seen |= wanted
+        for name in wanted:
+            value = known.get(name)
+            module = value.__name__ if isinstance(value, types.ModuleType) else name
+            if not isinstance(value, types.ModuleType) and callable(value):
+                module = getattr(value, "__module__", None) or ""
+            if _varies(module):
+                return True
+            if module == "__main__":
+                parts = [value, *vars(value).values()] if isinstance(value, type) else [value]
+                parts = [inspect.unwrap(each) for each in parts if callable(each)]
+                codes = [each.__code__ for each in parts if isinstance(each, types.FunctionType)]
+                names = names.union(*map(names_in, codes))
+    return False
+
+
+class _AtMost(io.BytesIO):
+    """Refuses to grow beyond a size: a whole language model is read again sooner."""
+
+    def write(self, text: Any) -> int:
+        if self.tell() + len(text) > LARGEST:
+            raise OverflowError
+        return super().write(text)
+
+
 def keep(path: str, bound: list[str], read: list[str], long: float) -> bool:
     """Keep what names hold after a cell that has computed for long.
 
@@ -49,9 +93,12 @@ def keep(path: str, bound: list[str], read: list[str], long: float) -> bool:
         long: Seconds of the processor.
 
     Returns:
-        Whether it was kept; not if something of it cannot be.
+        Whether it was kept; not if something of it cannot be, or may depend on more than Python
+        and torch.
     """
     if time.process_time() - _since < long:
+        return False
+    if calls_what_varies({*read}):
         return False
     known = sys.modules["__main__"].__dict__
     code = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
@@ -63,15 +110,14 @@ def keep(path: str, bound: list[str], read: list[str], long: float) -> bool:
     if "numpy" in states:  # as plain numbers, which any version reads
         kind, numbers, *rest = states["numpy"]
         states["numpy"] = (kind, numbers.tolist(), *rest)
+    text = _AtMost()
     try:
-        text = pickle.dumps((held, states))
-    except (pickle.PicklingError, AttributeError, TypeError):
-        return False
-    if len(text) > LARGEST:  # a whole language model is read again sooner
+        pickle.dump((held, states), text)
+    except (pickle.PicklingError, AttributeError, TypeError, OverflowError):
         return False
     os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
     with open(path, "wb") as file:  # noqa: PTH123
-        file.write(text)
+        file.write(text.getvalue())
     return True
 
 

@@ -2,8 +2,9 @@
 
 Training depends on these two alone. Where a notebook runs again with other packages around them
 (the lowest versions after Colab's, the derived edition after the default one), a cell that has
-computed for long and shows nothing but text is not computed again: its definitions run, what else
-it has bound or changed is put in place, and all other cells run on that.
+computed for long, shows nothing but text and calls none of those packages (in_kernel.py) is not
+computed again: its definitions run, what else it has bound or changed is put in place, and all
+other cells run on that.
 """
 
 import ast
@@ -13,7 +14,7 @@ from tools.proof import records
 from tools.proof.records import Record
 from tools.proof.session import Output, Session
 
-LONG = 5.0  # seconds of the processor: no cell that only draws or imports takes so long
+LONG = 1.0  # seconds of the processor: to keep less costs as much as it saves
 DEFINING = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 
 
@@ -45,10 +46,12 @@ async def keep(session: Session, path: Path, source: str, outputs: list[Output])
     results = [output["data"] for output in outputs if output["output_type"] == "execute_result"]
     if any(set(data) != {"text/plain"} for data in results):
         return
+    imports = [each for each in ast.walk(tree) if isinstance(each, ast.Import)]
+    imported = {alias.name for each in imports for alias in each.names}
     tree.body = [each for each in tree.body if not isinstance(each, DEFINING)]
     names = [each for each in ast.walk(tree) if isinstance(each, ast.Name)]
     bound = sorted({each.id for each in names if isinstance(each.ctx, ast.Store)})
-    read = sorted({each.id for each in names} - {*bound})
+    read = sorted({each.id for each in names} - {*bound} | imported)
     if not bound:  # it changes settings, if anything
         return
     await session.ask("keep", str(path), bound, read, LONG)
