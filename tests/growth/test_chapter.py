@@ -27,13 +27,6 @@ def link_to_it(house, edition, folder=""):
     row = re.findall(r"(?m)^\| \d+ \| .*$", table.source)[-1]
     table.source = table.source.replace(row, row + ROW.replace("](", f"]({folder}"))
     nbformat.write(first, start)
-    language = folder.strip("./") or edition.language
-    link = f"[{example.TITLE}](../../notebooks/{language}/{example.NAME}.ipynb)"
-    path = edition.pages_folder / "intro.md"
-    text = path.read_text(encoding="utf-8")
-    chapters = re.search(r"(?ms)^1\. \[.*?(?=\n\n)", text)[0]
-    added = f"\n\n{link}" if folder else f"\n{NUMBER}. {link}: one key."
-    path.write_text(text.replace(chapters, chapters + added), encoding="utf-8")
 
 
 def add_the_example(house):
@@ -57,12 +50,11 @@ def add_the_example(house):
         recap.source = recap.source.replace(following, link)
         nbformat.write(last, before)
         link_to_it(house, edition)
-        folder = edition.pages_folder.relative_to(house.root)
-        described = f'{example.NAME} = "What remains of attention when only one key counts."\n'
-        house.insert(f"{folder}/edition.toml", described, "notation = ")
+    described = f'{example.NAME} = "What remains of attention when only one key counts."\n'
     named = f'{example.NAME} = ["One key", "a softmax without the others"]\n\n'
-    for edition in house.editions:  # the map of each has the chapters of the whole book
+    for edition in house.editions:  # each lists the chapters of the whole book, and maps them
         folder = edition.pages_folder.relative_to(house.root)
+        house.insert(f"{folder}/edition.toml", described, "notation = ")
         house.insert(f"{folder}/edition.toml", named, "# How the terms")
     done = house.run(sys.executable, "-m", "tools.draw_map")
     assert done.returncode == 0, done.stdout
@@ -123,14 +115,12 @@ def test_the_site_has_it_in_its_place(house, tmp_path):
         assert f"- file: {example.NAME}\n" in (folder / "_toc.yml").read_text(encoding="utf-8")
 
 
-def test_without_its_lines_where_readers_begin_tests_fail(house):
-    names = "book/en/intro.md", "notebooks/en/00_start.ipynb"
-    texts = {name: (house.root / name).read_bytes() for name in names}
-    for name in names:
-        house.restore(name)
+def test_without_its_line_where_readers_begin_a_test_fails(house):
+    name = "notebooks/en/00_start.ipynb"
+    text = (house.root / name).read_bytes()
+    house.restore(name)
     try:
         done = house.pytest("tests/notebooks/test_chapters.py", "-k", "is_listed and en")
     finally:
-        for name, text in texts.items():
-            (house.root / name).write_bytes(text)
-    assert done.stdout.count("\nFAILED ") == 2, done.stdout
+        (house.root / name).write_bytes(text)
+    assert done.stdout.count("\nFAILED ") == 1, done.stdout

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from tools.editions import DEFAULT, ROOT, editions
+from tools.site.sources import with_chapters
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 EDITIONS = {edition.language: edition for edition in editions()}
@@ -79,7 +80,8 @@ def test_where_readers_begin_every_chapter_is_listed(edition, page):
     if page == "the introduction":
         text = (edition.pages_folder / "intro.md").read_text(encoding="utf-8")
         text = text.partition("(the-chapters)=\n")[2].partition("\n(")[0]
-        item = rf"^(\d+)\. \[([^\]]+)\]\(\S*/{edition.language}/(\w+\.ipynb)\)[:\uff1a] *"
+        text = with_chapters(text, edition, EDITIONS[DEFAULT])
+        item = rf"^(\d+)\. \[([^\]]+)\]\(\S*/{edition.language}/(\w+\.ipynb)\)\\\n +\S"
     else:
         (start,) = set(edition.notebooks) - set(edition.chapters)
         text = nbformat.read(start, 4).cells[0].source

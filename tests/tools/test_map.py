@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tools.draw_map import ALSO, ROUTES, WIDTHS, drawn
+from tools.draw_map import ALSO, NAME_OF_FILE, ROUTES, drawn
 from tools.editions import editions
 
 EDITIONS = editions()
@@ -26,11 +26,10 @@ def test_every_chapter_of_the_book_stands_on_it(edition):
 
 
 @each_edition
-@pytest.mark.parametrize("name", WIDTHS)
-def test_the_picture_is_drawn_in_the_words_of_the_edition(edition, name):
+def test_the_picture_is_drawn_in_the_words_of_the_edition(edition):
     committed, now = (
         np.asarray(Image.open(file).convert("RGB"), dtype=int)
-        for file in (edition.chapters_folder / name, io.BytesIO(drawn(edition, WIDTHS[name])))
+        for file in (edition.chapters_folder / NAME_OF_FILE, io.BytesIO(drawn(edition)))
     )
     assert committed.shape == now.shape, "python -m tools.draw_map"
     assert (np.abs(committed - now).max(axis=-1) > 32).sum() <= 12, "python -m tools.draw_map"
@@ -42,7 +41,7 @@ def test_a_text_without_room_is_named():
     first = next(iter(chapters))
     too_long = {**edition.map, "chapters": {**chapters, first: ["a name", "words " * 12]}}
     with pytest.raises(ValueError, match=r"room up to 328, 'words words .* goes up to"):
-        drawn(replace(edition, map=too_long), WIDTHS["map-narrow.png"])
+        drawn(replace(edition, map=too_long))
 
 
 @each_edition

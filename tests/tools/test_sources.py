@@ -49,6 +49,31 @@ def test_files_are_named_as_the_flat_folder_sees_them(book, written, seen):
     assert sources.relocated(written, origin, sources.flat(edition), folder, elsewhere) == seen
 
 
+def heading(text):
+    return json.dumps({"cells": [{"cell_type": "markdown", "source": [f"{text}\n", "\n", "A"]}]})
+
+
+def test_chapters_are_listed_with_what_the_edition_says_of_each(book, tmp_path):
+    edition, _ = book
+    default = replace(edition, language="xx")
+    for path, text in {
+        "notebooks/yy/03_masks.ipynb": "# 3. Masken",
+        "notebooks/xx/03_masks.ipynb": "# 3. Masks",
+        "notebooks/xx/04_heads.ipynb": "# 4. Several heads",
+    }.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(heading(text), encoding="utf-8")
+    edition = replace(edition, descriptions={"03_masks": "Wer.", "04_heads": "Viele."})
+    text = "A\n\n<!-- chapters -->\n\nB\n\n<!-- chapters of the default edition -->\n"
+    assert sources.with_chapters(text, edition, default) == (
+        "A\n\n3. [Masken](../../notebooks/yy/03_masks.ipynb)\\\n   Wer.\n\n"
+        "B\n\n4. [Several heads](../../notebooks/xx/04_heads.ipynb)\\\n   Viele.\n"
+    )
+    edition = replace(edition, descriptions={"03_masks": "Wer."})
+    with pytest.raises(ValueError, match=r"book/yy/edition.toml must describe 04_heads"):
+        sources.with_chapters(text, edition, default)
+
+
 def test_a_notebook_without_such_links_stays_as_it_is():
     text = json.dumps({"cells": [{"cell_type": "markdown", "source": ["a\n", "b"]}]}, indent=2)
     assert sources.relocated_notebook(text, lambda part: part) == text

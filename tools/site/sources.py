@@ -26,6 +26,8 @@ PLACES = [
     re.compile(r"""(?P<before>\b(?:src|href)=["'])(?P<file>[^"'#]+)"""),
 ]
 LINK = re.compile(r"\]\((?P<file>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
+# Where a page lists the chapters of its edition, and those that only the default one has.
+LISTED = re.compile(r"(?m)^<!-- chapters(?P<missing> of the default edition)? -->$")
 CONFIGURATION = "_config.yml"
 CONTENTS = "_toc.yml"
 
@@ -119,6 +121,37 @@ def relocated_notebook(text: str, change: Callable[[str], str]) -> str:
     return text if same else json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
 
 
+def title_of(notebook: Path) -> str:
+    """Return the heading of a chapter without its number."""
+    first = json.loads(notebook.read_text(encoding="utf-8"))["cells"][0]
+    return re.sub(r"^# \d+\. ", "", "".join(first["source"]).partition("\n")[0])
+
+
+def with_chapters(text: str, edition: Edition, default: Edition) -> str:
+    """Return the text of a page with the lists of chapters that it asks for, each described.
+
+    Raises:
+        ValueError: If the edition does not describe one of them.
+    """
+
+    def described(name: str) -> str:
+        if name not in edition.descriptions:
+            raise ValueError(f"book/{edition.language}/edition.toml must describe {name}")
+        return edition.descriptions[name]
+
+    def listed(match: re.Match[str]) -> str:
+        own = edition.chapters
+        chapters = default.chapters[len(own) :] if match["missing"] else own
+        folder = os.path.relpath((chapters or own)[0].parent, edition.pages_folder)
+        return "\n".join(
+            f"{int(path.stem[:2])}. [{title_of(path)}]({Path(folder, path.name).as_posix()})\\\n"
+            f"   {described(path.stem)}"
+            for path in chapters
+        )
+
+    return LISTED.sub(listed, text)
+
+
 def settings(edition: Edition, all_editions: list[Edition], folder: Path) -> dict[str, Any]:
     """Return the configuration of an edition: what all editions share, and what is its own."""
     root = edition.root
@@ -176,7 +209,7 @@ def lay_out(edition: Edition, all_editions: list[Edition], folder: Path) -> dict
         def change(part: str, origin: Path = path) -> str:
             return relocated(part, origin, pages, folder, elsewhere)
 
-        text = without_hash(text)
+        text = with_chapters(without_hash(text), edition, all_editions[0])
         text = relocated_notebook(text, change) if path.suffix == ".ipynb" else change(text)
         (folder / name).write_text(text, encoding="utf-8")
     for name, table in (
