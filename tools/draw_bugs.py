@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import attnlib
 from tools.editions import ROOT, Edition, editions
+from tools.palette import with_narrow
 
 PICTURES = ROOT / "book" / "_static" / "bugs"
 
@@ -158,12 +159,8 @@ SIDES = {
 NO_PAIRS = {"padding-in-the-denominator", "an-end-that-nobody-is-asked-for"}
 
 
-def pictures(slug: str) -> dict[str, bytes]:
-    """Draw right and wrong weights side by side, and below each other for phones.
-
-    Returns:
-        The names of the files and their PNGs.
-    """
+def pictures(slug: str) -> tuple[bytes, bytes]:
+    """Draw right and wrong weights side by side, and below each other for phones, as PNGs."""
     import matplotlib.pyplot as plt
 
     from attnlib.plotting import plot_attention, subplots
@@ -192,7 +189,7 @@ def pictures(slug: str) -> dict[str, bytes]:
         )
     narrow = figure.narrow()
     assert narrow is not None  # it is as wide as a page
-    drawn = {f"{slug}.png": figure.png()[0], f"{slug}-narrow.png": narrow[0]}
+    drawn = figure.png()[0], narrow[0]
     plt.close(figure)
     return drawn
 
@@ -201,8 +198,7 @@ def main() -> None:
     """Write all pictures."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     for slug in RIGHT:
-        for name, png in pictures(slug).items():
-            (PICTURES / name).write_bytes(png)
+        (PICTURES / f"{slug}.png").write_bytes(with_narrow(*pictures(slug)))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python -m tools.draw_map      # writes notebooks/<language>/map.png
 
-Each edition has its own, in the words of `[map]` in its `edition.toml`, narrow enough for a phone.
+Each edition has its own, in the words of `[map]` in its `edition.toml`, with one more for phones.
 They lie beside the notebooks: when JupyterLab opens the start page, it serves no other folder.
 """
 
@@ -21,7 +21,7 @@ from PIL import Image
 
 from attnlib.plotting import FONT, INK, LINE, PAPER, QUIET, SERIES, style, subplots
 from tools.editions import ROOT, Edition, editions
-from tools.palette import with_palette
+from tools.palette import with_narrow, with_palette
 
 # The chapters at which a route stops, and the dashes that tell it apart beside its colour.
 ROUTES: dict[str, tuple[list[int], Any]] = {
@@ -35,13 +35,11 @@ PARTS = (5, 7, 10)  # chapters with which something new begins
 CHINESE = ROOT / "book" / "_static" / "fonts" / "NotoSansSC-400.woff2"
 COLOURS = 40
 
-NAME_OF_FILE = "map.png"
-
-# In CSS pixels. What a chapter adds stands below its name.
-WIDTH = 328
+# In CSS pixels. On a phone, what a chapter adds stands below its name.
+MAP = "map.png"
+WIDE, SLIM = 640, 328
 LEFT, TRACK = 12, 21  # the first route, and from one to the next
-NUMBER, NAME = 85, 94  # where numbers end, and names and what is added begin
-ROW, UP = 46, 10  # height of a chapter, and how far its two lines are from its middle
+NUMBER, NAME, ADDS = 85, 94, 270  # where numbers end, and names and what is added begin
 KEY, GAP = 26, 12  # heights of a line of the key, and of the space between two parts
 LARGE, SMALL = 15, 13  # letters
 POINTS = 0.72  # of a CSS pixel
@@ -64,65 +62,79 @@ def book_fonts() -> Iterator[None]:
             fontManager.ttflist = known
 
 
-def write(ax: Axes, x: float, y: float, text: str, size: int, **options: Any) -> None:
+def write(ax: Axes, x: float, y: float, text: str, size: int, end: float, **options: Any) -> None:
     """Write a text whose small letters have their middle at `y`.
 
     Raises:
-        ValueError: If it goes beyond the map.
+        ValueError: If it goes beyond `end`.
     """
     written = ax.text(x, y + 0.35 * size, text, fontsize=size * POINTS, **options)
-    if (right := written.get_window_extent().x1) > WIDTH:
-        raise ValueError(f"the map has room up to {WIDTH}, {text!r} goes up to {right:.0f}")
+    if (right := written.get_window_extent().x1) > end:
+        raise ValueError(f"the map has room up to {end:.0f}, {text!r} goes up to {right:.0f}")
 
 
-def draw_route(ax: Axes, index: int, words: dict[str, Any], at: list[float], y: float) -> None:
-    """Draw a route with its stops, and at height `y` its line with its name.
+def draw_route(
+    ax: Axes,
+    index: int,
+    words: dict[str, Any],
+    at: list[float],
+    key: tuple[float, float],
+    room: float,
+) -> None:
+    """Draw a route with its stops, and at `key` its line with its name.
 
     Args:
         ax: Where to draw.
         index: Which of the routes.
         words: What routes are called, and what is said of chapters that a part needs as well.
         at: Heights of the chapters.
-        y: Height of its line in the key.
+        key: Where the line beside the name begins.
+        room: How much room both have.
     """
     route = list(ROUTES)[index]
     stops, dashes = ROUTES[route]
     x, places = LEFT + index * TRACK, [at[number - 1] for number in stops]
-    color = SERIES[index]
+    color, (left, y) = SERIES[index], key
     line = {"color": color, "linestyle": dashes, "linewidth": 3, "dash_capstyle": "butt"}
     ax.plot([x, x], [places[0], places[-1]], **line)
-    ax.plot([LEFT, LEFT + 2 * TRACK], [y, y], **line)
-    dots = [*((x, place) for place in places), (LEFT + TRACK, y)]
+    ax.plot([left, left + 2 * TRACK], [y, y], **line)
+    dots = [*((x, place) for place in places), (left + TRACK, y)]
     ax.scatter(*zip(*dots, strict=True), s=70, color=PAPER, edgecolor=color, lw=2.2, zorder=3)
-    write(ax, LEFT + 2.5 * TRACK, y, words["routes"][route], SMALL, color=color)
+    write(ax, left + 2.5 * TRACK, y, words["routes"][route], SMALL, left + room, color=color)
     if route in ALSO:
-        small = [*((x, at[number - 1]) for number in ALSO[route]), (LEFT + TRACK, y + KEY)]
+        small = [*((x, at[number - 1]) for number in ALSO[route]), (left + TRACK, y + KEY)]
         ax.scatter(*zip(*small, strict=True), s=36, color=color, lw=0, zorder=3)
-        write(ax, LEFT + 2.5 * TRACK, y + KEY, words["also"][route], SMALL, color=color)
+        also = words["also"][route]
+        write(ax, left + 2.5 * TRACK, y + KEY, also, SMALL, left + room, color=color)
 
 
-def drawn(edition: Edition) -> bytes:
-    """Return the map of an edition, a PNG."""
+def drawn(edition: Edition, width: int) -> bytes:
+    """Return the map of an edition at a width in CSS pixels, a PNG."""
+    narrow = width < ADDS + (ADDS - NAME)
     chapters = list(edition.map["chapters"].values())
+    row, up = (46, 10) if narrow else (31, 0)
     at = [
-        ROW * (number - 0.5) + GAP * sum(part <= number for part in PARTS)
+        row * (number - 0.5) + GAP * sum(part <= number for part in PARTS)
         for number in range(1, len(chapters) + 1)
     ]
-    end = at[-1] + ROW / 2 + GAP
+    end = at[-1] + row / 2 + GAP
+    room = width if narrow else width / len(ROUTES)
     with book_fonts():
-        height = end + KEY * (len(ROUTES) + len(ALSO))
-        figure, ax = subplots(width=WIDTH / 100, height=height / 100, layout=None)
-        ax.set(position=(0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
+        height = end + KEY * (len(ROUTES) + len(ALSO) if narrow else 2)
+        figure, ax = subplots(width=width / 100, height=height / 100, layout=None)
+        ax.set(position=(0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
         ax.set_axis_off()
         for first in PARTS:
             y = (at[first - 2] + at[first - 1]) / 2
-            ax.plot([NAME, WIDTH - 8], [y, y], color=LINE, linewidth=0.8)
+            ax.plot([NAME, width - 8], [y, y], color=LINE, linewidth=0.8)
         for index in range(len(ROUTES)):
-            draw_route(ax, index, edition.map, at, end + index * KEY + 10)
+            across, down = (0, index) if narrow else (index, 0)
+            key = LEFT + across * room, end + down * KEY + 10
+            draw_route(ax, index, edition.map, at, key, room)
         for number, (y, (name, adds)) in enumerate(zip(at, chapters, strict=True), 1):
-            write(ax, NUMBER, y - UP, str(number), LARGE, ha="right", color=INK)
-            write(ax, NAME, y - UP, name, LARGE, color=INK)
-            write(ax, NAME, y + UP, adds, SMALL, color=QUIET)
+            write(ax, NUMBER, y - up, str(number), LARGE, NAME, ha="right", color=INK)
+            write(ax, NAME, y - up, name, LARGE, width if narrow else ADDS, color=INK)
+            write(ax, NAME if narrow else ADDS, y + up, adds, SMALL, width, color=QUIET)
         png, _ = figure.png()
         plt.close(figure)
     return with_palette(Image.open(io.BytesIO(png)), COLOURS)
@@ -131,8 +143,8 @@ def drawn(edition: Edition) -> bytes:
 def main() -> None:
     """Draw those of all editions."""
     for edition in editions():
-        target = edition.chapters_folder / NAME_OF_FILE
-        target.write_bytes(drawn(edition))
+        target = edition.chapters_folder / MAP
+        target.write_bytes(with_narrow(drawn(edition, WIDE), drawn(edition, SLIM)))
         print(f"▸ {target.relative_to(edition.root)}: {target.stat().st_size / 1000:.0f} kB")
 
 

@@ -1,7 +1,7 @@
 """Offer phones the pictures that `attnlib.plotting` has drawn for narrow pages.
 
 They are in the metadata of a cell's output (`BookFigure.narrow`), beside the wide picture; those of
-other pages are files beside it, "name-narrow.png".
+other pages are in the same file (`tools/palette.py`).
 """
 
 import base64
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from picture_sizes import png_size
+from picture_sizes import png_size, size_in
+from PIL.PngImagePlugin import PngImageFile
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
@@ -20,6 +21,7 @@ NARROW = "(max-width: 600px)"  # as in book.css
 IMAGE = re.compile(r'<img (?=[^>]*src="((?:[^"]*/)?)([^"/]+)\.png")[^>]*>')
 WIDTH = re.compile(r' style="width: [^"]*"')
 DENSITY = 2  # as in attnlib.plotting
+CHUNK = b"naRw"  # as in tools/palette.py
 
 
 def narrow_pictures(notebook: Path) -> dict[str, dict[str, Any]]:
@@ -33,12 +35,15 @@ def narrow_pictures(notebook: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def beside(wide: Path | None) -> dict[str, Any] | None:
-    """Return what a file holds that lies beside the wide picture."""
-    if wide is None or not (path := wide.with_name(f"{wide.stem}-narrow.png")).is_file():
+def inside(wide: Path) -> dict[str, Any] | None:
+    """Return the narrow form of a picture that is in the same file."""
+    with PngImageFile(wide) as picture:
+        picture.load()
+        parts = dict(each[:2] for each in picture.private_chunks)
+    if CHUNK not in parts:
         return None
-    width, height = (pixels // DENSITY for pixels in png_size(path))
-    return {"png": base64.b64encode(path.read_bytes()), "width": width, "height": height}
+    width, height = (pixels // DENSITY for pixels in size_in(parts[CHUNK]))
+    return {"png": base64.b64encode(parts[CHUNK]), "width": width, "height": height}
 
 
 def offer(
@@ -54,7 +59,9 @@ def offer(
     def with_narrow(image: re.Match[str]) -> str:
         folder, name = image.groups()
         wide = files[name].read_bytes() if name in files else b""
-        narrow = known.get(hashlib.sha256(wide).hexdigest()) or beside(files.get(name))
+        narrow = known.get(hashlib.sha256(wide).hexdigest())
+        if narrow is None and name in files:
+            narrow = inside(files[name])
         if narrow is None:
             return image[0]
         target = Path(app.outdir, "_images", f"{name}-narrow.png")

@@ -1,15 +1,13 @@
 """The map of the chapters: all of them stand on it, in each edition's own words."""
 
-import io
 import re
 from dataclasses import replace
 
 import nbformat
-import numpy as np
 import pytest
-from PIL import Image
 
-from tools.draw_map import ALSO, NAME_OF_FILE, ROUTES, drawn
+from tests.tools.forms import differing, forms
+from tools.draw_map import ALSO, MAP, ROUTES, SLIM, WIDE, drawn
 from tools.editions import editions
 
 EDITIONS = editions()
@@ -27,12 +25,10 @@ def test_every_chapter_of_the_book_stands_on_it(edition):
 
 @each_edition
 def test_the_picture_is_drawn_in_the_words_of_the_edition(edition):
-    committed, now = (
-        np.asarray(Image.open(file).convert("RGB"), dtype=int)
-        for file in (edition.chapters_folder / NAME_OF_FILE, io.BytesIO(drawn(edition)))
-    )
-    assert committed.shape == now.shape, "python -m tools.draw_map"
-    assert (np.abs(committed - now).max(axis=-1) > 32).sum() <= 12, "python -m tools.draw_map"
+    committed = forms(edition.chapters_folder / MAP)
+    for then, width in zip(committed, (WIDE, SLIM), strict=True):
+        now = drawn(edition, width)
+        assert differing(then, now) <= 12, "python -m tools.draw_map"
 
 
 def test_a_text_without_room_is_named():
@@ -41,7 +37,7 @@ def test_a_text_without_room_is_named():
     first = next(iter(chapters))
     too_long = {**edition.map, "chapters": {**chapters, first: ["a name", "words " * 12]}}
     with pytest.raises(ValueError, match=r"room up to 328, 'words words .* goes up to"):
-        drawn(replace(edition, map=too_long))
+        drawn(replace(edition, map=too_long), SLIM)
 
 
 @each_edition

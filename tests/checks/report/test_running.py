@@ -26,7 +26,7 @@ def runs(tmp_path_factory):
     with socket.create_server(("127.0.0.1", 0)) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("SECRET_TOKEN", "of the teacher")
         port = str(server.getsockname()[1])
-        tight = Limits(seconds=150, cell_seconds=2, memory=2000, output=2, sheet=20)
+        tight = Limits(seconds=150, cell_seconds=5, memory=2000, output=2, sheet=20)
         given = {
             "lively": (hostile.LIVELY, tight, VIEW),
             "patched": (hostile.PATCHED, Limits(seconds=150), VIEW),
