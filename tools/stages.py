@@ -61,17 +61,17 @@ STAGES = (
     folder("growth", 95, prose=False),
     folder("checks", 120, prose=False),  # answers that never end are left running
     folder("tools", 100, prose=False),
-    Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 220),
+    Stage("records", ("python", "-m", "pytest", "--quiet", *NBVAL), 300),
     folder("notebooks", 150, after=("records",), prose=False),
     # What these two would train again, they take from the records, where they stand.
-    folder("colab", 290, after=("records",), prose=False),
+    folder("colab", 240, after=("records",), prose=False),
     folder("lab", 80, after=("records",)),
     # pages: what is built
     folder("pages", 4),
     folder("translations", 5),
-    Stage("book", ("make", "--no-print-directory", "book"), 40),
+    Stage("book", ("make", "--no-print-directory", "book"), 70),
     folder("site", 55, after=("book",)),
-    folder("browser", 400, after=("book",)),
+    folder("browser", 300, after=("book",)),
     folder("figures", 165, after=("book",)),
     folder("copies", 100, after=("book",)),
     folder("engines", 70, after=("book",)),
