@@ -55,7 +55,11 @@ def pieces_of_chinese(window):
     selected = {"nodeId": root, "selector": "[data-chinese]"}
     nodes = session.send("DOM.querySelectorAll", selected)["nodeIds"]
     for node, (length, text) in zip(nodes, pieces, strict=True):
-        fonts = session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+        for _ in range(20):  # what has just been put into the page may not have been drawn yet
+            fonts = session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+            if fonts:
+                break
+            page.wait_for_timeout(50)
         yield length, text, fonts
     session.detach()
 

@@ -47,7 +47,8 @@ def test_what_cells_install_is_what_stands_ready_here(name, runtime):
 
 def test_it_installs_the_data_and_changes_nothing(name, runtime, tmp_path):
     wheels = str(runtimes.data().folder / "wheels")
-    offered = without_an_index() | {"PIP_FIND_LINKS": wheels, "PIP_NO_COMPILE": "1"}
+    # pip takes what is said of an option that begins with "no" for the option itself: 0 is no.
+    offered = without_an_index() | {"PIP_FIND_LINKS": wheels, "PIP_NO_COMPILE": "0"}
     record = run_alone(name, runtime, tmp_path, offered, "offered")
     assert record.editions["en"]["cells"][CELL]["outputs"] == []
     before, after = (

@@ -141,11 +141,13 @@ def test_a_solution_that_fails_its_check_is_recorded(runtime):
 
 
 LENT = {
-    "start": "import os, random\nimport numpy as np\nimport torch\nnoted, where = [], os.getpid\n"
+    "start": "import os, random\nimport numpy as np\nimport torch\n"
+    "from attnlib.plotting import progress\nnoted, where = [], os.getpid\n"
     "def inner(): return np.zeros(1).sum()\n"
     "@torch.no_grad()\ndef outer(): return inner()\n"
     "class Layer:\n    def forward(self): return self.x.numpy()",
-    "long": "def told(): return kept\nkept = torch.ones(1)\nnoted.append(random.random())\nwhere()",
+    "long": "def told(): return kept\n(kept,) = (torch.ones(1) for _ in progress(range(1)))\n"
+    "noted.append(random.random())\nwhere()",
     "after": "print(told(), noted, random.random())",
     "shows": "from IPython.display import HTML\nkept += 1\nHTML(str(where()))",
     "not picklable": "kept = (each for each in noted)\nwhere()",

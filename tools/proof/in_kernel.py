@@ -21,6 +21,7 @@ LARGEST = 20_000_000  # bytes: what a cell has computed is smaller, what it has 
 # Their versions differ between runtimes on which Python and torch are the same.
 VARYING = ("numpy", "matplotlib", "PIL", "ipywidgets", "anywidget", "IPython")
 OF_OURS = ("attnlib.plotting", "attnlib.widgets")  # they call those
+ONLY_SHOWS = "attnlib.plotting.progress"  # how far a cell is
 
 _before: dict[str, Any] = {}  # states of the random generators before the latest cell
 _after: dict[str, Any] = {}
@@ -45,6 +46,8 @@ def _set_random_states(states: dict[str, Any]) -> None:
 
 
 def _varies(module: str) -> bool:
+    if module == ONLY_SHOWS:
+        return False
     return module.partition(".")[0] in VARYING or module.startswith(OF_OURS)
 
 
