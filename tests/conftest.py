@@ -1,11 +1,11 @@
 """What every test of the maths relies on: checked shapes, one seed, one thread, one dtype."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import jaxtyping
 import pytest
-import torch
 from hypothesis import settings
 
 MATHS_TESTS = Path(__file__).parent / "maths"
@@ -33,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Before tests are imported: some make tensors then. What they call has its device from these;
     # that it never takes the default one instead, maths/test_tracing.py proves.
     if config.getoption("--device") != "cpu":
+        import torch
+
         torch.set_default_device(config.getoption("--device"))
 
 
@@ -45,6 +47,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(autouse=True)
 def _same_numbers_every_time() -> None:
+    if "torch" not in sys.modules:  # it takes two seconds, and half of the stages need none
+        return
+    torch = sys.modules["torch"]
     torch.set_num_threads(1)
     torch.set_printoptions(profile="default")  # cells of chapters, run by a test, set their own
     torch.manual_seed(20170612)
