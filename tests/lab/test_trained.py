@@ -7,9 +7,10 @@ import pytest
 from nbformat.v4 import new_code_cell
 
 from tests.lab.trained import take_what_was_trained
-from tools.proof import long_cells, records, runner
+from tools.editions import editions
+from tools.proof import long_cells, runner
 
-NAME = records.units()[0].name
+NAME = editions()[0].notebooks[0].stem
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """What the run of a notebook has trained, put in the place of the cells that train it."""
 
-import functools
-
 from tools.proof import long_cells, records, runner
 
 TAKE = """import pickle
@@ -10,17 +8,12 @@ with open({path!r}, "rb") as _kept:
 """
 
 
-@functools.cache
-def units():
-    return {unit.name: unit for unit in records.units()}
-
-
 def take_what_was_trained(name, code):
     """Let the long cells among these bind what they have bound in the run of their notebook.
 
     Where no record of that run stands they are left as they are, and train.
     """
-    record = runner.standing(units()[name], runner.here())
+    record = runner.standing(records.unit(name), runner.here())
     for cell in code if record else ():
         path = long_cells.place_of(record.runtime, name, record.key, cell.id)
         if path.is_file():

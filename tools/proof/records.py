@@ -100,14 +100,15 @@ def language_of(path: Path) -> str:
 
 def units(root: Path = ROOT) -> list[Unit]:
     """Return all notebooks of the book, or of a copy of it."""
-    there = editions(root)
-    names = sorted({path.name for edition in there for path in edition.notebooks})
-    found = []
-    for name in names:
-        paths = {each.language: each.chapters_folder / name for each in there}
-        texts = {lang: nbformat.read(path, 4) for lang, path in paths.items() if path.is_file()}
-        found.append(Unit(name.removesuffix(".ipynb"), texts))
-    return found
+    names = {path.stem for edition in editions(root) for path in edition.notebooks}
+    return [unit(name, root) for name in sorted(names)]
+
+
+def unit(name: str, root: Path = ROOT) -> Unit:
+    """Return one notebook of the book in all of its languages, by the name of its files."""
+    paths = {each.language: each.chapters_folder / f"{name}.ipynb" for each in editions(root)}
+    texts = {lang: nbformat.read(path, 4) for lang, path in paths.items() if path.is_file()}
+    return Unit(name, texts)
 
 
 def key_of(unit: Unit, runtime: str, contents: str, solves: bool = True) -> str:
