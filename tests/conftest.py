@@ -47,9 +47,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(autouse=True)
 def _same_numbers_every_time() -> None:
-    if "torch" not in sys.modules:  # it takes two seconds, and half of the stages need none
+    torch = sys.modules.get("torch")  # to import it takes two seconds, and many stages need none
+    if torch is None:
         return
-    torch = sys.modules["torch"]
     torch.set_num_threads(1)
     torch.set_printoptions(profile="default")  # cells of chapters, run by a test, set their own
     torch.manual_seed(20170612)

@@ -24,7 +24,7 @@ from pypdf import PdfReader
 from pypdf.generic import DictionaryObject, NameObject, NumberObject, TextStringObject
 
 from tools.editions import ROOT, Edition, editions
-from tools.find_browser import NoBrowserError, find_browser
+from tools.find_browser import FLAGS, NoBrowserError, find_browser
 from tools.paper import PAGE_OF, Folded, article, page_of
 from tools.site import is_complete
 from tools.site.sources import contents as pages_of
@@ -204,7 +204,7 @@ def main() -> None:
     try:
         path = find_browser()
         with sync_playwright() as playwright:
-            flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            flags = [*FLAGS, "--disable-background-networking"]
             browser = playwright.chromium.launch(executable_path=path, args=flags)
             for edition in editions():
                 target = target_of(edition)

@@ -35,8 +35,9 @@ PARTS = (5, 7, 10)  # chapters with which something new begins
 CHINESE = ROOT / "book" / "_static" / "fonts" / "NotoSansSC-400.woff2"
 COLOURS = 40
 
-# In CSS pixels. On a phone, what a chapter adds stands below its name.
 MAP = "map.png"
+
+# In CSS pixels. On a phone, what a chapter adds stands below its name.
 WIDE, SLIM = 640, 328
 LEFT, TRACK = 12, 21  # the first route, and from one to the next
 NUMBER, NAME, ADDS = 85, 94, 270  # where numbers end, and names and what is added begin

@@ -39,15 +39,14 @@ from tools.figure_page import (
     NoPictureError,
     show,
 )
-from tools.find_browser import find_browser
+from tools.find_browser import FLAGS, find_browser
 from tools.palette import with_palette
 
 ROOT = Path(__file__).resolve().parent.parent
 STYLE = ROOT / "book" / "web" / "controls.css"  # of the standard controls, in the pages
 
 DENSITY = 2  # pixels of a picture for each CSS pixel
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-lcd-text", "--force-color-profile=srgb"]
-FLAGS += ["--font-render-hinting=none", "--hide-scrollbars"]
+SAME_EVERYWHERE = ("--disable-lcd-text", "--force-color-profile=srgb", "--hide-scrollbars")
 COLOURS = 96  # a quarter of the size
 STAMP = "live-figure"  # the key in an output's metadata; book/_ext/live_figures.py reads it
 
@@ -214,7 +213,7 @@ class Studio:
         if self._browser is None:
             self._playwright = sync_playwright().start()
             self._browser = self._playwright.chromium.launch(
-                executable_path=find_browser(), args=FLAGS
+                executable_path=find_browser(), args=[*FLAGS, *SAME_EVERYWHERE]
             )
         with self._window(PHONE) as page:
             narrow = show(page, cell, models, root, NARROW)

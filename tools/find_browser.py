@@ -24,6 +24,8 @@ MAC = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
+# For every start: letters are as wide as on a reader's screen, also where there is no screen.
+FLAGS = ("--no-sandbox", "--disable-gpu", "--font-render-hinting=none")
 DOWNLOAD_SECONDS = 300
 HELP = (
     "no Chromium was found and none could be fetched: install one (Debian: `sudo apt-get install "

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from tools.editions import DEFAULT, ROOT, edition
-from tools.find_browser import find_browser
+from tools.find_browser import FLAGS, find_browser
 
 PAGES = ROOT / "book" / "_build" / "html" / DEFAULT
 TARGET = ROOT / "book" / "_static"
@@ -56,7 +56,7 @@ def main() -> None:
     """Take all pictures."""
     (TARGET / "figures").mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
         page = browser.new_page(viewport=VIEWPORT, device_scale_factor=2, color_scheme="light")
         # What floats over the page does not belong to a figure.
         page.add_init_script(

@@ -6,13 +6,14 @@ other pages are in the same file (`tools/palette.py`).
 
 import base64
 import hashlib
+import io
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from picture_sizes import png_size, size_in
+from picture_sizes import png_size
 from PIL.PngImagePlugin import PngImageFile
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
@@ -35,14 +36,15 @@ def narrow_pictures(notebook: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def inside(wide: Path) -> dict[str, Any] | None:
+def inside(wide: bytes) -> dict[str, Any] | None:
     """Return the narrow form of a picture that is in the same file."""
-    with PngImageFile(wide) as picture:
+    with PngImageFile(io.BytesIO(wide)) as picture:
         picture.load()
         parts = dict(each[:2] for each in picture.private_chunks)
     if CHUNK not in parts:
         return None
-    width, height = (pixels // DENSITY for pixels in size_in(parts[CHUNK]))
+    with PngImageFile(io.BytesIO(parts[CHUNK])) as picture:
+        width, height = (pixels // DENSITY for pixels in picture.size)
     return {"png": base64.b64encode(parts[CHUNK]), "width": width, "height": height}
 
 
@@ -58,10 +60,10 @@ def offer(
 
     def with_narrow(image: re.Match[str]) -> str:
         folder, name = image.groups()
-        wide = files[name].read_bytes() if name in files else b""
-        narrow = known.get(hashlib.sha256(wide).hexdigest())
-        if narrow is None and name in files:
-            narrow = inside(files[name])
+        if name not in files:
+            return image[0]
+        wide = files[name].read_bytes()
+        narrow = known.get(hashlib.sha256(wide).hexdigest()) or inside(wide)
         if narrow is None:
             return image[0]
         target = Path(app.outdir, "_images", f"{name}-narrow.png")

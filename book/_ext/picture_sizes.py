@@ -12,23 +12,12 @@ GALLERIES = ("figures", "bugs")  # folders of book/_static
 IMAGE = re.compile(r'<img (?=[^>]*src="(?:[^"]*/)?([^"/]+\.png)")')
 
 
-def size_in(png: bytes) -> tuple[int, int]:
-    """Read width and height from a PNG's header."""
-    if png[:8] != b"\x89PNG\r\n\x1a\n":
-        raise ValueError(f"png must be a PNG, it starts with {png[:8]!r}")
-    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
-
-
 def png_size(path: Path) -> tuple[int, int]:
-    """Read width and height of a PNG.
-
-    Raises:
-        ValueError: If the file is none.
-    """
-    try:
-        return size_in(path.open("rb").read(24))
-    except ValueError as error:
-        raise ValueError(f"path must name a PNG: {path.name}, {error}") from None
+    """Read width and height from a PNG's header."""
+    header = path.open("rb").read(24)
+    if header[:8] != b"\x89PNG\r\n\x1a\n":
+        raise ValueError(f"path must name a PNG, {path.name} starts with {header[:8]!r}")
+    return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")
 
 
 def give_sizes(

@@ -13,13 +13,11 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.policy import policy
 from tests.site.built import SITE
-from tools.find_browser import find_browser
+from tools import find_browser
 
 TEXTS = {".html", ".css", ".js", ".json", ".svg", ".txt"}
 FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--font-render-hinting=none",  # letters as wide as on a screen, also where there is none
+    *find_browser.FLAGS,
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -35,7 +33,7 @@ def playwright():
 
 @pytest.fixture(scope="session")
 def browser(playwright):
-    browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
+    browser = playwright.chromium.launch(executable_path=find_browser.find_browser(), args=FLAGS)
     yield browser
     browser.close()
 

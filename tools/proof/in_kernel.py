@@ -45,6 +45,13 @@ def _set_random_states(states: dict[str, Any]) -> None:
         sys.modules["torch"].set_rng_state(states["torch"])
 
 
+def _module_of(name: str, value: Any) -> str:
+    """Return the module behind a name; the name itself where it may be that of an import."""
+    if isinstance(value, types.ModuleType):
+        return value.__name__
+    return (getattr(value, "__module__", None) or "") if callable(value) else name
+
+
 def _varies(module: str) -> bool:
     if module == ONLY_SHOWS:
         return False
@@ -64,9 +71,7 @@ def calls_what_varies(names: set[str]) -> bool:
         seen |= wanted
         for name in wanted:
             value = known.get(name)
-            module = value.__name__ if isinstance(value, types.ModuleType) else name
-            if not isinstance(value, types.ModuleType) and callable(value):
-                module = getattr(value, "__module__", None) or ""
+            module = _module_of(name, value)
             if _varies(module):
                 return True
             if module == "__main__":

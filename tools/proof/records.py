@@ -7,7 +7,7 @@ altered on the disk, or whose key has changed, is none.
 import json
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import nbformat
 
 from tools import atomic_write
 from tools.digest import digest
-from tools.editions import DEFAULT, editions
+from tools.editions import DEFAULT, Edition, editions
 from tools.proof.solutions import solutions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,13 +100,18 @@ def language_of(path: Path) -> str:
 
 def units(root: Path = ROOT) -> list[Unit]:
     """Return all notebooks of the book, or of a copy of it."""
-    names = {path.stem for edition in editions(root) for path in edition.notebooks}
-    return [unit(name, root) for name in sorted(names)]
+    there = editions(root)
+    names = {path.stem for edition in there for path in edition.notebooks}
+    return [_unit(name, there) for name in sorted(names)]
 
 
-def unit(name: str, root: Path = ROOT) -> Unit:
+def unit(name: str) -> Unit:
     """Return one notebook of the book in all of its languages, by the name of its files."""
-    paths = {each.language: each.chapters_folder / f"{name}.ipynb" for each in editions(root)}
+    return _unit(name, editions())
+
+
+def _unit(name: str, there: Sequence[Edition]) -> Unit:
+    paths = {each.language: each.chapters_folder / f"{name}.ipynb" for each in there}
     texts = {lang: nbformat.read(path, 4) for lang, path in paths.items() if path.is_file()}
     return Unit(name, texts)
 

@@ -139,12 +139,14 @@ def with_chapters(text: str, edition: Edition, default: Edition) -> str:
             raise ValueError(f"book/{edition.language}/edition.toml must describe {name}")
         return edition.descriptions[name]
 
+    def seen_from_a_page(path: Path) -> str:
+        return Path(os.path.relpath(path, edition.pages_folder)).as_posix()
+
     def listed(match: re.Match[str]) -> str:
         own = edition.chapters
         chapters = default.chapters[len(own) :] if match["missing"] else own
-        folder = os.path.relpath((chapters or own)[0].parent, edition.pages_folder)
         return "\n".join(
-            f"{int(path.stem[:2])}. [{title_of(path)}]({Path(folder, path.name).as_posix()})\\\n"
+            f"{int(path.stem[:2])}. [{title_of(path)}]({seen_from_a_page(path)})\\\n"
             f"   {described(path.stem)}"
             for path in chapters
         )

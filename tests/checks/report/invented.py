@@ -21,7 +21,7 @@ from attnlib.checks.report import page, running, sheets, summary, table
 from tests import machines
 from tools import atomic_write
 from tools.editions import ROOT, editions
-from tools.find_browser import find_browser
+from tools.find_browser import FLAGS, find_browser
 
 PLACE = ROOT / "book" / "_static" / "class-report"
 LIMITS = running.Limits()
@@ -149,6 +149,7 @@ def _picture(html: Path) -> None:
     with tempfile.TemporaryDirectory() as fonts, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=find_browser(),
+            args=FLAGS,
             env={**machines.environment(Path(fonts), chinese=True)},
         )
         window = browser.new_page(
