@@ -86,10 +86,24 @@ def nudge(slider, times=1):
         slider.press("ArrowRight" if now == least else "ArrowLeft")
 
 
+FRAMES = """() => new Promise(drawn => setTimeout(
+    () => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+    50,
+))"""
+
+
+def follow(page):
+    """Wait until a figure has drawn what was just done to it, however slow the machine is.
+
+    A figure gathers changes until the next frame; the page itself counts frames, a clock does not.
+    """
+    page.evaluate(FRAMES)
+
+
 def put_back(page):
     """Press the reset button of the only figure of a page."""
     page.locator(".live .attn-button").click()
-    page.wait_for_timeout(50)
+    follow(page)
     return page
 
 

@@ -9,7 +9,7 @@ from attnlib.widgets.cache_lab_model import BUGS
 from attnlib.widgets.translator_model import Translation
 from book._ext import plain_code
 from tests.browser.axe import violations
-from tests.figures.stage import Stage, put_back, shown
+from tests.figures.stage import Stage, follow, put_back, shown
 from tests.figures.typed import TYPE
 from tests.widgets.test_cache_lab import agrees
 from tests.widgets.test_translator import random_translator, sample_texts
@@ -49,7 +49,7 @@ def row(page, table, name):
 @pytest.mark.parametrize(("bug", "name"), list(zip(BUGS, NAMES, strict=True)))
 def test_each_bug_writes_what_torch_says(page, lab, bug, name):
     page.locator(".widget-toggle-button", has_text=name).click()
-    page.wait_for_timeout(50)
+    follow(page)
     assert shown(page)["bug"] == bug
     about = page.locator(".attn-cache-about").inner_text()
     assert (BEFORE in about) is (bug == "stale")
@@ -65,7 +65,7 @@ def test_its_tables_say_what_its_numbers_say(page):
     slider.press("Home")
     for _ in range(3):
         slider.press("ArrowRight")
-    page.wait_for_timeout(50)
+    follow(page)
     seen = shown(page)
     assert seen["step"] == 4
     symbols = {i + 3: each for i, each in enumerate("-0123456789")} | {0: "∅", 1: "⊢", 2: "⊣"}
@@ -88,7 +88,7 @@ def test_its_tables_say_what_its_numbers_say(page):
 
 def test_without_a_bug_it_says_that_all_is_the_same(page):
     page.locator(".widget-toggle-button", has_text="none").click()
-    page.wait_for_timeout(50)
+    follow(page)
     verdict = page.locator(".attn-cache-verdict").inner_text()
     assert verdict.startswith("Same text, and the scores differ by rounding alone: ")
     assert page.locator(".attn-cache-wrong").count() == 0

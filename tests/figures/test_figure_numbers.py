@@ -13,7 +13,7 @@ from playwright.sync_api import TimeoutError
 
 import attnlib
 from attnlib.widgets import HeadAblation, mask_lab
-from tests.figures.stage import Stage, nudge
+from tests.figures.stage import Stage, follow, nudge
 from tests.site.built import originals, pages, soup
 from tests.widgets.facts import all_facts, facts_of
 
@@ -176,7 +176,7 @@ def test_every_slider_moves_it_by_keyboard(figure):
 def test_reset_brings_everything_back(figure):
     for slider in figure.live.locator(".noUi-handle").all():
         nudge(slider, 2)
-    figure.page.wait_for_timeout(50)
+    follow(figure.page)
     assert figure.numbers() != figure.at_first
     figure.changes(lambda: figure.reset(lambda button: button.press("Enter")))
 
@@ -185,7 +185,7 @@ def test_a_finger_moves_it(figure):
     tapped = [each for each in figure.facts.tapped if figure.live.locator(each).count()]
     assert tapped or not figure.facts.tapped  # some pages show a figure with fewer controls
     for selector in tapped:
-        figure.page.wait_for_timeout(50)
+        follow(figure.page)
         figure.changes(figure.live.locator(selector).first.tap)
     session = figure.window.context.new_cdp_session(figure.page)
     for nth, handle in enumerate(figure.live.locator(".noUi-handle").all()):
@@ -258,21 +258,21 @@ def test_mask_lab_combines_what_its_controls_say(lab):
     padding = attnlib.padding_mask(torch.tensor([3]), k_len=5)[0]
     assert torch.equal(mask_of(lab), attnlib.causal_mask(5) & padding)
     lab.locator(".live .widget-checkbox input").first.uncheck()
-    lab.wait_for_timeout(100)
+    follow(lab)
     assert torch.equal(mask_of(lab), padding.expand(5, 5))
     padding_slider, window_slider = lab.locator(".live .widget-slider .noUi-handle").all()
     for _ in range(3):
         window_slider.press("ArrowLeft")
-    lab.wait_for_timeout(100)
+    follow(lab)
     assert torch.equal(mask_of(lab), padding & attnlib.sliding_window_mask(5, window=2))
     root.locator(".attn-scroller [role=gridcell]").first.click()
-    lab.wait_for_timeout(100)
+    follow(lab)
     assert not mask_of(lab)[0, 0]
     padding_slider.press("ArrowRight")
-    lab.wait_for_timeout(100)
+    follow(lab)
     assert mask_of(lab)[3, 3]
     root.locator("button.attn-button").click()  # now all that can be moved has been
-    lab.wait_for_timeout(100)
+    follow(lab)
     assert torch.equal(mask_of(lab), attnlib.causal_mask(5) & padding)
 
 
@@ -281,7 +281,7 @@ def test_mask_lab_writes_masks_as_torch_reads_them(lab):
     written = {}
     for name in ("attnlib", "SDPA", "MHA", "additive"):
         lab.get_by_role("button", name=name, exact=True).click()
-        lab.wait_for_timeout(100)
+        follow(lab)
         rows = lab.locator(".attn-lab-written tbody tr").all()
         cells = [row.locator("td").all_inner_texts() for row in rows]
         written[name] = torch.tensor([[read[text] for text in row] for row in cells])
@@ -317,7 +317,7 @@ def test_each_choice_of_heads_leaves_the_error_of_attnlibs_layers(visit):
     root, boxes = page.locator(".live .attn-figure"), page.locator(".live .widget-checkbox input")
     for nth in (0, 1, 0, 1):
         boxes.nth(nth).click()
-        page.wait_for_timeout(50)
+        follow(page)
         shown = json.loads(root.get_attribute("data-numbers"))
         assert shown["kept"] == [box.is_checked() for box in boxes.all()]
         assert shown["all"] == HeadAblation().drawing.errors

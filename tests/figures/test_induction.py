@@ -6,7 +6,7 @@ from attnlib.widgets import InductionLab
 from attnlib.widgets.induction_model import Induction
 from attnlib.widgets.weights import unpack
 from tests.browser.axe import violations
-from tests.figures.stage import Stage, put_back, shown
+from tests.figures.stage import Stage, follow, put_back, shown
 from tests.figures.typed import MOST, TYPE, dearest
 from tests.widgets.facts import chapter_state
 from tests.widgets.test_induction import KNOWN, agrees, best, random_lab, sample_texts
@@ -77,10 +77,10 @@ def test_places_are_chosen_by_pointer_keys_and_maps(page):
     assert radios.all_inner_texts() == list(FRESH)
     assert radios.nth(4).get_attribute("aria-checked") == "true"
     radios.nth(2).click()
-    page.wait_for_timeout(50)
+    follow(page)
     assert shown(page)["at"] == 2
     page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(50)
+    follow(page)
     assert shown(page)["at"] == 1
     assert page.evaluate("document.activeElement.getAttribute('aria-checked')") == "true"
     heads = page.locator(".attn-induction-head")
@@ -91,7 +91,7 @@ def test_places_are_chosen_by_pointer_keys_and_maps(page):
         box = drawn.bounding_box()
         row = box["height"] / 6  # names of the keys on top
         page.mouse.click(box["x"] + 40, box["y"] + (place + 1.5) * row)
-        page.wait_for_timeout(50)
+        follow(page)
         assert min(shown(page)["at"], 4) == place
         box = drawn.bounding_box()  # what follows the chosen place has come or gone above
         marker = heads.nth(head).locator(".attn-heads-marker").bounding_box()
@@ -103,7 +103,7 @@ def test_places_are_chosen_by_pointer_keys_and_maps(page):
 def test_the_last_place_stays_the_last_one_while_a_text_grows(page):
     page.get_by_role("radio").nth(1).click()
     page.keyboard.press("End")
-    page.wait_for_timeout(50)
+    follow(page)
     for text in ("早上好早上好", "早上"):
         page.evaluate(TYPE, [text])
         checked = page.locator(".attn-induction-sign[aria-checked=true]")
@@ -123,7 +123,7 @@ def test_maps_and_lists_say_what_the_numbers_say(page):
     assert looks[0].split()[2:] == ["−1:", "1.00"]
     assert looks[2].split()[2:] == ["−2:", "1.00"]
     page.get_by_role("radio").nth(3).click()
-    page.wait_for_timeout(50)
+    follow(page)
     title, rows = candidates(page, 0)
     assert title == "After 早上好早"
     assert rows[0] == ("上", f"{max(shown(page)['odds'][0]):.2f}")
@@ -146,7 +146,7 @@ def test_the_bar_below_a_sign_is_how_probable_it_was(page):
 def test_a_head_that_is_off_adds_nothing(page):
     before = shown(page)
     page.get_by_role("checkbox", name="layer 0, head 0").uncheck()
-    page.wait_for_timeout(50)
+    follow(page)
     seen = shown(page)
     assert seen["on"] == [False, True, True, True]
     assert seen["weights"][0] == before["weights"][0]  # it looks all the same
@@ -155,7 +155,7 @@ def test_a_head_that_is_off_adds_nothing(page):
     assert candidates(page, 1)[1][0][0] != "好"
     page.get_by_role("checkbox", name="layer 0, head 0").check()
     page.get_by_role("checkbox", name="layer 1, head 1").uncheck()
-    page.wait_for_timeout(50)
+    follow(page)
     assert shown(page)["odds"] == before["odds"]  # this one never added anything
 
 
@@ -165,7 +165,7 @@ def test_copies_are_shuffled_and_put_in_order_again(page):
     orders = set()
     for order in range(1, 9):
         slider.press("ArrowRight")
-        page.wait_for_timeout(50)
+        follow(page)
         signs = shown(page)["signs"]
         assert shown(page)["order"] == order
         assert signs[:5] == "注意力早上"
@@ -211,7 +211,7 @@ def test_a_button_puts_its_text_into_the_field_and_reset_takes_it_out(page):
     page.get_by_role("checkbox").first.uncheck()
     page.get_by_role("slider").press("ArrowRight")
     page.get_by_role("radio").first.click()
-    page.wait_for_timeout(50)
+    follow(page)
     seen = shown(page)
     assert field.input_value() == seen["text"] == "注意力注"
     assert (seen["order"], seen["at"], seen["on"][0]) == (1, 0, False)

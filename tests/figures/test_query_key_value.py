@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from attnlib import scaled_dot_product_attention
+from tests.figures.stage import follow
 from tests.site.built import address
 
 PAGE = address("01_query_key_value")
@@ -52,7 +53,7 @@ class Figure:
         """Act; the query must have changed, the numbers with it; return where it went."""
         before = self.query()
         act()
-        self.page.wait_for_timeout(50)
+        follow(self.page)
         after = self.query()
         assert after != before
         self.check_numbers()
@@ -74,7 +75,7 @@ def figure(opened):
     yield opened
     assert opened.window.problems == []
     opened.root.locator("button.attn-button").click()
-    opened.page.wait_for_timeout(50)
+    follow(opened.page)
 
 
 def test_it_opens_with_the_example_of_the_book(figure):
@@ -178,7 +179,7 @@ def test_a_finger_can_drag_the_query(visit):
 def test_another_phrase_meets_the_same_query(figure):
     buttons = figure.page.locator(".live .widget-toggle-button")
     buttons.filter(has_text="爱好").click()
-    figure.page.wait_for_timeout(50)
+    follow(figure.page)
     shown = json.loads(figure.root.get_attribute("data-numbers"))
     assert figure.query() == [1, 1]
     assert (shown["phrase"], shown["scores"]) == (1, [1, 0])  # of 爱, whose key is (−1, 2), and 好
@@ -186,7 +187,7 @@ def test_another_phrase_meets_the_same_query(figure):
     assert figure.root.locator(".attn-table tbody tr").count() == 2
     assert figure.handle.count() == 1, "the other phrase is gone"
     figure.root.locator("button.attn-button").click()
-    figure.page.wait_for_timeout(50)
+    follow(figure.page)
     figure.check_numbers()
     assert figure.root.locator(".attn-table tbody tr").count() == 3
 

@@ -5,7 +5,7 @@ import pytest
 from attnlib.widgets import PhraseReader
 from attnlib.widgets.reading_model import Reading
 from tests.browser.axe import violations
-from tests.figures.stage import Stage, put_back, shown
+from tests.figures.stage import Stage, follow, put_back, shown
 from tests.figures.typed import MOST, TYPE, dearest
 from tests.widgets.test_reading import agrees, phrases, random_reader
 
@@ -62,22 +62,22 @@ def test_a_button_puts_its_phrase_into_the_field_and_reset_takes_it_out(page):
     field = page.locator(".live .widget-text input")
     assert field.input_value() == "音乐"
     page.get_by_role("button", name="中国银行", exact=True).click()
-    page.wait_for_timeout(50)
+    follow(page)
     assert field.input_value() == shown(page)["phrase"] == "中国银行"
     pressed = page.locator(".attn-typed-example[aria-pressed=true]")
     assert pressed.all_inner_texts() == ["中国银行"]
     field.fill("爱好好")
-    page.wait_for_timeout(50)
+    follow(page)
     assert pressed.count() == 0
     page.locator(".live .attn-button").click()
-    page.wait_for_timeout(50)
+    follow(page)
     assert field.input_value() == shown(page)["phrase"] == "音乐"
 
 
 def test_heads_are_switched_off(page):
     assert shown(page)["readings"][1][1] > 0.97
     page.get_by_role("checkbox", name="head 0").uncheck()
-    page.wait_for_timeout(50)
+    follow(page)
     seen = shown(page)
     assert seen["on"] == [False, True]
     assert seen["readings"][1][0] > 0.9  # what decided was found by that head
@@ -89,7 +89,7 @@ def test_heads_are_switched_off(page):
 
 def test_a_shorter_reach_is_seen(page):
     page.get_by_role("slider", name="reach").press("Home")
-    page.wait_for_timeout(50)
+    follow(page)
     assert shown(page)["weights"] == [[0, 0, 1, 0], [0, 0, 1, 0]]  # it sees itself alone
     rows = page.locator(".attn-heads-table tbody tr:visible")
     assert rows.locator(".attn-heads-masked").count() == 6
@@ -102,16 +102,16 @@ def test_characters_are_chosen_by_pointer_and_by_keys(page):
     assert radios.count() == 2
     assert shown(page)["at"] == 2
     radios.nth(0).click()
-    page.wait_for_timeout(50)
+    follow(page)
     assert shown(page)["at"] == 0
     assert page.locator(".live .attn-title").all_inner_texts()[0] == "Where 乐 looks"
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(50)
+    follow(page)
     assert shown(page)["at"] == 2
     assert radios.nth(1).get_attribute("aria-checked") == "true"
     assert page.evaluate("document.activeElement.getAttribute('aria-checked')") == "true"
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(50)
+    follow(page)
     assert shown(page)["at"] == 2
     assert violations(page) == []
 

@@ -5,7 +5,7 @@ import pytest
 from attnlib.widgets import DateTranslator
 from attnlib.widgets.translator_model import Translation
 from tests.browser.axe import violations
-from tests.figures.stage import Stage, put_back, shown
+from tests.figures.stage import Stage, follow, put_back, shown
 from tests.figures.typed import MOST, TYPE, dearest
 from tests.widgets.test_translator import (
     agrees,
@@ -59,17 +59,17 @@ def test_characters_of_the_answer_are_chosen_by_pointer_keys_and_slider(page):
     radios = page.get_by_role("radiogroup").get_by_role("radio")
     assert radios.count() == len(shown(page)["made"])
     radios.nth(2).click()
-    page.wait_for_timeout(50)
+    follow(page)
     assert shown(page)["at"] == 2
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(50)
+    follow(page)
     assert shown(page)["at"] == 3
     assert page.evaluate("document.activeElement.getAttribute('aria-checked')") == "true"
     page.keyboard.press("Home")
-    page.wait_for_timeout(50)
+    follow(page)
     assert shown(page)["at"] == 0
     page.get_by_role("slider", name="character").press("ArrowRight")
-    page.wait_for_timeout(50)
+    follow(page)
     assert radios.nth(1).get_attribute("aria-checked") == "true"
     assert violations(page) == []
 
@@ -84,7 +84,7 @@ def test_arcs_lead_to_where_each_head_looks(page):
         visible = [weight for weight in seen["weights"][head] if weight >= 0.05]
         assert path.count("M") == len(visible) > 0
     page.get_by_role("checkbox", name="head 1").uncheck()
-    page.wait_for_timeout(50)
+    follow(page)
     assert shown(page)["on"] == [True, False, True, True]
     hidden = page.locator(".attn-translator-arcs g").evaluate_all(
         "all => all.map((g) => g.getAttribute('display'))"
@@ -108,10 +108,10 @@ def test_bars_are_the_probabilities(page):
 def test_a_button_puts_its_text_into_the_field_and_reset_takes_it_out(page):
     field = page.locator(".live .widget-text input")
     page.get_by_role("button", name="17 Nov", exact=True).click()
-    page.wait_for_timeout(50)
+    follow(page)
     assert field.input_value() == shown(page)["text"] == "17 Nov"
     page.locator(".live .attn-button").click()
-    page.wait_for_timeout(50)
+    follow(page)
     assert field.input_value() == shown(page)["text"] == "Tuesday, 17 November 2026"
 
 
