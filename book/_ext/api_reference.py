@@ -1,7 +1,8 @@
 """Let autodoc read the docstrings of ``attnlib`` as they are written: plain text, light on markup.
 
 In them one backtick means code, and an indented block after a blank line is a formula or a table
-of what happens, shown as it stands. Google's headings (Args, Returns, Raises) are napoleon's work.
+of what happens, shown as it stands, as is an example with what it prints. Google's headings (Args,
+Returns, Raises) are napoleon's work.
 """
 
 import re
@@ -18,6 +19,7 @@ from sphinx.util.inspect import stringify_signature
 from sphinx.util.typing import ExtensionMetadata
 
 SECTION = re.compile(r"(Args|Returns|Raises|Attributes|Yields):$")
+CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 
 
 def write_for_sphinx(
@@ -25,7 +27,7 @@ def write_for_sphinx(
 ) -> None:
     """Turn the docstring `lines` into reStructuredText, in place."""
     written: list[str] = []
-    section = literal = False
+    section = literal = example = False
     for line in lines:
         starts_block = line.startswith("    ") and (not written or not written[-1].strip())
         if line.strip() and not line.startswith(" "):
@@ -33,7 +35,9 @@ def write_for_sphinx(
         if starts_block and not section and not literal:
             written += [".. code-block:: none", ""]
             literal = True
-        written.append(line if literal else re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", line))
+        example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
+        as_it_stands = literal or example
+        written.append(line if as_it_stands else CODE.sub(r"``\1``", line))
     lines[:] = written
 
 

@@ -1,5 +1,6 @@
 """The pages around the chapters: the library, the glossary, the references."""
 
+import doctest
 import inspect
 import re
 
@@ -77,6 +78,18 @@ def test_examples_and_formulas_of_docstrings_are_shown_as_code(edition):
         assert example in shown
     assert "BLANKLINE" not in parsed.get_text()
     assert "`" not in "".join(each.get_text() for each in parsed.select("article p, article li"))
+
+
+@ALL
+def test_what_examples_print_stands_on_the_page_as_in_the_docstring(edition):
+    shown = "\n".join(block.get_text() for block in api(edition).select("dl.py pre"))
+    printed = 0
+    for _, thing in public():
+        for example in doctest.DocTestParser().get_examples(inspect.getdoc(thing)):
+            for line in example.want.replace("<BLANKLINE>", "").splitlines():
+                assert line.rstrip() in shown, line
+                printed += bool(line)
+    assert printed > 100
 
 
 @ALL
