@@ -1,4 +1,4 @@
-// What a page does beside its figures: panels that open over it, and tab stops.
+// What a page does beside its figures: panels that open over it, tab stops, the mark in the list of contents.
 
 (() => {
   // Where the focus goes when a panel closes: to the place that was chosen in it, else to the button that has opened
@@ -36,4 +36,54 @@
   boxes.forEach((box) => sizes.observe(box));
   // What a box holds grows without it when a font comes late.
   document.fonts.addEventListener('loadingdone', () => boxes.forEach(judge));
+})();
+
+// The list of contents marks the section that is read. The theme does so only when a heading comes into the upper
+// third of the window: not when one is left upwards, or jumped over.
+(() => {
+  const links = [...document.querySelectorAll('#pst-page-toc-nav a[href^="#"]')];
+  const sections = links.map((link) => document.getElementById(decodeURIComponent(link.hash.slice(1))));
+  if (!links.length || sections.includes(null)) return;
+  const entries = [...document.querySelectorAll('#pst-page-toc-nav .toc-entry')];
+
+  /** The last section that has begun in the upper third; at the end of the page the one that was asked for, or the last. */
+  function read() {
+    const tops = sections.map((section) => section.getBoundingClientRect().top);
+    const begun = tops.findLastIndex((top) => top <= 0.3 * innerHeight);
+    if (scrollY + innerHeight < document.documentElement.scrollHeight - 2) return begun;
+    const asked = links.findIndex(({ hash }) => hash === location.hash);
+    return asked > begun && tops[asked] < innerHeight ? asked : links.length - 1;
+  }
+
+  /** Bring a link into view in the list, if that scrolls; the page itself stays where it is. */
+  function reveal(link) {
+    let list = link.parentElement;
+    while (list && !(list.scrollHeight > list.clientHeight && /auto|scroll/.test(getComputedStyle(list).overflowY))) list = list.parentElement;
+    if (!list || list === document.documentElement || list === document.body) return;
+    const [{ top, bottom }, box] = [link.getBoundingClientRect(), list.getBoundingClientRect()];
+    if (top < box.top || bottom > box.bottom) list.scrollTop += (top + bottom - box.top - box.bottom) / 2;
+  }
+
+  let marked = null;
+  function mark() {
+    const link = links[read()];
+    if (link === marked && (!link || link.classList.contains('active'))) return;
+    marked = link;
+    for (const each of links) {
+      each.classList.toggle('active', each === link);
+      if (each === link) each.setAttribute('aria-current', 'true');
+      else each.removeAttribute('aria-current');
+    }
+    for (const entry of entries) entry.classList.toggle('active', Boolean(link) && entry.contains(link));
+    if (link) reveal(link);
+  }
+
+  let frame = 0;
+  let rest = 0;
+  const soon = () => {
+    frame ||= requestAnimationFrame(() => { frame = 0; mark(); });
+    clearTimeout(rest);
+    rest = setTimeout(mark, 120); // once more after the theme, which looks later in a frame
+  };
+  for (const event of ['scroll', 'resize', 'hashchange', 'load']) addEventListener(event, soon, { passive: true });
 })();
