@@ -8,6 +8,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.patheffects import withStroke
 from PIL import Image
 
 Results = dict[str, Any]
@@ -301,7 +302,8 @@ def draw(results: Results, file: Path) -> None:
     """Two panels of times relative to raw torch, one of memory against length."""
     with mpl.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
         # Below each other, and no wider than a page's text: so it can be read on a phone, too.
-        figure, axes = plt.subplots(3, 1, figsize=(7, 11), layout="constrained")
+        figure, axes = plt.subplots(3, 1, figsize=(7, 11.5), layout="constrained")
+        figure.get_layout_engine().set(hspace=0.05)  # else an axis's name lies on the next title
         _draw_times(axes[0], results["inference"], "inference")
         _draw_times(axes[1], results["inference, causal"], "inference, causal")
         _draw_memory(axes[2], results["memory"])
@@ -312,7 +314,8 @@ def draw(results: Results, file: Path) -> None:
 
 def _draw_times(ax: plt.Axes, cases: dict[str, dict[str, float]], title: str) -> None:
     names = ["attnlib", "nn.MultiheadAttention", "textbook"]
-    width = 0.27
+    width = 0.3
+    halo = [withStroke(linewidth=2, foreground="white")]  # the line at 1 strikes no number out
     for offset, name in enumerate(names):
         colour, hatch, _ = COLOURS[name]
         heights = [times[name] / times["raw torch"] for times in cases.values()]
@@ -325,9 +328,10 @@ def _draw_times(ax: plt.Axes, cases: dict[str, dict[str, float]], title: str) ->
                 (0, 3),
                 textcoords="offset points",
                 ha="center",
-                fontsize=7.5,
+                fontsize=7,
+                path_effects=halo,
             )
-    ax.axhline(1, color="#5F6670", linewidth=1, linestyle="--")
+    ax.axhline(1, color="#5F6670", linewidth=1, linestyle="--", zorder=2)
     ax.set(
         yscale="log",
         ylim=(0.8, 14),
