@@ -63,7 +63,7 @@ def plot_points(
             ax.annotate(
                 name,
                 (x, y),
-                (right / far * (10 + 6 * len(name)), up / far * 15),  # names are wider than high
+                (right / far * (10 + 6 * len(name)), up / far * 18),  # names are wider than high
                 textcoords="offset points",
                 ha="center",
                 va="center",

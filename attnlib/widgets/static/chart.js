@@ -24,8 +24,7 @@ export const frame = (parent, height, attributes) =>
 export function chart(parent, height, name, attributes, written = fixed) {
   const root = frame(parent, height, attributes);
   const grid = svg('g', { 'aria-hidden': 'true' }, root);
-  const halo = 'stroke: var(--attn-paper); stroke-width: 3px; stroke-linejoin: round; paint-order: stroke';
-  const ticks = svg('g', { 'aria-hidden': 'true', style: halo }, root);
+  const ticks = svg('g', { 'aria-hidden': 'true' }, root);
   let [left, right, bottom, top] = [0, 1, 0, 1];
   const at = ([x, y]) => [((x - left) / (right - left)) * SIDE, ((top - y) / (top - bottom)) * height];
   const range = (horizontal, vertical) => {
@@ -45,7 +44,9 @@ export function chart(parent, height, name, attributes, written = fixed) {
     for (let i = Math.ceil(bottom / up); i * up <= top; i += 1) {
       const y = at([0, i * up])[1];
       svg('line', { class: i ? 'attn-grid' : 'attn-axis', x1: 0, x2: SIDE, y1: y, y2: y }, grid);
-      if (y > 12 && y < height - 22) svg('text', { class: 'attn-tick', x: 6, y: y + 4 }, ticks, written(i * up, digits));
+      // Above its line, which would strike it out; below the axis, along which curves run out.
+      const below = !i && y < height - 24;
+      if (y > 16 && y < height - 18) svg('text', { class: 'attn-tick', x: 6, y: y + (below ? 13 : -4) }, ticks, written(i * up, digits));
     }
     svg('text', { class: 'attn-tick', x: SIDE - 6, y: height - 6, 'text-anchor': 'end' }, ticks, name);
   };

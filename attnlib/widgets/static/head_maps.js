@@ -1,8 +1,8 @@
 // The heat maps of MultiHeadView: one for each head, one for their mean.
 
-import { html, say, svg } from './common.js';
+import { html, say } from './common.js';
 import { drawMap } from './heat_map.js';
-import { badge, colorOf, dash, MOST_LABELS } from './heads.js';
+import { badge, colorOf, MOST_LABELS, sample } from './heads.js';
 
 /** A heat map for each head and one for their mean, with the row of the query framed in all of them. */
 export function drawMaps(parent, { names, queries, keys, matrices, masked }, words, titles, choose, toggle) {
@@ -18,8 +18,7 @@ export function drawMaps(parent, { names, queries, keys, matrices, masked }, wor
     title.append(mean ? words.mean : words.head);
     if (!mean) badge(title, head);
     const caption = html('div', { class: 'attn-heads-caption' }, card);
-    const sample = svg('svg', { class: 'attn-heads-sample', 'aria-hidden': 'true' }, caption);
-    svg('line', { x1: 0, x2: '100%', y1: 3, y2: 3, 'stroke-dasharray': dash(head, names.length) }, sample);
+    sample(caption, head, names.length);
     if (names[head]) html('span', { class: 'attn-heads-name' }, caption, names[head]);
     const mark = drawMap(card, { queries, keys, matrix, masked, labelled, title: `${titles[head]}: ${size}` }, choose);
     return { box, card, mark };

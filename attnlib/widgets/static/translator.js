@@ -2,7 +2,7 @@
 
 import { fixed, html, liveFigure, readWhole, say, softmax, write } from './common.js';
 import { drawSwitch, readSwitches } from './head_switches.js';
-import { colorOf, strongest } from './heads.js';
+import { colorOf, sample, strongest } from './heads.js';
 import { drawArcs } from './translator_arcs.js';
 import { readTranslator, symbolOf, translate } from './translator_model.js';
 import { drawExamples, readExamples, readText, split, visibleCharacter } from './typed.js';
@@ -81,7 +81,9 @@ function drawLooks(parent, { heads }, words, toggle) {
   const row = html('div', { class: 'attn-translator-heads' }, place);
   const cells = Array.from({ length: heads }, (_, head) => {
     const cell = html('div', { class: `attn-translator-head ${colorOf(head, heads)}` }, row);
-    return { box: drawSwitch(cell, head, words, toggle), look: html('span', {}, cell) };
+    const box = drawSwitch(cell, head, words, toggle);
+    sample(cell, head, heads);
+    return { box, look: html('span', {}, cell) };
   });
   html('p', { class: 'attn-note' }, place, words.heads_note);
   return (seen, weights, on) => cells.forEach(({ box, look }, head) => {
