@@ -162,7 +162,7 @@ def test_every_message_is_used_and_leads_somewhere():
         id_ for check in BY_NAME.values() for ids, _ in each_variant(check.wrong) for id_ in ids
     }
     used |= {id_ for check in BY_NAME.values() for id_ in getattr(check, "signs", None) or ()}
-    used |= {id_ for check in BY_NAME.values() for id_ in check.without}
+    used |= {id_ for check in BY_NAME.values() for id_ in (*check.without, *(check.shows or ()))}
     assert set(source.WITHOUT) <= used
     general = {
         "wrong_value", "wrong_prediction", "nan", "raises", "never_ends", "wrong_type",

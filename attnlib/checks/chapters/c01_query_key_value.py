@@ -1,7 +1,8 @@
 """Checks of chapter 1: the soft look-up, in plain Python."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import accumulate, chain, count
 
 import torch
 from torch import Tensor
@@ -10,7 +11,13 @@ from attnlib.checks.engine.check import check
 from attnlib.checks.engine.inputs import Arguments, Draw, grid
 from attnlib.checks.engine.mistakes import WrongAnswers
 from attnlib.checks.engine.predictions import prediction
-from attnlib.checks.engine.reader_tests import Calls, in_double, pairs_of_calls, reader_test
+from attnlib.checks.engine.reader_tests import (
+    Calls,
+    in_double,
+    pairs_of_calls,
+    reader_test,
+    same_input_each_time,
+)
 
 Numbers = list[float]
 Rows = list[list[float]]
@@ -21,6 +28,7 @@ Rows = list[list[float]]
     wrong={
         "weights_doubled": [1.33, 0.49, 0.18],
         "weights_unchanged": [0.665, 0.245, 0.09],
+        "weights_squared": [0.442, 0.06, 0.008],
         "scores_given": ([4, 2, 0], [2, 1, 0]),
         "query_halved": [0.506, 0.307, 0.186],
         "shares_without_exponentials": [0.667, 0.333, 0],
@@ -29,6 +37,9 @@ Rows = list[list[float]]
         "order_reversed": [0.016, 0.117, 0.867],
         "scale_not_asked": [0.768, 0.187, 0.045],
         "only_one_doubled": ([1.33, 0.245, 0.09], [0.844, 0.114, 0.042]),
+        "keys_not_projected": ([0.495, 0.495, 0.009], [0.468, 0.468, 0.063]),
+        "scores_quadrupled": [0.982, 0.018, 0.0],
+        "query_of_another": ([0.0, 0.982, 0.018], [0.965, 0.018, 0.018]),
     },
 )
 def doubled_query() -> Numbers:
@@ -82,21 +93,54 @@ def _shares(numbers: Numbers) -> Numbers:
     return [number / sum(numbers) for number in numbers]
 
 
+def _shares_so_far(numbers: Numbers) -> Numbers:
+    return [number / total for number, total in zip(numbers, accumulate(numbers), strict=True)]
+
+
+def _without_largest(scores: Numbers) -> Numbers:
+    return [math.exp(score - max(scores)) for score in scores]
+
+
+def _as_far_as_they_go(query: Numbers, keys: Rows) -> Numbers:
+    """Scores of vectors that may be of another width: readers' loops end with the shorter one."""
+    return [sum(q * k for q, k in zip(query, key, strict=False)) for key in keys]
+
+
+def _exponentials_of_products(query: Numbers, keys: Rows) -> Numbers:
+    return [sum(math.exp(q * k) for q, k in zip(query, key, strict=True)) for key in keys]
+
+
 WRONG_LOOKUPS: WrongAnswers = {
     "returned_weights": lambda query, keys, values: _softmax(_scores(query, keys)),
     "returned_scores": lambda query, keys, values: _scores(query, keys),
     "softmax_missing": _weighing(lambda scores: scores),
     "exponential_missing": _weighing(_shares),
-    "division_missing": _weighing(lambda scores: [math.exp(score) for score in scores]),
-    "divided_by_count": _weighing(lambda s: [math.exp(score) / len(s) for score in s]),
+    "division_missing": (
+        _weighing(lambda scores: [math.exp(score) for score in scores]),
+        _weighing(_without_largest),
+    ),
+    "divided_by_count": (
+        _weighing(lambda s: [math.exp(score) / len(s) for score in s]),
+        _weighing(lambda s: [exponential / len(s) for exponential in _without_largest(s)]),
+    ),
+    "divided_by_sum_so_far": _weighing(lambda s: _shares_so_far([math.exp(score) for score in s])),
+    "exponential_of_products": (
+        lambda query, keys, values: _mix(_shares(_exponentials_of_products(query, keys)), values),
+        lambda query, keys, values: _mix(_exponentials_of_products(query, keys), values),
+    ),
     "base_not_e": tuple(
         _weighing(lambda s, base=base: _softmax([score * math.log(base) for score in s]))
         for base in (2.0, 10.0)
     ),
     "scores_negated": _weighing(lambda s: _softmax([-score for score in s])),
     "hard_lookup": _best_value,
-    "keys_unused": lambda query, keys, values: _lookup(query, values, values),
-    "values_unused": lambda query, keys, values: _lookup(query, keys, keys),
+    "keys_unused": lambda query, keys, values: _mix(
+        _softmax(_as_far_as_they_go(query, values)), values
+    ),
+    "values_unused": (
+        lambda query, keys, values: _lookup(query, keys, keys),
+        lambda query, keys, values: _lookup(query, keys, keys)[: len(values[0])],
+    ),
     "query_unused": lambda query, keys, values: _mix([1 / len(keys)] * len(keys), values),
     "scale_not_asked": lambda query, keys, values: _lookup(_scaled_query(query), keys, values),
     "values_not_weighted": lambda query, keys, values: _mix([1.0] * len(keys), values),
@@ -164,13 +208,55 @@ def _real_factor(query: Tensor, keys: Tensor, wanted: int, share: float) -> floa
     return high
 
 
+def _gap(query: Tensor, keys: Tensor, wanted: int) -> float:
+    """How far the wanted score lies above the next one."""
+    scores: Numbers = (keys @ query).tolist()
+    return scores.pop(wanted) - max(scores)
+
+
+def _first_of(
+    factors: Iterable[int], query: Tensor, keys: Tensor, wanted: int, share: float
+) -> int:
+    return next(each for each in factors if _share(each, query, keys, wanted) > share)
+
+
+# Searches that leave numbers out: 1, 2, 4, 8 …, or all but every second one, fifth one, tenth one.
+SPARSE: tuple[Callable[[], Iterable[int]], ...] = (
+    *(lambda base=base: (base**power for power in count()) for base in (2, 3, 10)),
+    *(lambda step=step: count(1, step) for step in (2, 5, 10)),
+    *(lambda step=step: count(step, step) for step in (2, 5, 10)),
+    *(lambda step=step: chain((1,), count(step, step)) for step in (2, 5, 10)),
+)
+
+
+def _piled_up(query: Tensor, keys: Tensor, wanted: int, share: float) -> int:
+    """Multiply what is multiplied already: by 1, by 2, by 3 and so on."""
+    products = accumulate(count(1), lambda product, factor: product * factor)
+    enough = (_share(product, query, keys, wanted) > share for product in products)
+    return next(factor for factor, reached in enumerate(enough, 1) if reached)
+
+
 def _factor_cases() -> list[Arguments]:
     keys = torch.tensor([[1.0, 1.0], [2.0, -1.0], [1.0, -1.0]])
     query = torch.tensor([1.0, 1.0])
-    cases: list[Arguments] = [(query, keys, 0, share) for share in (0.99, 0.9, 0.7, 0.999)]
-    cases.append((torch.tensor([1.0, -2.0]), keys, 1, 0.99))
-    cases.append((torch.tensor([1.0]), torch.tensor([[0.0], [1.0]]), 1, 0.95))
-    return cases
+    cases: list[Arguments] = [(query, keys, 0, share) for share in (0.99, 0.9, 0.7, 0.99999)]
+    # The best score lies above the next one by another number than 1, and many lie near.
+    cases.append((torch.tensor([2.0]), torch.tensor([[1.0], [0.0]]), 0, 0.95))
+    cases.append((torch.tensor([0.5]), torch.tensor([[1.0], [0.0], [0.0], [0.0]]), 0, 0.9))
+    # Key 0 gets this share as well, with a larger factor.
+    return [
+        *cases,
+        (torch.tensor([0.5]), torch.tensor([[0.9], [1.0], [0.0], [0.0]]), 1, 0.36),
+    ]
+
+
+def _other_wanted_cases() -> list[Arguments]:
+    """Another key is wanted, and key 0 never gets this share: a search for it may never end."""
+    keys = torch.tensor([[1.0, 1.0], [2.0, -1.0], [1.0, -1.0]])
+    return [
+        (torch.tensor([1.0, -2.0]), keys, 1, 0.99),
+        (torch.tensor([1.0]), torch.tensor([[0.0], [1.0]]), 1, 0.95),
+    ]
 
 
 def _far_factor_cases() -> list[Arguments]:
@@ -189,9 +275,34 @@ def _far_factor_cases() -> list[Arguments]:
             lambda *arguments: _factor(*arguments) + 1,
         ),
         "not_whole": _real_factor,
-        "share_ignored": (
-            lambda query, keys, wanted, share: _factor(query, keys, wanted, 0.99),
-            lambda query, keys, wanted, share: 5,
+        "share_ignored": lambda query, keys, wanted, share: _factor(query, keys, wanted, 0.99),
+        "always_the_same": tuple(lambda *_, number=number: number for number in range(2, 21)),
+        # It may have no such factor: then this one raises an error, and readers' loops end somehow.
+        "first_key_wanted": lambda query, keys, wanted, share: _first_of(
+            range(1, 1000), query, keys, 0, share
+        ),
+        "weights_stretched": lambda query, keys, wanted, share: (
+            math.floor(share / _share(1, query, keys, wanted)) + 1
+        ),
+        "factors_pile_up": _piled_up,
+        "numbers_skipped": tuple(
+            lambda *arguments, factors=factors: _first_of(factors(), *arguments)
+            for factors in SPARSE
+        ),
+        "scores_taken_as_given": (
+            lambda query, keys, wanted, share: math.ceil(-math.log(1 - share)),
+            lambda query, keys, wanted, share: math.ceil(math.log(share / (1 - share))),
+            lambda query, keys, wanted, share: _factor(
+                torch.tensor([1.0]), torch.tensor([[2.0], [1.0], [0.0]]), 0, share
+            ),
+        ),
+        "other_keys_left_out": (
+            lambda query, keys, wanted, share: math.ceil(
+                -math.log(1 - share) / _gap(query, keys, wanted)
+            ),
+            lambda query, keys, wanted, share: math.ceil(
+                math.log(share / (1 - share)) / _gap(query, keys, wanted)
+            ),
         ),
         "wanted_ignored": lambda query, keys, wanted, share: _factor(
             query, keys, int((keys @ query).argmin()), 0.0
@@ -206,7 +317,7 @@ def _far_factor_cases() -> list[Arguments]:
             _factor(query, keys, wanted, share) * query
         ),
     },
-    inputs=[_factor_cases, _far_factor_cases],
+    inputs=[_factor_cases, _other_wanted_cases, _far_factor_cases],
     shrinks=False,
 )
 def smallest_factor(query: Tensor, keys: Tensor, wanted: int, share: float) -> int:
@@ -248,12 +359,21 @@ def _shifted(place: int) -> Callable[[Calls], bool]:
     return shows
 
 
+def _single_key(calls: Calls) -> bool:
+    return bool(calls) and all(keys.shape[-2] == 1 for _, keys, *_ in calls)
+
+
 @reader_test(
     "1.4",
     right={"plain_attention": in_double(_attend), "scaled_attention": in_double(_scaled)},
     wrong=lambda queries, keys, values: _attend(queries, values, values),
     without=("uses_reference",),
-    signs={"keys_shifted": _shifted(1), "values_shifted": _shifted(2)},
+    signs={
+        "single_key": _single_key,
+        "same_input_twice": same_input_each_time,
+        "keys_shifted": _shifted(1),
+        "values_shifted": _shifted(2),
+    },
 )
 def catches_unused_keys(attention: Callable[..., Tensor]) -> bool:
     """Check exercise 1.4: a test that finds an attention without keys.

@@ -11,7 +11,12 @@ from attnlib.checks.engine.check import check
 from attnlib.checks.engine.inputs import Arguments, Draw, grid
 from attnlib.checks.engine.mistakes import WrongAnswers
 from attnlib.checks.engine.predictions import Numbers, prediction
-from attnlib.checks.engine.reader_tests import Calls, in_double, reader_test
+from attnlib.checks.engine.reader_tests import (
+    Calls,
+    in_double,
+    reader_test,
+    same_input_each_time,
+)
 from attnlib.functional import scaled_dot_product_attention
 from attnlib.positional import alibi_bias
 
@@ -21,12 +26,14 @@ from attnlib.positional import alibi_bias
     wrong={
         "variance_not_spread": ([4.0, 1.0], [4.0, 2.0], [4.0, 4.0]),
         "scale_still_grows": [2.0, 2.0],
-        "scale_overdone": ([2.0, 0.5], [2.0, 0.0]),
+        "scale_overdone": [2.0, 0.5],
+        "no_growth_as_zero": [2.0, 0.0],
         "scale_overdone_by_root": [2.0, 0.25],
         "spreads_given": ([16.0, 1.0], [16.0, 2.0], [16.0, 8.0]),
         "factors_swapped": [1.0, 2.0],
         "factor_inverted": [0.5, 1.0],
         "spread_never_grows": [1.0, 1.0],
+        "only_scale_changes": ([1.0, 0.5], [1.0, 0.25]),
     },
 )
 def spread() -> Numbers:
@@ -113,7 +120,11 @@ OTHER_NORMALISERS: dict[str, tuple[Callable[[Tensor], Tensor], ...]] = {
         NORMALISERS["softmax_over_everything"],
         lambda scores: scores.flatten().softmax(dim=0).view(scores.shape),
     ),
-    "division_missing": (lambda scores: scores.exp(),),
+    "division_missing": (
+        lambda scores: scores.exp(),
+        lambda scores: (scores - scores.max()).exp(),
+        lambda scores: (scores - scores.amax(dim=-1, keepdim=True)).exp(),
+    ),
     "scores_negated": (lambda scores: (-scores).softmax(dim=-1),),
     "softmax_twice": (lambda scores: scores.softmax(dim=-1).softmax(dim=-1),),
     "logarithm_left": (lambda scores: scores.log_softmax(dim=-1),),
@@ -129,6 +140,12 @@ OTHER_NORMALISERS: dict[str, tuple[Callable[[Tensor], Tensor], ...]] = {
 
 def _scaled_too_late(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return (query @ key.mT).softmax(dim=-1) / math.sqrt(query.shape[-1]) @ value
+
+
+def _keys_ask(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Keys ask, and the table is read as if they did not: `einsum` stretches what has length 1."""
+    weights = (key @ query.mT / math.sqrt(query.shape[-1])).softmax(dim=-1)
+    return torch.einsum("bqk,bkv->bqv", weights, value)
 
 
 def _self_zeroed(scores: Tensor) -> Tensor:
@@ -162,7 +179,23 @@ def wrong_attention() -> WrongAnswers:
         ),
         "keys_unused": lambda query, key, value: attend(query, value, value),
         "values_unused": lambda query, key, value: attend(query, key, key),
-        "query_key_swapped": lambda query, key, value: attend(key, query, value),
+        "query_key_swapped": (
+            lambda query, key, value: attend(key, query, value),
+            _keys_ask,
+        ),
+        "batch_summed": (
+            lambda query, key, value: attend(query, key.sum(0, keepdim=True), value),
+            lambda query, key, value: attend(query, key, value.sum(0, keepdim=True)),
+            lambda query, key, value: attend(
+                query, *(x.sum(0, keepdim=True) for x in (key, value))
+            ),
+            lambda query, key, value: attend(
+                query.sum(0, keepdim=True).expand_as(query), key, value
+            ),
+            lambda query, key, value: attend(
+                query, key, value, normalise=lambda s: s.sum(0, keepdim=True).softmax(dim=-1)
+            ),
+        ),
         "key_not_transposed": lambda query, key, value: attend(query, key.mT, value),
         "key_reshaped": lambda query, key, value: attend(
             query, key.reshape(len(key), key.shape[2], key.shape[1]).mT, value
@@ -274,20 +307,57 @@ def _scaled_queries(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, 
     return weights @ value, weights
 
 
+def _rounded(
+    function: Callable[..., tuple[Tensor, Tensor]], steps: Callable[[Tensor], float]
+) -> Callable[..., tuple[Tensor, Tensor]]:
+    """Round otherwise where the keys are others, in proportion to each number: its last bits."""
+
+    def call(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        output, weights = function(query, key, value)
+        off = 1 + torch.finfo(output.dtype).eps * steps(key)
+        return output * off, weights * off
+
+    return call
+
+
+def _by_number(key: Tensor) -> float:
+    return math.log2(key.shape[-2])
+
+
+def _by_order(key: Tensor) -> float:
+    """Count the pairs of keys that stand the wrong way round: each swap of two changes that."""
+    first = key[(0,) * (key.ndim - 2)][:, 0]
+    return int((first[:, None] > first).triu(1).sum()) % 8
+
+
 def _as_many_keys_as_wide(calls: Calls) -> bool:
-    return all(key.shape[-2] == key.shape[-1] for _, key, *_ in calls)
+    return not calls.rejected and all(key.shape[-2] == key.shape[-1] for _, key, *_ in calls)
 
 
 def _never_more_keys(calls: Calls) -> bool:
-    return len({tuple(key.shape) for _, key, *_ in calls}) == 1
+    return not calls.rejected and len({key.shape[-2] for _, key, *_ in calls}) == 1
+
+
+def _keys_alike(calls: Calls) -> bool:
+    return not calls.rejected and all(
+        torch.equal(key, key[..., :1, :].expand_as(key)) for _, key, *_ in calls
+    )
 
 
 @reader_test(
     "2.4",
-    right={"attention": in_double(_with_weights), "scaled_queries": in_double(_scaled_queries)},
+    right={
+        "attention": in_double(_with_weights),
+        "scaled_queries": in_double(_scaled_queries),
+        "rounded_attention": _rounded(in_double(_with_weights), _by_number),
+    },
     wrong=lambda query, key, value: _with_weights(query, key, value, root_of=-2),
     without=("uses_reference",),
-    signs={"as_many_keys_as_wide": _as_many_keys_as_wide, "never_more_keys": _never_more_keys},
+    signs={
+        "as_many_keys_as_wide": _as_many_keys_as_wide,
+        "keys_alike": _keys_alike,
+        "never_more_keys": _never_more_keys,
+    },
 )
 def catches_wrong_root(attention: Callable[..., tuple[Tensor, Tensor]]) -> bool:
     """Check exercise 2.4: a test that finds the root of the wrong number.
@@ -329,16 +399,28 @@ def _shuffled_apart(calls: Calls) -> bool:
     """Whether keys and values were moved, but not by the same order."""
     _, keys, values = ORDER_INPUTS
     for _, key, value, *_ in calls:
-        order = (key[0, :, None] == keys[0]).all(dim=-1).int().argmax(dim=-1)
-        if not torch.equal(value, values[:, order]):
+        found = (key[0, :, None] == keys[0]).all(dim=-1)
+        if found.any(dim=-1).all() and not torch.equal(value, values[:, found.int().argmax(-1)]):
             return True
     return False
+
+
+def _other_axis(calls: Calls) -> bool:
+    """Whether features or phrases have changed places, not keys."""
+    return any(
+        not torch.equal(moved, given) and torch.equal(moved.sort(dim)[0], given.sort(dim)[0])
+        for call in calls
+        for moved, given in zip(call[1:3], ORDER_INPUTS[1:], strict=True)
+        for dim in (0, -1)
+    )
 
 
 def _demands_change(calls: Calls) -> bool:
     """Whether it shuffles what it should, and fails a right function nevertheless."""
     moved = [each for each in _moved(calls) if any(each)]
-    return calls.rejected and bool(moved) and all(each == [False, True, True] for each in moved)
+    shuffles = bool(moved) and all(each == [False, True, True] for each in moved)
+    # Where the last bit alone is too much for it, it demands nothing else.
+    return calls.rejected and shuffles and calls.called != "candidate.rounded_attention"
 
 
 def _keys_lost(calls: Calls) -> bool:
@@ -347,15 +429,21 @@ def _keys_lost(calls: Calls) -> bool:
 
 @reader_test(
     "2.6",
-    right={"attention": in_double(_with_weights), "scaled_queries": in_double(_scaled_queries)},
+    right={
+        "attention": in_double(_with_weights),
+        "scaled_queries": in_double(_scaled_queries),
+        "rounded_attention": _rounded(in_double(_with_weights), _by_order),
+    },
     wrong=_sees_order,
     others=ORDER_INPUTS,
     signs={
         "keys_lost": _keys_lost,
         "queries_shuffled": lambda calls: any(query for query, _, _ in _moved(calls)),
+        "wrong_axis_shuffled": _other_axis,
         "only_one_shuffled": _shuffled_apart,
         "order_expected": _demands_change,
         "nothing_shuffled": lambda calls: not any(map(any, _moved(calls))),
+        "same_input_twice": same_input_each_time,
     },
 )
 def catches_order(

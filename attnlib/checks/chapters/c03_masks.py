@@ -351,7 +351,11 @@ def _no_leak(layer: Callable[[Tensor], Tensor], length: int, width: int) -> bool
 def _layers() -> list[Arguments]:
     layers = [Candidate(each, True, "candidate.causal_layer") for each in CAUSAL_LAYERS]
     layers += [Candidate(each, False, "candidate.leaking_layer") for each in LEAKING_LAYERS]
-    return [(layer, length, width) for length, width in ((3, 2), (5, 3)) for layer in layers]
+    cases: list[Arguments] = [
+        (layer, length, width) for length, width in ((3, 2), (5, 3)) for layer in layers
+    ]
+    # So short that nothing earlier is changed before the last token, if changes pile up.
+    return [*cases, *((layer, 2, 3) for layer in layers if layer.right)]
 
 
 @check(
@@ -371,6 +375,16 @@ def _layers() -> list[Arguments]:
         "only_last_token_changed": _verdicts(lambda seen: not bool(seen[:-1, -1].any())),
         "only_next_token_changed": _verdicts(lambda seen: not bool(seen.diagonal(1).any())),
         "only_first_output_watched": _verdicts(lambda seen: not bool(seen[0, 1:].any())),
+        "every_pair_demanded": _verdicts(
+            lambda seen: not bool(seen[masks.causal_mask(len(seen)).logical_not()].all())
+        ),
+        "changes_pile_up": (  # the first token is changed as well, or is not
+            *_verdicts(lambda seen: not bool(seen[:-1].any())),
+            *_verdicts(lambda seen: not bool(seen[:-1, 1:].any())),
+        ),
+        ("only_last_token_changed", "only_first_output_watched"): _verdicts(
+            lambda seen: not bool(seen[0, -1])
+        ),
         "any_influence_counts": _verdicts(
             lambda seen: not bool((seen & ~torch.eye(len(seen), dtype=torch.bool)).any())
         ),
@@ -418,6 +432,17 @@ def _without_exponential(scores: Tensor, mask: Tensor) -> Tensor:
     return _divided(scores * mask)
 
 
+# What is cleaned up after a finite fill: all forbidden weights, or rows of nothing alone.
+CLEANED: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda mask: mask,
+    lambda mask: mask.any(dim=-1, keepdim=True),
+)
+
+
+def _as_they_are(mask: Tensor) -> Tensor:
+    return torch.ones(())
+
+
 AFTER_SOFTMAX: tuple[Callable[..., Tensor], ...] = (
     lambda s, m: s.softmax(dim=-1) * m,
     lambda s, m: s.softmax(dim=-1).masked_fill(~m, -1e9),
@@ -447,7 +472,20 @@ WRONG_SOFTMAX: WrongAnswers = {
     ),
     "exponential_missing": _without_exponential,
     "softmax_missing": WITHOUT_SOFTMAX,
-    "division_missing": lambda s, m: s.exp() * m,
+    "division_missing": (
+        lambda s, m: s.exp() * m,
+        lambda s, m: (s - s.max()).exp() * m,
+        lambda s, m: (s - s.amax(dim=-1, keepdim=True)).exp() * m,
+        lambda s, m: (s - s.masked_fill(~m, -math.inf).amax(dim=-1, keepdim=True)).exp() * m,
+    ),
+    "zero_times_infinity": tuple(
+        lambda s, m, cleaned=cleaned: cleaned((s + ~m * -math.inf).softmax(dim=-1), m)
+        for cleaned in (
+            lambda weights, m: weights,
+            lambda weights, m: weights.nan_to_num(),
+            lambda weights, m: weights.masked_fill(~m, 0.0),
+        )
+    ),
     "logarithm_left": lambda s, m: s.masked_fill(~m, -math.inf).log_softmax(dim=-1),
     "softmax_twice": lambda s, m: _fill(_fill(s, m), m),
     ("mask_inverted", "mask_after_softmax"): lambda s, m: s.softmax(dim=-1) * ~m,
@@ -505,6 +543,12 @@ OVERFLOWING: tuple[Callable[..., Tensor], ...] = tuple(
     )
 )
 
+# Empty rows are looked for in the whole mask, or in the whole of a phrase.
+EMPTY_BESIDE_OTHERS: tuple[Callable[..., Tensor], ...] = tuple(
+    lambda s, m, fill=fill, axes=axes: _fill(s, m, fill).where(m.any(axes, keepdim=True), 0.0)
+    for fill in FILLS
+    for axes in ((-2, -1), (-3, -2, -1))
+)
 WRONG_EMPTY_ROWS: WrongAnswers = {
     "empty_row_nan": _fill,
     "finite_fill": (
@@ -512,12 +556,15 @@ WRONG_EMPTY_ROWS: WrongAnswers = {
         lambda s, m: (s - 1e4 * ~m).softmax(dim=-1),  # an empty row comes back unmasked
         lambda s, m: _fill(s, m, -100.0),
     ),
+    "empty_row_beside_others": EMPTY_BESIDE_OTHERS,
 }
 WRONG_FAR_SCORES: WrongAnswers = {
     "divided_afterwards": DIVIDED_AFTERWARDS,
     "exponential_overflows": OVERFLOWING,
     "fill_beaten": tuple(
-        lambda s, m, fill=fill: _fill(s, m, fill) * m for fill in (-20.0, -50.0, -100.0)
+        lambda s, m, fill=fill, keep=keep: _fill(s, m, fill) * keep(m)
+        for fill in (-20.0, -50.0, -100.0)
+        for keep in CLEANED
     ),
 }
 
@@ -579,8 +626,11 @@ def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
 
 # How low an allowed score may be, one for each order of magnitude (to the base 16) ...
 EXTREME_SCORES = tuple(-1.1 * 16.0**power for power in range(1, 12))
-# ... and a fill between each two of them: no other between the same two makes another difference.
-FINITE_FILLS = tuple(score / 4 for score in EXTREME_SCORES[1:])
+# ... in a wide head, where scores lie close together, only those that are far from each fill ...
+WIDE_SCORES = (-1300.0, *EXTREME_SCORES[2:])
+# ... and a fill between each two of them: from -50 on no other between the same two makes another
+# difference.
+FINITE_FILLS = (-70.0, -600.0, -2400.0, *(score / 4 for score in EXTREME_SCORES[3:]))
 
 
 def _attention(weights: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -599,13 +649,15 @@ def _divided_before_fill(query: Tensor, key: Tensor, mask: Tensor, fill: float) 
     return _fill(query @ key.mT / math.sqrt(query.shape[-1]), mask, fill)
 
 
-def _finite(weights: Callable[..., Tensor], *, cleaned: bool) -> tuple[Callable[..., Tensor], ...]:
-    """Attention with each finite fill; `cleaned`: forbidden weights become zeros afterwards."""
+def _finite(
+    weights: Callable[..., Tensor],
+    keep: Callable[[Tensor], Tensor],
+) -> tuple[Callable[..., Tensor], ...]:
+    """Attention with each finite fill; `keep`: what weights are multiplied by afterwards."""
 
     def answer(fill: float) -> Callable[..., Tensor]:
         def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-            chosen = weights(query, key, mask, fill)
-            return (chosen * mask if cleaned else chosen) @ value
+            return weights(query, key, mask, fill) * keep(mask) @ value
 
         return attention
 
@@ -629,16 +681,20 @@ def wrong_masked_attention() -> WrongAnswers:
         lambda q, k, v, m, fill=fill: _fill(q @ k.mT, ~m, fill) @ v for fill in FILLS
     )
     wrong["scale_missing", "mask_ignored"] = lambda q, k, v, m: (q @ k.mT).softmax(dim=-1) @ v
-    wrong["divided_after_fill"] = (
-        *_finite(_divided_after_fill, cleaned=False),
-        *_finite(_divided_after_fill, cleaned=True),
+    wrong["divided_after_fill"] = tuple(
+        variant
+        for keep in (_as_they_are, *CLEANED)
+        for variant in _finite(_divided_after_fill, keep)
     )
     wrong["empty_row_nan"] = _attention(_fill)
     wrong["finite_fill"] = (
-        *_finite(_divided_before_fill, cleaned=False),
+        *_finite(_divided_before_fill, _as_they_are),
         _attention(lambda s, m: _fill(s, m, -3e38)),  # lower than all scores that are tried
     )
-    wrong["fill_beaten"] = _finite(_divided_before_fill, cleaned=True)
+    wrong["empty_row_beside_others"] = tuple(map(_attention, EMPTY_BESIDE_OTHERS))
+    wrong["fill_beaten"] = tuple(
+        variant for keep in CLEANED for variant in _finite(_divided_before_fill, keep)
+    )
     # Without a guard against an empty row these have two faults; the first is what they are.
     unguarded = (lambda s, m: _divided(_kept_later(s, m)),)
     wrong["divided_afterwards"] = tuple(map(_attention, (*DIVIDED_AFTERWARDS, *unguarded)))
@@ -663,9 +719,16 @@ def _masked_tensors(draw: Draw, batch: int, q_len: int, k_len: int, width: int) 
 
 
 def _far_masked() -> list[Arguments]:
-    """A row of nothing; then rows with scores that lie far apart."""
-    nothing = (torch.zeros(1, 1, 4), torch.zeros(1, 2, 4), torch.ones(1, 2, 1))
-    cases: list[Arguments] = [(*nothing, torch.zeros(1, 1, 2, dtype=torch.bool))]
+    """A row of nothing, alone and beside another; then rows with scores that lie far apart."""
+    cases: list[Arguments] = [
+        (
+            torch.zeros(1, len(rows), 4),
+            torch.zeros(1, 2, 4),
+            torch.ones(1, 2, 1),
+            torch.tensor([rows]),
+        )
+        for rows in ([[False, False]], [[False, False], [True, False]])
+    ]
     return [*cases, *((*far_tensors(row), torch.tensor([[mask]])) for row, mask in FAR_ROWS)]
 
 
@@ -681,7 +744,8 @@ def _extreme_cases() -> list[Arguments]:
         query[..., 0], key[:, 0, 0] = entry, 1.0
         return query, key, torch.tensor([[[1.0], [0.0]]]), torch.tensor([[[True, False]]])
 
-    return [case(score, width) for score in EXTREME_SCORES for width in (4, 1024)]
+    cases = [*((each, 4) for each in EXTREME_SCORES), *((each, 1024) for each in WIDE_SCORES)]
+    return [case(score, width) for score, width in sorted(cases, reverse=True)]
 
 
 @check(

@@ -32,7 +32,14 @@ from attnlib.checks.engine.reader_tests import Calls, reader_test
         "weights_grow_with_width": [12 * 49, 12 * 49, 12 * 49],
         "weights_times_head_width": [12 * 49, 4 * 49, 49],
         "weights_per_token": [7, 21, 84],
-        "parameters_counted": ([576, 576, 576], [144, 144, 144], [432, 432, 432]),
+        "parameters_counted": (
+            [576, 576, 576],
+            [144, 144, 144],
+            [432, 432, 432],
+            [576, 3 * 576, 12 * 576],  # as if each head had whole matrices
+            [432, 3 * 432, 12 * 432],
+        ),
+        "features_paired": ([144, 3 * 144, 12 * 144], [144, 144 / 3, 144 / 12], [144, 16, 1]),
         "widths_given": [12, 4, 1],
         "half_counted": [28, 84, 336],
         "self_not_counted": [42, 126, 504],
@@ -80,6 +87,8 @@ SPLITS: dict[Ids, Split] = {
 MERGES: dict[Ids, Merge] = {
     "merge_without_transpose": lambda x: x.reshape(len(x), x.shape[2], -1),
     "merge_dealt_out": lambda x: x.permute(0, 2, 3, 1).flatten(2),
+    "merged_before_swap": lambda x: x.reshape(len(x), -1, x.shape[2]).mT,
+    "other_axes_swapped": lambda x: x.mT.reshape(len(x), x.shape[2], -1),
     "heads_reversed": lambda x: _merge(x.flip(1)),
 }
 
@@ -94,13 +103,23 @@ WRONG_SPLITS: WrongAnswers = {
     ),
     "heads_before_batch": lambda x, h: _split(x, h).transpose(0, 1),
     "num_heads_as_head_dim": lambda x, h: _split(x, x.shape[-1] // h),
+    "heads_copied": lambda x, h: x[:, None].expand(-1, h, -1, -1),
 }
 WRONG_MERGES: WrongAnswers = {
     **MERGES,
+    "other_axes_swapped": (
+        MERGES["other_axes_swapped"],
+        lambda x: x.transpose(1, 3).reshape(len(x), x.shape[2], -1),
+    ),
     "heads_averaged": lambda x: x.mean(dim=1),
     "heads_added": lambda x: x.sum(dim=1),
     "transpose_without_regrouping": lambda x: x.transpose(1, 2),
     "tokens_joined": lambda x: x.flatten(2),
+    "heads_as_tokens": (
+        lambda x: x.flatten(1, 2),
+        lambda x: x.transpose(1, 2).flatten(1, 2),
+    ),
+    "joined_too_far": (lambda x: x.transpose(1, 2).flatten(1), lambda x: x.flatten(1)),
 }
 
 HEAD_DIVISORS: dict[str, Callable[[Tensor, int], float]] = {
@@ -164,8 +183,32 @@ SELDOM = {
     "scores_negated",
     "softmax_twice",
     "transposed_too_early",
+    "merged_before_swap",
+    "other_axes_swapped",
     "heads_reversed",
 }
+
+# All heads take the same weights: made of the sum of their scores, of the mean, or of one head's.
+ONE_TABLE: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda scores: scores.sum(dim=1, keepdim=True).softmax(dim=-1),
+    lambda scores: scores.mean(dim=1, keepdim=True).softmax(dim=-1),
+    lambda scores: scores.softmax(dim=-1).mean(dim=1, keepdim=True),
+    lambda scores: scores[:, :1].softmax(dim=-1),
+)
+
+
+def _own_features(w: Tensor, num_heads: int) -> Tensor:
+    """Keep of a matrix what leads from a head's slice of the input to the same head's output."""
+    head = torch.arange(len(w)) * num_heads // len(w)
+    return w * (head[:, None] == head)
+
+
+def _first_block(w: Tensor, num_heads: int) -> Tensor:
+    """Give each head the matrix of the first one, from its slice to its output."""
+    head_dim = len(w) // num_heads
+    block = w[:head_dim, :head_dim]
+    blocks: Tensor = torch.block_diag(*[block] * num_heads)  # type: ignore[no-untyped-call]
+    return blocks
 
 
 def _multi_head(
@@ -221,6 +264,11 @@ def wrong_multi_head() -> WrongAnswers:
         for id_, choices in WRONG_MATRICES.items()
     }
     wrong["single_head"] = lambda x, q, k, v, o, h: _multi_head(x, q, k, v, o, 1)
+    wrong["one_table_for_all"] = tuple(answer({"normalise": weights}) for weights in ONE_TABLE)
+    wrong["input_split_first"] = tuple(
+        lambda x, q, k, v, o, h, keep=keep: _multi_head(x, *(keep(w, h) for w in (q, k, v)), o, h)
+        for keep in (_own_features, _first_block)
+    )
     wrong["input_added"] = lambda x, *others: x + _multi_head(x, *others)
     often = [each for each in mistakes if each[1] not in SELDOM]
     wrong |= {  # two mistakes in different steps
@@ -228,6 +276,9 @@ def wrong_multi_head() -> WrongAnswers:
         for (order, one, change), (order_too, other, change_too) in product(often, repeat=2)
         if order < order_too
     }
+    wrong["transposed_too_early", "merged_before_swap"] = answer(  # each the inverse of the other
+        {"split": SPLITS["transposed_too_early"], "merge": MERGES["merged_before_swap"]}
+    )
     return wrong
 
 
@@ -408,12 +459,52 @@ def _never_another_number(calls: Calls) -> bool:
     return len({call[1] for call in calls}) == 1
 
 
+def _pairs_of_layers(calls: Calls) -> list[tuple[Any, Any]]:
+    """List the layers two by two, where one has another number of heads than the other."""
+    made = list(zip(calls, calls.returned, strict=True))
+    return [
+        (one, other)
+        for order, (sizes, one) in enumerate(made)
+        for sizes_too, other in made[order + 1 :]
+        if sizes[1] != sizes_too[1]
+    ]
+
+
+def _width(layer: Any) -> int:
+    return len(layer.w_q.weight) // int(layer.num_heads)
+
+
+def _never_the_same_width(calls: Calls) -> bool:
+    """Whether heads get narrower where there are more of them, so that right ones differ, too."""
+    pairs = _pairs_of_layers(calls)
+    return calls.rejected and bool(pairs) and all(_width(a) != _width(b) for a, b in pairs)
+
+
+def _each_at_random(calls: Calls) -> bool:
+    """Whether no two layers have a first head in common, so that right ones differ, too."""
+    pairs = [pair for pair in _pairs_of_layers(calls) if _width(pair[0]) == _width(pair[1])]
+    return calls.rejected and bool(pairs) and not any(_first_heads_agree(*each) for each in pairs)
+
+
+def _first_heads_agree(one: Any, other: Any) -> bool:
+    rows, columns = _width(one), min(len(one.w_q.weight), len(other.w_q.weight))
+    return all(
+        torch.allclose(a.weight[:rows, :columns], b.weight[:rows, :columns], atol=1e-5)
+        for a, b in ((one.w_q, other.w_q), (one.w_k, other.w_k))
+    )
+
+
 @reader_test(
     "4.4",
     right={"layer": _Layer, "scaled_queries": _ScalesQueries},
     wrong=_ScalesByEmbedDim,
     without=("uses_reference",),
-    signs={"one_head_only": _one_head_only, "one_number_of_heads": _never_another_number},
+    signs={
+        "one_head_only": _one_head_only,
+        "one_number_of_heads": _never_another_number,
+        "heads_get_narrower": _never_the_same_width,
+        "projections_differ": _each_at_random,
+    },
 )
 def catches_embed_dim_scale(layer_class: Callable[..., Any]) -> bool:
     """Check exercise 4.4: a test that finds a scale by the wrong width.

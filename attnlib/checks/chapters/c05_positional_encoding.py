@@ -1,5 +1,6 @@
 """Checks of chapter 5: sinusoids."""
 
+import functools
 import math
 from collections.abc import Callable
 from itertools import product
@@ -25,7 +26,8 @@ from attnlib.checks.engine.reader_tests import Calls, reader_test
         "all_one_at_place_0": [1, 1, 1, 1, 0.01, 1],
         "cosine_first": [1, 0, 1, 0, 1, 0.01],
         "exponent_halved": ([0, 1, 0, 1, 0.0998, 0.995], [0, 1, 0, 1, 0.0998, 0.99]),
-        "same_speed": [0, 1, 0, 1, 0.841, 0.540],
+        "first_hand_given": [0, 1, 0, 1, 0.841, 0.540],
+        "angles_in_turns": [0, 1, 0, 1, 0.0628, 0.998],
         "exponent_whole": [0, 1, 0, 1, 0.0001, 1],
         "position_from_one": ([0.841, 0.540, 0.01, 1, 0.02, 1], [0.841, 0.54, 0.01, 1, 0.01, 1]),
         "exponent_sign": [0, 1, 0, 1, -0.506, 0.862],
@@ -145,6 +147,10 @@ def wrong_sinusoids() -> WrongAnswers:
         lambda length, embed_dim: _by_angles(_angles(length, embed_dim) * math.pi / 180),
         lambda length, embed_dim: _by_angles(_angles(length, embed_dim) * 180 / math.pi),
     )
+    wrong["angles_in_turns"] = tuple(
+        lambda length, embed_dim, times=times: _by_angles(_angles(length, embed_dim) * times)
+        for times in (2 * math.pi, 1 / (2 * math.pi))
+    )
     wrong["position_divided_by_length"] = lambda length, embed_dim: _by_angles(
         _angles(length, embed_dim) / length
     )
@@ -247,6 +253,13 @@ WRONG_SHIFTS: WrongAnswers = {
     ),
     "shift_for_halves": lambda n, embed_dim: _in_halves(shift(-n, embed_dim)),
     "divided_by_n": lambda n, embed_dim: shift(1, embed_dim) / n,
+    "multiplied_by_n": tuple(
+        lambda n, embed_dim, factor=factor, step=step: factor * n * shift(step, embed_dim)
+        for factor, step in ((1, -1), (1, 1), (-1, 1))
+    ),
+    "entries_to_the_power": tuple(
+        lambda n, embed_dim, step=step: shift(step, embed_dim) ** n for step in (-1, 1)
+    ),
     "elements_inverted": lambda n, embed_dim: 1 / shift(n, embed_dim),
     "exponent_doubled": lambda n, embed_dim: shift(
         -n, embed_dim, lambda pair: 10_000.0 ** (-4 * pair / embed_dim)
@@ -327,49 +340,34 @@ def catches_fast_hands(encoding: Callable[[int, int], Tensor]) -> bool:
 # --- 5.6: where the dot product first falls below a half --------------------------------------
 
 
+# How long a table readers make: where the dot product is lowest, or above a half for the last time,
+# depends on it.
+LENGTHS = (100, 128, 200, 256, 500, 512, 1000, 1024, 2000, 2048, 4096, 5000, 10_000, 20_000)
+
+
+@functools.cache
+def _products(embed_dim: int, length: int = 2000) -> Tensor:
+    """Dot products of the first places with place 0."""
+    table = positional.sinusoidal_encoding(length, embed_dim, dtype=torch.float64)
+    return table @ table[0]
+
+
 def _half_distance(embed_dim: int) -> int:
     """Count the steps until the dot product with place 0 is below half of its value there."""
-    table = positional.sinusoidal_encoding(500, embed_dim, dtype=torch.float64)
-    products = table @ table[0]
+    products = _products(embed_dim)
     return int((products < products[0] / 2).nonzero()[0])
 
 
-def _below(fraction: float) -> Callable[[int], int]:
+def _below(limit: Callable[[int], float]) -> Callable[[int], int]:
     def answer(embed_dim: int) -> int:
-        table = positional.sinusoidal_encoding(2000, embed_dim, dtype=torch.float64)
-        return int((table @ table[0] < fraction * embed_dim).nonzero()[0])
-
-    return answer
-
-
-def _lowest(embed_dim: int) -> int:
-    table = positional.sinusoidal_encoding(2000, embed_dim, dtype=torch.float64)
-    return int((table @ table[0]).argmin())
-
-
-def _below_root(embed_dim: int) -> int:
-    table = positional.sinusoidal_encoding(2000, embed_dim, dtype=torch.float64)
-    below = table @ table[0] < math.sqrt(embed_dim / 2) / 2
-    return int(below.nonzero()[0]) if below.any() else 0
-
-
-def _below_value(value: float) -> Callable[[int], int]:
-    def answer(embed_dim: int) -> int:
-        table = positional.sinusoidal_encoding(2000, embed_dim, dtype=torch.float64)
-        below = table @ table[0] < value
+        below = _products(embed_dim) < limit(embed_dim)
         return int(below.nonzero()[0]) if below.any() else 0
 
     return answer
 
 
-def _last_above(embed_dim: int) -> int:
-    table = positional.sinusoidal_encoding(2000, embed_dim, dtype=torch.float64)
-    return int((table @ table[0] >= embed_dim / 4).nonzero()[-1])
-
-
-def _product(embed_dim: int, place: int) -> float:
-    table = positional.sinusoidal_encoding(place + 1, embed_dim, dtype=torch.float64)
-    return float(table[place] @ table[0])
+def _last_above(embed_dim: int, length: int) -> int:
+    return int((_products(embed_dim, length) >= embed_dim / 4).nonzero()[-1])
 
 
 WRONG_DISTANCES: WrongAnswers = {
@@ -377,16 +375,23 @@ WRONG_DISTANCES: WrongAnswers = {
         lambda embed_dim: _half_distance(embed_dim) - 1,
         lambda embed_dim: _half_distance(embed_dim) + 1,
     ),
-    "root_of_length": _below_root,
-    "half_of_width": _below(0.5 - 1e-9),
-    "below_zero": _below(0.0),
-    "lowest_instead_of_first": _lowest,
-    "last_instead_of_first": _last_above,
+    "root_of_length": _below(lambda embed_dim: math.sqrt(embed_dim / 2) / 2),
+    "half_of_width": _below(lambda embed_dim: (0.5 - 1e-9) * embed_dim),
+    "half_squared": _below(lambda embed_dim: embed_dim / 8),
+    "below_zero": _below(lambda embed_dim: 0.0),
+    "lowest_instead_of_first": tuple(
+        lambda embed_dim, length=length: int(_products(embed_dim, length).argmin())
+        for length in LENGTHS
+    ),
+    "last_instead_of_first": tuple(
+        lambda embed_dim, length=length, next_=next_: _last_above(embed_dim, length) + next_
+        for next_, length in product((0, 1), LENGTHS)
+    ),
     "width_ignored": tuple(
         lambda embed_dim, width=width: _half_distance(width) for width in (16, 32, 64, 128)
     ),
-    "returned_product": lambda embed_dim: _product(embed_dim, _half_distance(embed_dim)),
-    "below_half_of_one": _below_value(0.5),
+    "returned_product": lambda embed_dim: float(_products(embed_dim)[_half_distance(embed_dim)]),
+    "below_half_of_one": _below(lambda embed_dim: 0.5),
 }
 
 

@@ -45,6 +45,7 @@ def turn(
     first: int = 0,
     sign: tuple[int, int] = (-1, 1),
     base: float = 10_000.0,
+    circle: Callable[[Tensor], tuple[Tensor, Tensor]] = lambda angle: (angle.cos(), angle.sin()),
     axis: int = -2,
     early: bool = False,
     still: bool = False,
@@ -57,7 +58,7 @@ def turn(
         angle = angle[:, None]  # one angle for each entry of another axis
     if still:
         angle = angle[:1]  # the same angle at every position
-    (a, b), cos, sin = pair(x), angle.cos(), angle.sin()
+    (a, b), (cos, sin) = pair(x), circle(angle)
     if early:  # the second line takes what the first one has just changed
         a = a * cos - b * sin
         return join(a, a * sin + b * cos).to(x.dtype)
@@ -76,6 +77,12 @@ def turned_by_wrong_angles(x: Tensor, *, interleaved: bool) -> Tensor:
         partner = torch.cat((-b, a), dim=-1)
         angle = angle.repeat_interleave(2, dim=-1)
     return (x * angle.cos() + partner * angle.sin()).to(x.dtype)
+
+
+WRONG_ANGLES: tuple[Turn, ...] = tuple(
+    lambda x, interleaved=interleaved: turned_by_wrong_angles(x, interleaved=interleaved)
+    for interleaved in (True, False)
+)
 
 
 def halves(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,8 +105,24 @@ CHANGES: dict[str, tuple[dict[str, Any], ...]] = {
     "exponent_doubled": ({"exponent": lambda i, d: 4 * i / d},),
     "same_speed": ({"exponent": lambda i, d: 0 * i},),
     "other_base": tuple({"base": base} for base in BASES),
+    "angles_in_turns": tuple(
+        {"circle": lambda angle, times=times: ((times * angle).cos(), (times * angle).sin())}
+        for times in (2 * math.pi, 1 / (2 * math.pi))
+    ),
+    # By what the pairs are multiplied: a real and an imaginary part, whose length is not 1.
+    "pairs_stretched": (
+        {"circle": lambda angle: (angle * math.cos(1), angle * math.sin(1))},
+        {"circle": lambda angle: (angle * angle.cos(), angle * angle.sin())},
+        {"circle": lambda angle: (angle.exp(), 0 * angle)},
+        {"circle": lambda angle: (0 * angle, angle)},
+        {"circle": lambda angle: (0 * angle + 1, angle)},
+    ),
+    "sines_exchanged": ({"circle": lambda angle: (angle.sin(), angle.cos())},),
+    "half_a_turn_more": ({"circle": lambda angle: (-angle.cos(), -angle.sin())},),
     "heads_turned": ({"axis": -3},),
 }
+# Those that leave distances as they are where queries and keys are turned alike, or mirror them.
+DISTANCES_LEFT = {"position_from_one", "sines_exchanged", "half_a_turn_more", "heads_turned"}
 
 
 def wrong_turns(layout: dict[str, Any], other: str) -> WrongAnswers:
@@ -108,21 +131,16 @@ def wrong_turns(layout: dict[str, Any], other: str) -> WrongAnswers:
         "half_split": {"pair": halves, "join": concatenate},
         "interleaved": {},
     }
-    mixed: tuple[dict[str, Any], ...] = ({"pair": halves}, {"join": concatenate})
-    mixed_by_angles = tuple(
-        lambda x, interleaved=interleaved: turned_by_wrong_angles(x, interleaved=interleaved)
-        for interleaved in (True, False)
-    )
 
     def answer(change: dict[str, Any]) -> Turn:
         return lambda x: turn(x, **change)
 
     wrong: WrongAnswers = {
         other: answer(layouts[other]),
-        "layouts_mixed": (*map(answer, mixed), *mixed_by_angles),
+        "columns_rearranged": (answer({"pair": halves}), answer({"join": concatenate})),
+        "angles_of_other_layout": WRONG_ANGLES,
         "nothing_turned": lambda x: x,
         "overwritten_early": answer(layout | {"early": True}),
-        "negated": lambda x: -turn(x, **layout),
         "only_cosines": lambda x: turn(x, **layout, sign=(0, 0)),
         "turned_by_length": lambda x: turn(x, **layout, first=x.shape[-2], still=True),
         "encoding_added": (
@@ -372,6 +390,26 @@ def _in_double(attention: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return call
 
 
+def _others_in_front(calls: Calls) -> bool:
+    """Whether the text is moved by other tokens in front, which attention sees as well."""
+    return any(
+        _behind(one[0], other[0]) or _behind(other[0], one[0])
+        for one, other in pairs_of_calls(calls)
+    )
+
+
+def _behind(text: Tensor, longer: Tensor) -> bool:
+    """Whether at least half of a text stands further back in another one, not where it stood."""
+    for place in range(1, longer.shape[-2]):
+        there = longer[..., place:, :]
+        shared = min(there.shape[-2], text.shape[-2])
+        if 2 * shared >= text.shape[-2]:
+            head = text[..., :shared, :]
+            if torch.equal(there[..., :shared, :], head):
+                return not torch.equal(longer[..., :shared, :], head)
+    return False
+
+
 def _same_place(calls: Calls) -> bool:
     """Whether `rotary` does the same in all calls, so that the text never moves."""
     return bool(calls) and all(
@@ -393,7 +431,11 @@ def _not_turned(calls: Calls) -> bool:
     },
     wrong=_values_turned_too,
     without=("uses_reference",),
-    signs={"not_turned_at_all": _not_turned, "never_moved": _same_place},
+    signs={
+        "not_turned_at_all": _not_turned,
+        "others_in_front": _others_in_front,
+        "never_moved": _same_place,
+    },
 )
 def catches_turned_values(attention: Callable[..., Tensor]) -> bool:
     """Check exercise 6.4: a test that finds values that were turned.
@@ -443,6 +485,10 @@ def wrong_rotary_attention() -> WrongAnswers:
             lambda q, k, v: attend(turn(q), _half_split(k), v),
             lambda q, k, v: attend(_half_split(q), turn(k), v),
         ),
+        "angles_of_other_layout": tuple(
+            lambda q, k, v, turned=turned: attend(turned(q), turned(k), v)
+            for turned in WRONG_ANGLES
+        ),
         "turned_against_each_other": (
             lambda q, k, v: attend(turn(q), turn(k, sign=(1, -1)), v),
             lambda q, k, v: attend(turn(q, sign=(1, -1)), turn(k), v),
@@ -473,7 +519,7 @@ def wrong_rotary_attention() -> WrongAnswers:
         for id_, divisor in DIVISORS.items()
     }
     for id_, changes in CHANGES.items():
-        if id_ not in ("position_from_one", "heads_turned"):  # those leave distances as they are
+        if id_ not in DISTANCES_LEFT:
             wrong[id_] = tuple(_both_turned(change) for change in changes)
     wrong["position_from_one"] = (
         lambda q, k, v: attend(turn(q, first=1), turn(k), v),

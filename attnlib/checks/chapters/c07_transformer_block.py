@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from attnlib import masks
 from attnlib.checks.chapters.c02_scaled_dot_product import (
     DIVISORS,
     FAR_SCORES,
@@ -34,9 +33,11 @@ from attnlib.checks.engine.reader_tests import Calls, reader_test
         "not_divided": [-7.0, -1.0, 1.0, 7.0],
         "brought_to_length_one": ([-0.7, -0.1, 0.1, 0.7], [0.0, 0.349, 0.465, 0.814]),
         "brought_between_zero_and_one": [0.0, 0.429, 0.571, 1.0],
+        "largest_distance_is_one": [-1.0, -0.143, 0.143, 1.0],
         "shares_given": [0.0, 0.214, 0.286, 0.5],
         "divided_by_range": [-0.5, -0.071, 0.071, 0.5],
         "mean_distance_not_root": [-1.75, -0.25, 0.25, 1.75],
+        "squares_not_of_distances": [-0.814, -0.116, 0.116, 0.814],
         "signs_reversed": [1.4, 0.2, -0.2, -1.4],
     },
 )
@@ -89,6 +90,14 @@ def _norm(
     return scale(divide(centred, variance, eps), weight, bias)
 
 
+def _above_smallest(x: Tensor) -> Tensor:
+    return x - x.amin(dim=-1, keepdim=True)
+
+
+def _range(x: Tensor) -> Tensor:
+    return _above_smallest(x).amax(dim=-1, keepdim=True)
+
+
 AXES: dict[str, tuple[int | tuple[int, ...], ...]] = {
     "norm_over_length": (-2,),
     "norm_over_batch": (0,),
@@ -105,6 +114,12 @@ DIVISIONS: dict[str, tuple[Divided, ...]] = {
     "not_divided": (lambda centred, variance, eps: centred,),
     "multiplied_by_root": (lambda centred, variance, eps: centred * (variance + eps).sqrt(),),
 }
+# Another size of the distances from the mean in the place of their standard deviation.
+SIZES: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean_distance_not_root": lambda centred: centred.abs().mean(dim=-1, keepdim=True),
+    "largest_distance_is_one": lambda centred: centred.abs().amax(dim=-1, keepdim=True),
+    "divided_by_range": _range,
+}
 GAINS: dict[str, tuple[Callable[[Tensor, Tensor, Tensor], Tensor], ...]] = {
     "gain_missing": (lambda normal, weight, bias: normal + bias,),
     "shift_missing": (lambda normal, weight, bias: normal * weight,),
@@ -115,8 +130,12 @@ GAINS: dict[str, tuple[Callable[[Tensor, Tensor, Tensor], Tensor], ...]] = {
 }
 
 
+def _mean_square(x: Tensor) -> Tensor:
+    return x.square().mean(dim=-1, keepdim=True)
+
+
 def _root_mean_square(x: Tensor, eps: float) -> Tensor:
-    return x / (x.square().mean(dim=-1, keepdim=True) + eps).sqrt()
+    return x / (_mean_square(x) + eps).sqrt()
 
 
 def wrong_norms() -> WrongAnswers:
@@ -141,6 +160,26 @@ def wrong_norms() -> WrongAnswers:
         # Without a guard, a token whose features are all equal is 0 / 0.
         lambda x, weight, bias, eps: _scaled(x / x.norm(dim=-1, keepdim=True), weight, bias),
         answer(divide=lambda centred, *_: centred / centred.norm(dim=-1, keepdim=True)),
+    )
+    # Without eps, and with it.
+    for id_, size in SIZES.items():
+        wrong[id_] = (
+            answer(divide=lambda centred, _, eps, size=size: centred / size(centred)),
+            answer(divide=lambda centred, _, eps, size=size: centred / (size(centred) + eps)),
+        )
+    wrong["brought_between_zero_and_one"] = (
+        answer(divide=lambda centred, *_: _above_smallest(centred) / _range(centred)),
+        answer(divide=lambda centred, _, eps: _above_smallest(centred) / (_range(centred) + eps)),
+    )
+    wrong["squares_not_of_distances"] = tuple(
+        lambda x, weight, bias, eps, root=root: _scaled(
+            (x - x.mean(dim=-1, keepdim=True)) / root(_mean_square(x), eps), weight, bias
+        )
+        for root in (
+            lambda square, eps: (square + eps).sqrt(),
+            lambda square, eps: square.sqrt() + eps,
+            lambda square, eps: square.sqrt(),
+        )
     )
     # Where the shapes still fit, the means of other tokens are subtracted.
     wrong["axis_dropped"] = answer(keepdim=False)
@@ -282,6 +321,12 @@ def wrong_networks() -> WrongAnswers:
             ((x @ w_1).relu() + b_1) @ w_2 + b_2
         ),
         "input_added": added({}),
+        # Only where both widths are the same; elsewhere the shapes do not fit.
+        "matrices_transposed": (
+            lambda x, w_1, b_1, w_2, b_2: _feed_forward(x, w_1.mT, b_1, w_2.mT, b_2),
+            lambda x, w_1, b_1, w_2, b_2: _feed_forward(x, w_1.mT, b_1, w_2, b_2),
+            lambda x, w_1, b_1, w_2, b_2: _feed_forward(x, w_1, b_1, w_2.mT, b_2),
+        ),
         "hidden_returned": lambda x, w_1, b_1, w_2, b_2: (x @ w_1 + b_1).relu(),
         "tokens_averaged": (
             lambda x, *others: _feed_forward(x.mean(dim=1, keepdim=True).expand_as(x), *others),
@@ -307,7 +352,11 @@ def _layers(draw: Draw, batch: int, length: int, width: int, hidden: int) -> Arg
 
 def _larger_layers() -> list[Arguments]:
     draw = Draw(0)
-    sizes = (((2, 4, 4), (4, 8), (8,), (8, 4), (4,)), ((1, 3, 5), (5, 20), (20,), (20, 5), (5,)))
+    sizes = (
+        ((2, 4, 4), (4, 8), (8,), (8, 4), (4,)),
+        ((1, 3, 5), (5, 20), (20,), (20, 5), (5,)),
+        ((2, 2, 3), (3, 3), (3,), (3, 3), (3,)),
+    )
     return [tuple(draw.normal(*shape) for shape in shapes) for shapes in sizes]
 
 
@@ -317,6 +366,8 @@ def _larger_layers() -> list[Arguments]:
     inputs=[
         lambda: [
             *grid(_layers, batch=(1, 2), length=(1, 2, 3), width=(1, 2, 3), hidden=(1, 4)),
+            # As wide as the input: so a transposed matrix gives numbers, and no error.
+            *grid(_layers, batch=(1,), length=(1,), width=(2,), hidden=(2,)),
             *_larger_layers(),
         ]
     ],
@@ -526,7 +577,8 @@ Mask = Callable[[int, int, Tensor], Tensor]  # (q_len, k_len, memory_lens) -> Tr
 
 
 def _padding(q_len: int, k_len: int, memory_lens: Tensor) -> Tensor:
-    return masks.padding_mask(memory_lens, k_len)
+    # Not `padding_mask`: where x is read in memory's place, a length may be larger than k_len.
+    return torch.arange(k_len) < memory_lens[:, None, None]
 
 
 def _everybody(q_len: int, k_len: int, memory_lens: Tensor) -> Tensor:
@@ -542,7 +594,7 @@ def _lower_right(q_len: int, k_len: int, memory_lens: Tensor) -> Tensor:
 
 
 def _rows_of_padding(q_len: int, k_len: int, memory_lens: Tensor) -> Tensor:
-    return masks.padding_mask(memory_lens, q_len).mT
+    return _padding(k_len, q_len, memory_lens).mT
 
 
 def _cross(
@@ -596,7 +648,7 @@ CROSS_MASKS: dict[str, tuple[Mask, ...]] = {
     "queries_masked_too": (lambda *sizes: _rows_of_padding(*sizes) & _padding(*sizes),),
     "one_key_too_many": (lambda q, k, lens: torch.arange(k) <= lens[:, None, None],),
     "one_key_too_few": (lambda q, k, lens: torch.arange(k) < lens[:, None, None] - 1,),
-    "longest_for_all": (lambda q, k, lens: masks.padding_mask(lens.max().expand(len(lens)), k),),
+    "longest_for_all": (lambda q, k, lens: _padding(q, k, lens.max().expand(len(lens))),),
 }
 
 
@@ -606,31 +658,31 @@ def wrong_cross_attention() -> WrongAnswers:
     def answer(**change: Any) -> Callable[..., Tensor]:
         return lambda *arguments: _cross(*arguments, **change)
 
-    wrong: WrongAnswers = {
+    def with_empty_rows(**change: Any) -> tuple[Callable[..., Tensor], ...]:
+        # A row without keys is NaN, the mean of all values, or 0.
+        return (
+            answer(**change),
+            answer(**change, fill=-1e9),
+            lambda *arguments: _cross(*arguments, **change).nan_to_num(),
+        )
+
+    def with_each_mask(**change: Any) -> tuple[Callable[..., Tensor], ...]:
         # Where x is read instead of memory, its mask does not fit, so that there is none; or it is
-        # taken for one of x.
-        id_: tuple(answer(sides=sides, mask=mask) for mask in (_padding, _everybody))
-        for id_, sides in SIDES.items()
-    }
-    wrong["memory_ignored"] = (
-        *(answer(sides=SIDES["memory_ignored"], mask=mask) for mask in (_padding, _everybody)),
-        answer(sides=SIDES["memory_ignored"], mask=_lower_right),
-    )
-    wrong["sides_swapped"] = tuple(
-        answer(sides=SIDES["sides_swapped"], mask=mask)
-        for mask in (_padding, _everybody, _rows_of_padding, _upper_left, _lower_right)
+        # taken for one of x, by the lengths or causally.
+        each = (_padding, _everybody, _upper_left, _lower_right)
+        return tuple(answer(**change, mask=mask) for mask in each)
+
+    wrong: WrongAnswers = {id_: with_each_mask(sides=sides) for id_, sides in SIDES.items()}
+    swapped = SIDES["sides_swapped"]
+    wrong["sides_swapped"] = (
+        *with_each_mask(sides=swapped),
+        *with_empty_rows(sides=swapped, mask=_rows_of_padding),
     )
     for id_, some in CROSS_MASKS.items():
         wrong[id_] = tuple(answer(mask=mask) for mask in some)
     for id_ in ("mask_inverted", "queries_masked", "queries_masked_too", "one_key_too_few"):
         wrong[id_] = tuple(
-            function
-            for mask in CROSS_MASKS[id_]
-            for function in (
-                answer(mask=mask),
-                answer(mask=mask, fill=-1e9),
-                lambda *arguments, mask=mask: _cross(*arguments, mask=mask).nan_to_num(),
-            )
+            function for mask in CROSS_MASKS[id_] for function in with_empty_rows(mask=mask)
         )
     wrong["memory_masked_causally", "memory_padding_forgotten"] = tuple(
         answer(mask=mask) for mask in (_upper_left, _lower_right)
@@ -646,6 +698,9 @@ def wrong_cross_attention() -> WrongAnswers:
     wrong["matrix_used_twice"] = (
         lambda x, memory, w_q, w_k, w_v, lens: _cross(x, memory, w_q, w_k, w_k, lens),
         lambda x, memory, w_q, w_k, w_v, lens: _cross(x, memory, w_q, w_q, w_v, lens),
+    )
+    wrong["matrices_transposed"] = lambda x, memory, w_q, w_k, w_v, lens: _cross(
+        x, memory, w_q.mT, w_k.mT, w_v.mT, lens
     )
     wrong["input_added"] = lambda x, *others: x + _cross(x, *others)
     for id_, divisor in DIVISORS.items():
@@ -804,7 +859,7 @@ def catches_residual_after_norm(block: Callable[..., Tensor]) -> bool:
         "hidden_squared": ([4, 16, 20, 24], [4, 32, 36, 40]),
         "heads_multiply": ([32, 8, 40, 72], [16, 8, 24, 40]),
         "one_matrix_an_attention": ([1, 8, 9, 10], [1, 2, 3, 4]),
-        "cross_attention_without_queries": [4, 8, 12, 15],
+        "cross_attention_without_queries": ([4, 8, 12, 15], [4, 8, 12, 14]),
     },
     tolerance=1e-3,
 )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from itertools import product
 from typing import Any
 
@@ -12,7 +13,7 @@ from attnlib.checks.engine.check import check
 from attnlib.checks.engine.inputs import Arguments, Draw, grid
 from attnlib.checks.engine.mistakes import WrongAnswers
 from attnlib.checks.engine.predictions import Numbers, prediction
-from attnlib.checks.engine.reader_tests import reader_test
+from attnlib.checks.engine.reader_tests import Calls, pairs_of_calls, reader_test
 
 UNASKED = -100  # the label that asks for nothing
 
@@ -21,13 +22,27 @@ UNASKED = -100  # the label that asks for nothing
     "8.1",
     wrong={
         "padding_left_out": [0.6, 0.6, 0.5],
+        "real_mean_over_all": tuple([12 * 0.6 / 21] * 2 + [hits / 21] for hits in (15, 10.5, 6)),
         "means_swapped": [0.6, 12 * 0.6 / 21, 15 / 21],
         "accuracy_without_padding": [12 * 0.6 / 21, 0.6, 0.5],
         "padding_wrong": [12 * 0.6 / 21, 0.6, 6 / 21],
-        "sums_given": ([7.2, 7.2, 15], [7.2, 7.2, 6]),
-        "divided_by_phrases": [2.4, 2.4, 5],
+        "sums_given": ([7.2, 7.2, 15], [7.2, 7.2, 6], [7.2, 0.6, 15], [7.2, 0.6, 15 / 21]),
+        "divided_by_phrases": tuple(
+            [2.4, real, hits] for real in (2.4, 0.6) for hits in (5, 15 / 21, 0.5)
+        ),
         "divided_by_padding": ([0.8, 0.6, 15 / 21], [0.8, 0.6, 0.5]),
         "padding_costs_as_much": ([0.6, 0.6, 15 / 21], [0.6, 0.6, 0.75]),
+        "groups_weigh_the_same": (
+            [0.3, 0.6, 0.75],
+            [0.3, 0.6, 15 / 21],
+            [12 * 0.6 / 21, 0.6, 0.75],
+        ),
+        # Three phrases have six signs more: asked like characters; not asked, and right or wrong.
+        "signs_counted": (
+            [18 * 0.6 / 27, 0.6, 18 / 27],
+            [12 * 0.6 / 27, 0.6, 21 / 27],
+            [12 * 0.6 / 27, 0.6, 15 / 27],
+        ),
         "per_cent_not_asked": [12 * 0.6 / 21, 0.6, 1500 / 21],
     },
 )
@@ -109,6 +124,20 @@ LOGARITHMS: dict[str, tuple[Callable[[Tensor], Tensor], ...]] = {
 }
 
 
+# Of logits, with the same shape: numbers of several positions stand where classes should.
+RESHAPED: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda logits: logits.reshape(logits.mT.shape).mT,
+    lambda logits: logits.mT.reshape(logits.shape),
+    lambda logits: logits.transpose(0, 1).reshape(logits.shape),
+    lambda logits: logits.permute(2, 0, 1).reshape(logits.shape),
+    lambda logits: logits.reshape(logits.shape[-1], -1).mT.reshape(logits.shape),
+)
+
+
+def _zero_unasked(labels: Tensor) -> Tensor:
+    return labels.masked_fill(labels == 0, UNASKED)
+
+
 def wrong_losses() -> WrongAnswers:
     """One mistake, or one in the logarithm and one in the mean."""
 
@@ -118,11 +147,36 @@ def wrong_losses() -> WrongAnswers:
     wrong: WrongAnswers = {
         "labels_not_ignored": (answer(ignored=False), answer(ignored=False, instead=-1)),
         "divided_by_classes": lambda logits, labels: _loss(logits, labels) / logits.shape[-1],
+        "class_zero_left_out": (
+            # Everywhere; with a guard against 0 / 0; in the denominator alone; in the sum alone.
+            lambda logits, labels: _loss(logits, _zero_unasked(labels)),
+            lambda logits, labels: _loss(
+                logits,
+                _zero_unasked(labels),
+                mean=lambda values, asked: values.sum() / asked.sum().clamp(min=1),
+            ),
+            lambda logits, labels: (
+                _loss(logits, labels, mean=lambda values, _: values.sum()) / (labels > 0).sum()
+            ),
+            lambda logits, labels: (
+                _loss(logits, _zero_unasked(labels), mean=lambda values, _: values.sum())
+                / (labels != UNASKED).sum()
+            ),
+        ),
+        # Only where the sizes agree; elsewhere it is an error.
+        "positions_taken_for_classes": nn.functional.cross_entropy,
+        "reshaped_not_transposed": tuple(
+            lambda logits, labels, reshaped=reshaped: _loss(reshaped(logits), labels)
+            for reshaped in RESHAPED
+        ),
     }
     wrong |= {id_: tuple(answer(mean=each) for each in some) for id_, some in LOSS_MEANS.items()}
     wrong |= {
         id_: tuple(answer(logarithm=each) for each in some) for id_, some in LOGARITHMS.items()
     }
+    wrong["class_zero_left_out", "padding_in_denominator"] = lambda logits, labels: _loss(
+        logits, _zero_unasked(labels), mean=lambda values, _: values.mean()
+    )
     often = ("padding_in_denominator", "mean_of_phrases", "loss_summed", "divided_by_batch")
     for logarithm, mean in product(LOGARITHMS, often):
         wrong[logarithm, mean] = tuple(
@@ -228,6 +282,20 @@ WRONG_ACCURACIES: WrongAnswers = {
         lambda logits, labels: _hits(logits, labels),
         lambda logits, labels: _hits(logits, labels)[labels != UNASKED],
     ),
+    "class_zero_left_out": (
+        lambda logits, labels: _hits(logits, labels)[labels > 0].float().mean(),
+        lambda logits, labels: (
+            _hits(logits, labels)[labels > 0].sum() / (labels > 0).sum().clamp(min=1)
+        ),
+        lambda logits, labels: _hits(logits, labels).sum() / (labels > 0).sum(),
+        lambda logits, labels: _hits(logits, labels)[labels > 0].sum() / (labels != UNASKED).sum(),
+    ),
+    "reshaped_not_transposed": tuple(
+        lambda logits, labels, reshaped=reshaped: (
+            _hits(reshaped(logits), labels)[labels != UNASKED].float().mean()
+        )
+        for reshaped in RESHAPED
+    ),
 }
 
 
@@ -239,10 +307,13 @@ def _distinct(draw: Draw, batch: int, length: int, classes: int) -> Arguments:
 @check(
     "8.3",
     wrong=WRONG_ACCURACIES,
-    # As many phrases as positions as classes: so a wrong axis gives a number, and no error.
+    # As many phrases as positions as classes: so a wrong axis gives a number, and no error. Where
+    # the sizes differ, a reshape is not the same as a wrong axis.
     inputs=[
-        lambda: [_distinct(Draw(seed), size, size, size) for size in (2, 3) for seed in range(6)],
-        lambda: [_distinct(Draw(seed), 3, 5, 7) for seed in range(3)],
+        lambda: [
+            *(_distinct(Draw(seed), size, size, size) for size in (2, 3) for seed in range(6)),
+            *(_distinct(Draw(seed), 3, 5, 7) for seed in range(3)),
+        ],
     ],
     shrinks=False,
 )
@@ -318,6 +389,7 @@ def _phrases() -> list[Arguments]:
         (["音乐"], ["音乐"]),
         (["乐音"], ["音乐"]),
         (["快乐"], ["音乐"]),
+        (["音乐学"], ["音乐会"]),
         (["音乐会", "快乐"], ["音乐", "乐会"]),
         (["音乐会", "听音乐"], ["音乐"]),
         (["音乐", "音乐会", "快乐", "会音"], ["听音乐", "音乐会", "快"]),
@@ -399,6 +471,10 @@ WRONG_LABELS: WrongAnswers = {
         (tokens[1:], torch.full_like(tokens[:1], UNASKED))
     ).masked_fill(torch.cat((tokens[1:], torch.full_like(tokens[:1], pad))) == pad, UNASKED),
     "pad_for_unasked": lambda tokens, pad: _unmasked(tokens, pad),
+    "padding_taken_for_zero": lambda tokens, pad: _next(tokens, 0),
+    ("padding_mask_not_shifted", "padding_taken_for_zero"): (
+        lambda tokens, pad: _unmasked(tokens, UNASKED).masked_fill(tokens == 0, UNASKED)
+    ),
 }
 
 
@@ -408,6 +484,7 @@ def _tokens() -> list[Arguments]:
         (torch.tensor([[1, 5, 2]]), 0),
         (torch.tensor([[1, 5, 2, 0]]), 0),
         (torch.tensor([[1, 5, 6, 2], [1, 7, 2, 0]]), 0),
+        (torch.tensor([[1, 5, 6, 7, 2], [1, 8, 2, 0, 0]]), 0),
         (torch.tensor([[1, 5, 6, 2, 9, 9], [1, 7, 5, 6, 8, 2], [1, 2, 9, 9, 9, 9]]), 9),
     ]
 
@@ -445,8 +522,6 @@ def _read(model: nn.Module, x: Tensor) -> Tensor:
 
 def _read_with_a_copy(model: nn.Module, x: Tensor) -> Tensor:
     """Read with a copy in evaluation mode."""
-    from copy import deepcopy
-
     with torch.no_grad():
         came_out: Tensor = deepcopy(model).eval()(x)
     return came_out
@@ -456,6 +531,33 @@ def _read_while_training(model: nn.Module, x: Tensor) -> Tensor:
     with torch.no_grad():
         came_out: Tensor = model(x)
     return came_out
+
+
+def _seeded_alike(calls: Calls) -> bool:
+    """Whether chance begins at the same place each time."""
+    return (
+        not calls.rejected
+        and len(calls) > 1
+        and all(state.equal(calls.states[0]) for state in calls.states)
+    )
+
+
+def _at_rest(call: tuple[Any, ...]) -> Tensor:
+    """What the model of a call says in evaluation mode."""
+    with torch.no_grad():
+        came_out: Tensor = deepcopy(call[0]).eval()(call[1])
+    return came_out
+
+
+def _never_rests(calls: Calls) -> bool:
+    """Whether a model drops something in evaluation mode, too."""
+    return calls.rejected and any(not _at_rest(each).equal(_at_rest(each)) for each in calls)
+
+
+def _never_read_twice(calls: Calls) -> bool:
+    """Whether any two readings would differ without dropout, too."""
+    pairs = pairs_of_calls(calls) if calls.rejected else []
+    return bool(pairs) and not any(_at_rest(one).equal(_at_rest(other)) for one, other in pairs)
 
 
 def _drops(model: Any) -> bool:
@@ -475,6 +577,9 @@ def _drops(model: Any) -> bool:
             not calls.rejected and all(not call[0].training for call in calls)
         ),
         "read_only_once": lambda calls: not calls.rejected and len(calls) == 1,
+        "seeded_alike": _seeded_alike,
+        "never_rests": _never_rests,
+        "never_read_twice": _never_read_twice,
     },
 )
 def catches_dropout(read: Callable[..., Tensor]) -> bool:

@@ -9,12 +9,19 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from attnlib import masks
-from attnlib.checks.chapters.c02_scaled_dot_product import DIVISORS, NORMALISERS, attend
+from attnlib.checks.chapters.c02_scaled_dot_product import (
+    CAUSALLY,
+    DIVISORS,
+    NORMALISERS,
+    attend,
+)
 from attnlib.checks.engine.check import check
 from attnlib.checks.engine.inputs import Arguments, Draw, grid
-from attnlib.checks.engine.mistakes import WrongAnswers
+from attnlib.checks.engine.mistakes import Trial, WrongAnswers
 from attnlib.checks.engine.predictions import Numbers, prediction
 from attnlib.checks.engine.reader_tests import Calls, reader_test
+from attnlib.checks.engine.running import Runner
+from attnlib.checks.engine.watching import over_whole_rows
 
 
 @prediction(
@@ -63,12 +70,18 @@ def _flipped_factor(before: Tensor, now: Tensor) -> Tensor:
     return torch.where(before.isinf(), 0.0, torch.exp(now - before))
 
 
+def _kept_at_first(before: Tensor, now: Tensor) -> Tensor:
+    """The right factor; before the first tile, where there is nothing to rescale yet, it is 1."""
+    return torch.where(before.isinf(), 1.0, torch.exp(before - now))
+
+
 def _online(
     scores: Tensor,
     values: Tensor,
     tile: int,
     *,
     largest: Callable[[Tensor, Tensor], Tensor] = torch.maximum,
+    measure: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda before, highest, own: highest,
     of_sum: Factor = _right_factor,
     of_output: Factor = _right_factor,
     too_late: bool = False,
@@ -82,8 +95,9 @@ def _online(
     output = torch.zeros(len(scores), values.shape[1])
     for start in range(0, len(values) if stop is None else stop, tile):
         some = scores[:, start : start + tile]
-        before, highest = highest, largest(highest, some.amax(dim=1, keepdim=True))
-        weights = torch.exp(some - highest)
+        own = some.amax(dim=1, keepdim=True)
+        before, highest = highest, largest(highest, own)
+        weights = torch.exp(some - measure(before, highest, own))
         found, mixed = weights.sum(dim=1, keepdim=True), weights @ values[start : start + tile]
         if too_late:
             total = (total + found) * of_sum(before, highest)
@@ -105,6 +119,12 @@ def _own(_: Tensor, tile: Tensor) -> Tensor:
     return tile
 
 
+def _whole_tiles(scores: Tensor, values: Tensor, tile: int, nothing: Tensor) -> Tensor:
+    """Leave out a tile that is not full; where there is no other, return what nothing came to."""
+    stop = len(values) // tile * tile
+    return _online(scores, values, tile, stop=stop) if stop else nothing
+
+
 def wrong_online() -> WrongAnswers:
     """One wrong step each."""
 
@@ -118,9 +138,28 @@ def wrong_online() -> WrongAnswers:
         "sum_not_rescaled": answer(of_sum=_no_factor),
         "output_not_rescaled": answer(of_output=_no_factor),
         "tile_maximum_only": answer(largest=_own, **both),
-        "new_tile_rescaled": answer(too_late=True),
-        "last_tile_dropped": lambda scores, values, tile: _online(
-            scores, values, tile, stop=max(tile, len(values) // tile * tile)
+        "new_tile_rescaled": (
+            answer(too_late=True),
+            answer(too_late=True, of_sum=_kept_at_first, of_output=_kept_at_first),
+        ),
+        "new_tile_measured_otherwise": (
+            answer(measure=lambda before, highest, own: own),
+            answer(measure=lambda before, highest, own: torch.where(before.isinf(), own, before)),
+        ),
+        "last_tile_dropped": (
+            lambda scores, values, tile: _online(
+                scores, values, tile, stop=max(tile, len(values) // tile * tile)
+            ),
+            *(
+                lambda scores, values, tile, empty=empty: _whole_tiles(
+                    scores, values, tile, empty(scores, values)
+                )
+                for empty in (
+                    lambda scores, values: torch.full_like(scores[:, :1], math.nan),
+                    lambda scores, values: torch.full_like(scores @ values, math.nan),
+                    lambda scores, values: torch.zeros_like(scores @ values),
+                )
+            ),
         ),
         "first_tile_only": lambda scores, values, tile: _tiles(scores, values, tile)[0],
         "last_tile_only": lambda scores, values, tile: _tiles(scores, values, tile)[-1],
@@ -152,6 +191,12 @@ def _far_tiles() -> list[Arguments]:
     return [(each, values, 2) for each in (scores, scores.flip(1), -scores, scores + 100)]
 
 
+def _row_at_once(run: Runner, tried: list[Trial]) -> dict[str, str] | None:
+    """Name a step that takes rows whole, in the last case: nothing else is as long there."""
+    step = over_whole_rows(run, tried[-1].case)
+    return None if step is None else {"step": step}
+
+
 @check(
     "10.2",
     wrong=wrong_online(),
@@ -160,6 +205,7 @@ def _far_tiles() -> list[Arguments]:
         _far_tiles,
     ],
     without=("uses_softmax",),
+    shows={"row_at_once": _row_at_once},
 )
 def online_softmax(scores: Tensor, values: Tensor, tile: int) -> Tensor:
     """Check exercise 10.2: a softmax tile by tile.
@@ -273,6 +319,11 @@ def _dealt(x: Tensor, share: int) -> Tensor:
     return x.repeat(1, share, 1, 1)
 
 
+def _in_groups(x: Tensor, key: Tensor) -> Tensor:
+    """Give heads that share a head of keys an axis of their own, behind that of the groups."""
+    return x.reshape(len(x), key.shape[1], -1, *x.shape[2:])
+
+
 Spread = Callable[[Tensor, int], Tensor]
 
 
@@ -300,6 +351,15 @@ SPREADS: dict[str, tuple[Spread, ...]] = {
 }
 
 
+# Of the queries of a group, which come on an axis of their own, the one that all of its heads ask.
+ONE_QUESTION: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda group: group.mean(dim=2),
+    lambda group: group.sum(dim=2),
+    lambda group: group[:, :, 0],
+    lambda group: group[:, :, -1],
+)
+
+
 def wrong_grouped() -> WrongAnswers:
     """One mistake each; and two of the commonest with one of the scale."""
 
@@ -323,8 +383,19 @@ def wrong_grouped() -> WrongAnswers:
         for id_ in ("softmax_over_queries", "softmax_missing", "exponential_missing")
     }
     wrong["softmax_over_heads"] = answer(normalise=lambda scores: scores.softmax(dim=1))
-    wrong["groups_averaged"] = lambda query, key, value: attend(
-        query.unflatten(1, (key.shape[1], -1)).mean(dim=2), key, value
+    wrong["mask_not_asked"] = tuple(answer(normalise=weights) for weights in CAUSALLY)
+    wrong["groups_averaged"] = tuple(
+        each
+        for ask in ONE_QUESTION
+        for each in (
+            lambda query, key, value, ask=ask: attend(ask(_in_groups(query, key)), key, value),
+            lambda query, key, value, ask=ask: _each(
+                attend(ask(_in_groups(query, key)), key, value), query.shape[1] // key.shape[1]
+            ),
+        )
+    )
+    wrong["heads_out_of_order"] = lambda query, key, value: (
+        _in_groups(_grouped(query, key, value), key).transpose(1, 2).flatten(1, 2)
     )
     for id_, divisor in scales.items():
         wrong["heads_dealt_out", id_] = answer(keys=_dealt, values=_dealt, divisor=divisor)
@@ -479,6 +550,7 @@ def _positive(draw: Draw, batch: int, length: int, width: int) -> Arguments:
     "10.5",
     wrong=WRONG_LINEAR,
     inputs=[lambda: grid(_positive, batch=(1, 2), length=(1, 2, 3, 5), width=(1, 2, 3))],
+    shrinks=False,  # features of 0, which are plainer, would be none
 )
 def linear_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Check exercise 10.5: linear attention, causally.
@@ -584,6 +656,20 @@ WRONG_BYTES: WrongAnswers = {
     ),
     "whole_length_kept": _bytes(lambda length, window: length),
     "window_always_full": _bytes(lambda length, window: window),
+    "own_token_not_kept": (
+        _bytes(lambda length, window: min(length, window - 1)),
+        _bytes(lambda length, window: min(length - 1, window)),
+        _bytes(lambda length, window: min(length, window) - 1),
+    ),
+    "window_one_too_many": _bytes(lambda length, window: min(length, window + 1)),
+    "reach_kept": (
+        lambda layers, kv_heads, head_dim, itemsize, length, window: (
+            2 * layers * kv_heads * head_dim * itemsize * min(length, layers * (window - 1) + 1)
+        ),
+        lambda layers, kv_heads, head_dim, itemsize, length, window: (
+            2 * layers * kv_heads * head_dim * itemsize * min(length, layers * window)
+        ),
+    ),
     "longer_taken": _bytes(max),
     "window_added": _bytes(lambda length, window: length + window),
     "pairs_kept": (
@@ -615,7 +701,7 @@ def _caches() -> list[Arguments]:
         (layers, kv_heads, head_dim, itemsize, length, window)
         for layers, kv_heads, head_dim in ((1, 1, 1), (1, 1, 3), (5, 1, 3), (1, 7, 3), (5, 7, 3))
         for itemsize in (1, 4)
-        for length, window in ((2, 5), (3, 3), (11, 6))
+        for length, window in ((2, 5), (3, 3), (11, 6), (31, 4))
     ]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from attnlib.checks.engine.check import check
 from attnlib.checks.engine.inputs import Arguments, Draw, grid
@@ -18,11 +19,22 @@ from attnlib.multihead import merge_heads
 @prediction(
     "11.1",
     wrong={
-        "looks_at_same_sign": [1, 1, 0, 0, 3],
+        "looks_at_same_sign": ([1, 1, 0, 0, 3], [1, 1, 0, 3, 0]),
+        "looks_two_further": ([1, 3, 2, 2, 5], [1, 3, 2, 5, 2]),
+        "last_copy_only": [1, 2, 1, 4, 4],
+        "first_copy_only": [1, 2, 1, 1, 1],
+        "larger_place_first": [1, 2, 1, 4, 1],
+        # From place 6 it is five back to the one, two to the other; also written as steps of -1.
+        "distance_not_place": (
+            [1, 2, 2, 2, 5],
+            [1, 2, 2, 5, 2],
+            [-1, -2, -2, -2, -5],
+            [-1, -2, -2, -5, -2],
+        ),
         "looks_at_newest": ([1, 3, 2, 5, 5], [1, 4, 3, 6, 6]),
         "previous_is_next": [3, 2, 1, 1, 4],
         "previous_is_itself": [2, 2, 1, 1, 4],
-        "places_from_one": [2, 3, 2, 2, 5],
+        "places_from_one": ([2, 3, 2, 2, 5], [2, 3, 2, 5, 2]),
     },
 )
 def look_back() -> Numbers:
@@ -54,10 +66,14 @@ def _below(weights: Tensor, offset: int) -> Tensor:
     return weights.diagonal(offset, -2, -1).mean(dim=-1)
 
 
-def _counted(weights: Tensor) -> Tensor:
-    """Return how often the largest weight of a row lies on the place before."""
-    places = torch.arange(1, weights.shape[-1])
-    return (weights[:, 1:].argmax(dim=-1) == places - 1).float().mean(dim=-1)
+def _first_largest(weights: Tensor) -> Tensor:
+    """Return 1 at the largest weight of each row, 0 elsewhere; of equal ones the first has it."""
+    return functional.one_hot(weights.argmax(dim=-1), weights.shape[-1]).float()
+
+
+def _all_largest(weights: Tensor) -> Tensor:
+    """Return 1 at the largest weight of each row, at all of them where they are equal."""
+    return (weights == weights.amax(dim=-1, keepdim=True)).float()
 
 
 WRONG_PREVIOUS: WrongAnswers = {
@@ -71,7 +87,15 @@ WRONG_PREVIOUS: WrongAnswers = {
         lambda weights: _below(weights, -1).mean(dim=0, keepdim=True),
         lambda weights: _below(weights, -1).mean().expand(len(weights)),
     ),
-    "largest_counted": _counted,
+    "largest_counted": (
+        lambda weights: _below(_first_largest(weights), -1),
+        lambda weights: _below(_all_largest(weights), -1),
+    ),
+    "diagonal_over_heads": (
+        lambda weights: weights.diagonal(-1).mean(dim=-1),
+        lambda weights: weights.diagonal(-1).mean(dim=0),
+        lambda weights: weights.diagonal(-1).mean(),
+    ),
     "weights_softmaxed": lambda weights: _below(weights.softmax(dim=-1), -1),
 }
 
@@ -86,6 +110,7 @@ WRONG_PREVIOUS: WrongAnswers = {
             length=(3, 5, 7),
         )
     ],
+    shrinks=False,  # smaller numbers would not be weights: rows sum to 1
 )
 def previous_score(weights: Tensor) -> Tensor:
     """Check exercise 11.2: how much of its weight a head gives to the place before.
@@ -156,6 +181,12 @@ def _all_copies_averaged(weights: Tensor, tokens: Tensor) -> Tensor:
     return weights[:, _after(_copies(tokens))].mean(dim=-1)
 
 
+def _later_copies_too(weights: Tensor, tokens: Tensor, chosen: Chosen = _after) -> Tensor:
+    """Look for a token at all other places, where only earlier ones count."""
+    same = (tokens[:, None] == tokens).fill_diagonal_(False)
+    return (weights * chosen(same)).sum(dim=-1)[:, same.any(dim=-1)].mean(dim=-1)
+
+
 # How long a block is, for who believes that a text is nothing but its block, again and again.
 PERIODS: dict[str, Callable[[Tensor], int]] = {
     "first_return": lambda tokens: 1 + int((tokens[1:] == tokens[0]).nonzero()[0]),
@@ -190,6 +221,11 @@ WRONG_INDUCTION: WrongAnswers = {
     "places_without_copy_counted": lambda weights, tokens: _found(weights, tokens).mean(dim=-1),
     "score_summed": lambda weights, tokens: _found(weights, tokens).sum(dim=-1),
     "copies_averaged": (_averaged_copies, _all_copies_averaged),
+    "later_copies_counted": _later_copies_too,
+    "largest_counted": (
+        lambda weights, tokens: _induction(_first_largest(weights), tokens),
+        lambda weights, tokens: _induction(_all_largest(weights), tokens),
+    ),
     "scores_of_heads_averaged": (
         lambda weights, tokens: _induction(weights, tokens).mean(),
         lambda weights, tokens: _induction(weights, tokens).mean(dim=0, keepdim=True),
@@ -201,6 +237,13 @@ WRONG_INDUCTION: WrongAnswers = {
     ("score_of_same_sign", "places_without_copy_counted"): lambda weights, tokens: _found(
         weights, tokens, lambda same: same
     ).mean(dim=-1),
+    ("score_of_same_sign", "later_copies_counted"): lambda weights, tokens: _later_copies_too(
+        weights, tokens, lambda same: same
+    ),
+    ("largest_counted", "places_without_copy_counted"): (
+        lambda weights, tokens: _found(_first_largest(weights), tokens).mean(dim=-1),
+        lambda weights, tokens: _found(_all_largest(weights), tokens).mean(dim=-1),
+    ),
 }
 
 
@@ -386,11 +429,20 @@ def _share(marked: Tensor) -> float:
     return marked.float().mean().item()
 
 
+def _number(marked: Tensor) -> int:
+    return int(marked.sum().item())
+
+
 WRONG_SHARES: WrongAnswers = {
     "control_ignored": lambda whole, chosen, controls: chosen - whole,
     "harm_over_mean_control": (
         lambda whole, chosen, controls: chosen - controls.mean().item(),
+        lambda whole, chosen, controls: controls.mean().item() - chosen,
         lambda whole, chosen, controls: (chosen - whole) / (controls.mean().item() - whole),
+        lambda whole, chosen, controls: (controls.mean().item() - whole) / (chosen - whole),
+        lambda whole, chosen, controls: chosen / controls.mean().item(),
+        lambda whole, chosen, controls: controls.mean().item() / chosen,
+        lambda whole, chosen, controls: float(controls.mean().item() >= chosen),
     ),
     "milder_controls_counted": (
         lambda whole, chosen, controls: _share(controls < chosen),
@@ -400,9 +452,16 @@ WRONG_SHARES: WrongAnswers = {
     "compared_with_whole": (
         lambda whole, chosen, controls: _share(controls >= whole),
         lambda whole, chosen, controls: _share(controls > whole),
-        lambda whole, chosen, controls: _share(controls - whole >= chosen),
     ),
-    "number_not_share": lambda whole, chosen, controls: (controls >= chosen).sum().item(),
+    "harm_against_loss": (
+        lambda whole, chosen, controls: _share(controls - whole >= chosen),
+        lambda whole, chosen, controls: _share(controls >= chosen - whole),
+    ),
+    "choice_among_draws": (
+        lambda whole, chosen, controls: (_number(controls >= chosen) + 1) / (len(controls) + 1),
+        lambda whole, chosen, controls: _number(controls >= chosen) / (len(controls) + 1),
+    ),
+    "number_not_share": lambda whole, chosen, controls: _number(controls >= chosen),
 }
 
 
@@ -495,7 +554,19 @@ def catches_missing_control(verdict: Callable[[float, float, list[float]], bool]
     wrong={
         "sum_of_row": ([1, 1, 0.52, 0.06], [1, 0.17, 0.52, 0.06], [1, 6, 0.52, 0.06]),
         "divided_twice": [0.17, 0.03, 0.52, 0.06],
-        "causal_row_forgotten": [0.17, 0.17, 0.25, 0.25],
+        "causal_row_forgotten": ([0.17, 0.17, 0.25, 0.25], [0.17, 0.17, 0.25, 0.06]),
+        "last_seen_by_all": (
+            [0.17, 0.17, 0.06, 0.52],
+            [0.17, 0.17, 0.25, 0.52],
+            [0.17, 0.17, 0.25, 2.08],
+        ),
+        # Nobody sees itself, or the first one does, which has nobody else; or it is left out.
+        "last_place_unseen": (
+            [0.17, 0.17, 0.52, 0],
+            [0.17, 0.17, 0.46, 0],
+            [0.17, 0.17, 0.71, 0],
+            [0.17, 0.17, 0.61, 0],
+        ),
         "columns_summed": [0.17, 0.17, 2.08, 0.25],
         "queries_that_see_it": ([0.17, 0.17, 0.52, 0.25], [0.17, 0.17, 1, 0.25]),
     },

@@ -26,6 +26,8 @@ from attnlib.checks.engine.texts import say, section
 
 CHAPTER = re.compile(r"c\d\d_")  # a module of its checks, or a package of several
 Inputs = Sequence[Callable[[], list[Arguments]]]
+# What may be amiss with an answer whose values are right: facts for what is said, or None.
+Shows = Callable[[Runner, list[Trial]], Mapping[str, str] | None]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Check:
         without: What the exercise asks to do without, by the rules in `source.WITHOUT`.
         repeatable: Whether the answer must return the same when it is called again.
         shrinks: Whether a failing input may be made plainer.
+        shows: By the id of what is said: what else an answer shows whose values are right.
     """
 
     reference: Answer
@@ -53,6 +56,7 @@ class Check:
     without: tuple[str, ...] = ()
     repeatable: bool = True
     shrinks: bool = True
+    shows: Mapping[str, Shows] | None = None
 
     # Ids of what is said of a right answer, and of a wrong one without a name.
     passed = "passed"
@@ -123,6 +127,9 @@ class Check:
                 return self.failed("input_mutated", {"name": each.outcome.mutated})
         if found := forbidden(answer, self.without):
             return self.failed(found[0], {"line": found[1]})
+        for id_, shows in (self.shows or {}).items():
+            if (shown := shows(run, tried)) is not None:
+                return self.failed(id_, shown)
         return self.result(True, say(f"verdict.{self.passed}"))
 
     def _blank(self, answer: Answer, outcomes: list[Outcome]) -> Result | None:
@@ -211,12 +218,13 @@ def check(
     without: tuple[str, ...] = (),
     repeatable: bool = True,
     shrinks: bool = True,
+    shows: Mapping[str, Shows] | None = None,
 ) -> Callable[[Answer], Check]:
     """Declare a check of a function; see `Check` for the arguments."""
 
     def declare(reference: Answer) -> Check:
         declared = Check(
-            reference, exercise, wrong, inputs, tolerance, without, repeatable, shrinks
+            reference, exercise, wrong, inputs, tolerance, without, repeatable, shrinks, shows
         )
         registry.register(declared)
         return declared

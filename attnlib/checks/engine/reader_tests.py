@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from attnlib.checks.engine import registry
@@ -19,7 +20,13 @@ from attnlib.checks.engine.texts import say
 class Calls(list[tuple[Any, ...]]):
     """What a candidate was called with, call after call."""
 
+    called = ""  # key of the words for the candidate
     rejected = False  # whether the candidate is right, and the test fails it
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.states: list[Tensor] = []  # of torch's random numbers, before each call
+        self.returned: list[Any] = []  # what the calls gave back, as it is after the test
 
 
 def verdict(outcome: Outcome) -> Outcome:
@@ -63,11 +70,11 @@ class ReaderTest(Check):
         right = [t.case[0] for t in tried if t.case[0].right]
         missed_bug = any(t.missed and not t.case[0].right for t in tried)
         id_, facts = "test_misses_bug", {}
-        if rejected == right and missed_bug:
-            id_ = "test_reversed"
-        elif rejected:
+        if rejected:
             why = say(f"{rejected[0].called}.why")
-            id_, facts = "test_rejects_right", {"rejected": rejected[0].label, "why": why}
+            facts = {"rejected": rejected[0].label, "why": why}
+            reversed_ = rejected == right and missed_bug
+            id_ = "test_reversed" if reversed_ else "test_rejects_right"
         if id_ != "test_reversed":
             calls = [_calls(run, each.case) for each in tried if each.missed]
             for sign, shows in (self.signs or {}).items():
@@ -80,14 +87,22 @@ class ReaderTest(Check):
 def _calls(run: Runner, case: Arguments) -> Calls:
     """Run the test once more, and write down what it asks of the candidate."""
     calls = Calls()
-    calls.rejected = case[0].right
+    calls.called, calls.rejected = case[0].called, case[0].right
 
     def asked(*arguments: Any, **options: Any) -> Any:
-        calls.append((*arguments, *options.values()))
-        return case[0].function(*arguments, **options)
+        # As they were: a test may write into them afterwards, and call again.
+        calls.append(tuple(map(_as_it_is, (*arguments, *options.values()))))
+        calls.states.append(torch.get_rng_state())
+        returned = case[0].function(*arguments, **options)
+        calls.returned.append(returned)
+        return returned
 
     run((replace(case[0], function=asked), *case[1:]))
     return calls
+
+
+def _as_it_is(argument: Any) -> Any:
+    return argument.detach().clone() if isinstance(argument, Tensor) else argument
 
 
 def _safely(shows: Callable[[Calls], bool], calls: Calls) -> bool:
@@ -155,3 +170,11 @@ def pairs_of_calls(
 ) -> list[tuple[tuple[Any, ...], tuple[Any, ...]]]:
     """List each call with each later one."""
     return [(one, other) for order, one in enumerate(calls) for other in calls[order + 1 :]]
+
+
+def same_input_each_time(calls: Calls) -> bool:
+    """Say whether a test calls again and again with the same tensors: it compares nothing."""
+    first, *others = ([x for x in call if isinstance(x, Tensor)] for call in calls)
+    return bool(others) and all(
+        len(each) == len(first) and all(map(torch.equal, each, first)) for each in others
+    )

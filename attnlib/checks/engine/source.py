@@ -109,7 +109,9 @@ WITHOUT: dict[str, Callable[[ast.AST], bool]] = {
     "uses_loops": _is_loop,
     "uses_sines": _mentions("sin", "cos", "sin_", "cos_"),
     "uses_products": _is_product,
-    "uses_softmax": _mentions("softmax", "masked_softmax", "log_softmax", "logsumexp", "Softmax"),
+    "uses_softmax": _mentions(
+        "softmax", "masked_softmax", "log_softmax", "softmin", "Softmax", "LogSoftmax", "Softmin"
+    ),
     "uses_libraries": _mentions("torch", "np", "numpy", "F", "attnlib"),
     "uses_reference": _mentions(
         "scaled_dot_product_attention",

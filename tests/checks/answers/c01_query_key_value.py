@@ -264,8 +264,8 @@ def two_arguments(query, keys):
     return 5
 
 
-@wrong("smallest_factor", None)
-def constant_five(query, keys, wanted, share=0.99):
+@wrong("smallest_factor", "always_the_same")
+def constant_17(query, keys, wanted, share=0.99):
     return 17
 
 
@@ -346,7 +346,7 @@ def _first(enough):
 for said, answer in (
     ("returned_query", lambda q, k, w, s: _first(lambda c: (c * k @ q).softmax(0)[w] > s) * q),
     ("returned_share", lambda q, k, w, s: (_first(lambda c: (c * k @ q).softmax(0)[w] > s) * k @ q).softmax(0)[w].item()),
-    ("share_ignored", lambda q, k, w, s: 5),
+    ("always_the_same", lambda q, k, w, s: 5),
     ("off_by_one", lambda q, k, w, s: _first(lambda c: (c * k @ q).softmax(0)[w] > s) + 1),
     ("scale_not_asked", lambda q, k, w, s: _first(lambda c: (c * k @ q / len(q) ** 0.5).softmax(0)[w] > s)),
     ("wanted_ignored", lambda q, k, w, s: 1),

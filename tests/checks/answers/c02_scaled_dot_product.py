@@ -412,7 +412,7 @@ for said, numbers in (
     ("spread_never_grows", [1, 1]),
     ("variance_not_spread", [4, 2]),
     ("variance_not_spread", [4, 4]),
-    ("scale_overdone", [2, 0]),
+    ("no_growth_as_zero", [2, 0]),
     ("scale_overdone_by_root", [2, 0.25]),
     (None, [192, 1]),
 ):
@@ -439,7 +439,7 @@ for said, answer in (
     ("values_averaged", lambda q, k, v: _m(torch.ones(len(q), q.shape[1], k.shape[1]) / k.shape[1], v)),
     ("scale_by_width", lambda q, k, v: _m((_s(q, k) / q.shape[-1] ** 0.5).softmax(-1), v)),
     ("scale_by_batch", lambda q, k, v: _m((torch.einsum("bqd,bkd->bqk", q, k) / len(q) ** 0.5).softmax(-1), v)),
-    ("wrong_shape", lambda q, k, v: _m(_s(k, q).softmax(-1), v)),
+    ("query_key_swapped", lambda q, k, v: _m(_s(k, q).softmax(-1), v)),
     ("exponential_missing", lambda q, k, v: _m(_s(q, k) / _s(q, k).sum(-1, keepdim=True), v)),
 ):  # fmt: skip
     wrong("attention", said)(answer)
@@ -732,6 +732,6 @@ def compares_tuples(attention, query, key, value):
     assert torch.allclose(attention(query, key[:, p], value[:, p]), attention(query, key, value))
 
 
-@wrong("catches_order", "only_one_shuffled")
+@wrong("catches_order", "wrong_axis_shuffled")
 def feature_axis(attention, query, key, value):
     assert torch.allclose(attention(query, key.flip(-1), value)[0], attention(query, key, value)[0])

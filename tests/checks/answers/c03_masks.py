@@ -448,7 +448,7 @@ def shares(scores, mask):
     return kept / kept.sum(-1, keepdim=True)
 
 
-@wrong("masked_softmax", "nan")
+@wrong("masked_softmax", "zero_times_infinity")
 def exponentials_of_infinity(scores, mask):
     filled = scores.masked_fill(~mask, -INF)
     return filled.exp() * filled / (filled.exp() * filled).sum(-1, keepdim=True)

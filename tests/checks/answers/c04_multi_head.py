@@ -461,7 +461,7 @@ for said, answer in (
     ("merge_without_transpose", lambda x: x.view(len(x), x.shape[2], -1)),
     ("transpose_without_regrouping", lambda x: x.permute(0, 2, 1, 3)),
     ("heads_added", lambda x: sum(x.unbind(1))),
-    ("wrong_shape", lambda x: torch.cat(x.unbind(1), dim=1)),
+    ("heads_as_tokens", lambda x: torch.cat(x.unbind(1), dim=1)),
     ("wrong_type", lambda x: list(x.unbind(1))),
 ):
     wrong("merge_heads", said)(answer)
@@ -647,7 +647,7 @@ def must_change_with_heads(layer_class):
     )
 
 
-@wrong("catches_embed_dim_scale", "test_rejects_right")
+@wrong("catches_embed_dim_scale", "heads_get_narrower")
 def random_layers_equal(layer_class):
     x, m = torch.randn(1, 5, 12), torch.ones(1, 5, 5, dtype=torch.bool)
     assert torch.allclose(layer_class(12, 1)(x, m)[1][:, 0], layer_class(12, 3)(x, m)[1][:, 0])

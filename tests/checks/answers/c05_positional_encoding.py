@@ -159,7 +159,7 @@ WRONG["first_places"] = [
     ("halves_concatenated", [0, 0, 1, 1, 0.01, 1]),
     ("all_zero_at_place_0", [0, 0, 0, 0, 0.01, 1]),
     ("exponent_halved", [0, 1, 0, 1, 0.1, 0.995]),
-    ("same_speed", [0, 1, 0, 1, 0.84, 0.54]),
+    ("first_hand_given", [0, 1, 0, 1, 0.84, 0.54]),
     (None, [0, 1, 0, 1, 0.5, 0.5]),
 ]
 
@@ -341,7 +341,7 @@ for said, numbers in (
     ("exponent_halved", [0, 1, 0, 1, 0.1, 1]),
     ("exponent_whole", [0, 1, 0, 1, 0.0001, 1]),
     ("halves_concatenated", [0, 0, 1, 1, 0.54, 1]),
-    ("same_speed", [0, 1, 0, 1, 0.84, 0.54]),
+    ("first_hand_given", [0, 1, 0, 1, 0.84, 0.54]),
 ):
     WRONG["first_places"].append((said, numbers))
 

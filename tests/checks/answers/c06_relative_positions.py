@@ -255,7 +255,7 @@ def llama_layout(x):
     return _half(x)
 
 
-@wrong("rotary", "layouts_mixed")
+@wrong("rotary", "columns_rearranged")
 def cos_interleaved_rotate_half(x):
     cos, sin = _cos_sin(x)
     a, b = x[..., 0::2], x[..., 1::2]
@@ -327,7 +327,7 @@ def paper_layout(x):
     return _pairs(x)
 
 
-@wrong("rotary_halves", "layouts_mixed")
+@wrong("rotary_halves", "columns_rearranged")
 def halves_put_down_as_pairs(x):
     cos, sin = _cos_sin(x)
     a, b = x.chunk(2, -1)
@@ -468,14 +468,14 @@ def _rotate_pairs(x, cos, sin):
     return x * cos + torch.stack([-x[..., 1::2], x[..., 0::2]], dim=-1).flatten(-2) * sin
 
 
-@wrong("rotary", "layouts_mixed")
-@wrong("rotary_halves", "layouts_mixed")
+@wrong("rotary", "angles_of_other_layout")
+@wrong("rotary_halves", "angles_of_other_layout")
 def rotate_half_with_angles_of_pairs(x):
     return _rotate_half(x, *(t.repeat_interleave(2, -1) for t in _cos_sin(x)))
 
 
-@wrong("rotary", "layouts_mixed")
-@wrong("rotary_halves", "layouts_mixed")
+@wrong("rotary", "angles_of_other_layout")
+@wrong("rotary_halves", "angles_of_other_layout")
 def rotate_pairs_with_angles_of_halves(x):
     return _rotate_pairs(x, *(torch.cat([t, t], -1) for t in _cos_sin(x)))
 
@@ -567,7 +567,7 @@ for said, answer in (
     ("position_from_one", lambda x: torch.view_as_real(_complex(x) * _unit(x, first=1)).flatten(-2)),
     ("exponent_halved", lambda x: torch.view_as_real(_complex(x) * _unit(x, step=1)).flatten(-2)),
     ("only_cosines", lambda x: x * _cos_sin(x)[0].repeat_interleave(2, -1)),
-    ("negated", lambda x: -_pairs(x)),
+    ("half_a_turn_more", lambda x: -_pairs(x)),
     ("wrong_shape", lambda x: torch.view_as_real(_complex(x) * _unit(x))),
     ("same_speed", lambda x: _pairs(x, step=0)),
     ("half_split", lambda x: attnlib.RotaryPositionalEncoding(x.shape[-1], interleaved=False)(x)),
@@ -582,7 +582,7 @@ for answer in (
 for said, answer in (
     ("overwritten_early", _overwritten_halves),
     ("only_cosines", lambda x: x * _cos_sin(x)[0].repeat(1, 2)),
-    ("negated", lambda x: -_half(x)),
+    ("half_a_turn_more", lambda x: -_half(x)),
     ("nothing_turned", lambda x: torch.cat(x.chunk(2, -1), -1)),
     ("encoding_added", lambda x: x + attnlib.sinusoidal_encoding(*x.shape[-2:])),
     ("exponent_halved", lambda x: _half(x, step=1)),
@@ -809,7 +809,7 @@ def zero_out(attention):
     )
 
 
-@wrong("catches_turned_values", "never_moved")
+@wrong("catches_turned_values", "others_in_front")
 def rolled_text(attention):
     r = attnlib.RotaryPositionalEncoding(16)
     q, k, v = torch.randn(3, 1, 6, 16)

@@ -278,7 +278,8 @@ for said, answer in (
     (("other_activation", "input_added"), lambda x, a, b, c, d: F.gelu(x @ a + b) @ c + d + x),
     (("nonlinearity_missing", "both_shifts_missing"), lambda x, a, b, c, d: x @ a @ c),
     ("hidden_returned", lambda x, a, b, c, d: F.relu(x @ a + b)),
-    ("raises", lambda x, a, b, c, d: F.linear(F.relu(F.linear(x, a, b)), c, d)),
+    ("matrices_transposed", lambda x, a, b, c, d: F.linear(F.relu(F.linear(x, a, b)), c, d)),
+    ("matrices_transposed", lambda x, a, b, c, d: F.relu(x @ a + b) @ c.T + d),
     ("dropout_active", lambda x, a, b, c, d: F.dropout((x @ a + b).relu(), 0.1) @ c + d),
 ):
     wrong("feed_forward", said)(answer)
@@ -730,9 +731,17 @@ for name, said, answer in (
     ("layer_norm", "brought_to_length_one", lambda x, w, b, eps: x / x.norm(dim=-1, keepdim=True) * w + b),
     ("layer_norm", "norm_over_phrase", lambda x, w, b, eps: F.group_norm(x.mT, 1, w, b, eps).mT),
     ("layer_norm", "norm_over_length", lambda x, w, b, eps: F.layer_norm(x.mT, x.shape[1:2], eps=eps).mT * w + b),
+    ("layer_norm", "largest_distance_is_one", lambda x, w, b, eps: (x - x.mean(-1, True)) / (x - x.mean(-1, True)).abs().amax(-1, True) * w + b),
+    ("layer_norm", "mean_distance_not_root", lambda x, w, b, eps: (x - x.mean(-1, True)) / ((x - x.mean(-1, True)).abs().mean(-1, True) + eps) * w + b),
+    ("layer_norm", "brought_between_zero_and_one", lambda x, w, b, eps: (x - x.amin(-1, True)) / (x.amax(-1, True) - x.amin(-1, True) + eps) * w + b),
+    ("layer_norm", "squares_not_of_distances", lambda x, w, b, eps: (x - x.mean(-1, True)) / ((x**2).mean(-1, True).sqrt() + eps) * w + b),
     ("feed_forward", "other_activation", lambda x, a, b, c, d: F.relu6(x @ a + b) @ c + d),
     ("feed_forward", "other_activation", lambda x, a, b, c, d: F.hardswish(x @ a + b) @ c + d),
     ("cross_attention", "sides_swapped", lambda x, m, q, k, v, n: _read(m, x, q, k, v, _causal(m, x))),
+    ("cross_attention", "sides_swapped", lambda x, m, q, k, v, n: _read(m, x, q, k, v, (torch.arange(m.shape[1]) < n[:, None])[:, :, None])),
+    ("cross_attention", "memory_ignored", lambda x, m, q, k, v, n: _read(x, x, q, k, v, _padding(x, n))),
+    ("cross_attention", "queries_masked", lambda x, m, q, k, v, n: _read(x, m, q, k, v, (torch.arange(x.shape[1]) < n[:, None])[:, :, None])),
+    ("cross_attention", "matrices_transposed", lambda x, m, q, k, v, n: _read(x, m, q.T, k.T, v.T, _padding(m, n))),
     ("cross_attention", "scores_zeroed", lambda x, m, q, k, v, n: (x @ q @ (m @ k).mT / q.shape[0] ** 0.5 * _padding(m, n)).softmax(-1) @ (m @ v)),
     ("cross_attention", "values_not_projected", lambda x, m, q, k, v, n: F.scaled_dot_product_attention(x @ q, m @ k, m, attn_mask=_padding(m, n))),
 ):  # fmt: skip

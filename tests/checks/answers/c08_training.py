@@ -139,8 +139,15 @@ for said, answer in (
     ("log_of_exponentials", lambda x, y: F.cross_entropy(x.exp().mT, y)),
     (("softmax_before_the_loss", "padding_in_denominator"), lambda x, y: _each(x.softmax(-1), y).mean()),
     (("softmax_before_the_loss", "loss_summed"), lambda x, y: _each(x.softmax(-1), y).sum()),
-    ("raises", lambda x, y: F.cross_entropy(x, y)),
+    ("positions_taken_for_classes", lambda x, y: F.cross_entropy(x, y)),
+    ("positions_taken_for_classes", lambda x, y: F.cross_entropy(x.mT.flatten(0, 1), y.flatten())),
+    ("raises", lambda x, y: F.cross_entropy(x.flatten(0, 1), y)),
     ("wrong_type", lambda x, y: F.cross_entropy(x.mT, y).item()),
+    ("class_zero_left_out", lambda x, y: F.cross_entropy(x.mT, y.clamp(min=0), ignore_index=0)),
+    ("class_zero_left_out", lambda x, y: F.cross_entropy(x.mT, y, reduction="sum") / (y > 0).sum()),
+    ("class_zero_left_out", lambda x, y: _each(x, y)[y > 0].sum() / (y != -100).sum()),
+    ("reshaped_not_transposed", lambda x, y: F.cross_entropy(x.mT.reshape(-1, x.shape[-1]), y.flatten())),
+    ("reshaped_not_transposed", lambda x, y: F.cross_entropy(x.view(len(x), x.shape[2], -1), y)),
 ):  # fmt: skip
     wrong("asked_loss", said)(answer)
 
@@ -231,6 +238,9 @@ for said, answer in (
     ("share_in_per_cent", lambda x, y: 100 * (x.argmax(-1) == y).sum() / (y != -100).sum()),
     ("hits_not_averaged", lambda x, y: x.argmax(-1) == y),
     ("hits_not_averaged", lambda x, y: (x.argmax(-1) == y)[y != -100]),
+    ("class_zero_left_out", lambda x, y: (x.argmax(-1) == y)[y > 0].float().mean()),
+    ("class_zero_left_out", lambda x, y: (x.argmax(-1) == y).sum() / (y > 0).sum()),
+    ("reshaped_not_transposed", lambda x, y: (x.reshape(len(x), x.shape[2], -1).argmax(1) == y)[y != -100].float().mean()),
     ("raises", lambda x, y: (x.argmax(-1)[y] == y).mean()),
     ("wrong_type", lambda x, y: (x.argmax(-1) == y)[y != -100].float().mean().item()),
 ):  # fmt: skip
@@ -408,6 +418,8 @@ for said, answer in (
     ("padding_mask_not_shifted", lambda tokens, pad: _moved(tokens, -100).masked_fill(tokens == pad, -100)),
     ("end_not_asked", lambda tokens, pad: _moved(tokens, pad).masked_fill(_moved(_moved(tokens, pad), pad) == pad, -100)),
     ("wrong_shape", lambda tokens, pad: tokens[:, 1:].masked_fill(tokens[:, 1:] == pad, -100)),
+    ("padding_taken_for_zero", lambda tokens, pad: _moved(tokens, -100).masked_fill(_moved(tokens, -100) == 0, -100)),
+    (("padding_mask_not_shifted", "padding_taken_for_zero"), lambda tokens, pad: torch.where(tokens == 0, -100, _moved(tokens, -100))),
     ("returned_pair", lambda tokens, pad: (tokens[:, :-1], tokens[:, 1:])),
     ("wrong_shape", lambda tokens, pad: tokens[:, 1:]),
     ("phrases_shifted", lambda tokens, pad: torch.cat([tokens[1:], torch.full_like(tokens[:1], -100)]).masked_fill(torch.cat([tokens[1:], torch.full_like(tokens[:1], pad)]) == pad, -100)),
@@ -527,7 +539,7 @@ def finite(read):
     return read(_net(), torch.randn(5, 8)).isfinite().all()
 
 
-@wrong("catches_dropout", "test_misses_bug")
+@wrong("catches_dropout", "seeded_alike")
 def seeded_each_time(read):
     model, x = _net(), torch.randn(5, 8)
     torch.manual_seed(0)
@@ -572,7 +584,29 @@ def leaves_in_eval(read):
     assert not model.training
 
 
-@wrong("catches_dropout", "test_rejects_right")
+@wrong("catches_dropout", "never_read_twice")
 def two_models(read):
     x = torch.randn(5, 8)
     assert torch.equal(read(_net(), x), read(_net(), x))
+
+
+@wrong("catches_dropout", "never_read_twice")
+def two_inputs(read):
+    model = _net()
+    assert torch.equal(read(model, torch.randn(5, 8)), read(model, torch.randn(5, 8)))
+
+
+@wrong("catches_dropout", "never_rests")
+def noise_of_its_own(read):
+    class Noisy(nn.Module):
+        def forward(self, x):
+            return F.dropout(x, 0.5)
+
+    x = torch.ones(5, 8)
+    assert torch.equal(read(Noisy(), x), x)
+
+
+@wrong("catches_dropout", "test_misses_bug")
+def two_means(read):
+    model, x = _net(), torch.randn(5, 8)
+    assert read(model, x).shape == read(model, x).shape

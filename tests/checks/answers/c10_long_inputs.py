@@ -216,6 +216,12 @@ def right_step(m, l, o, s, v):
     return n, l * a + p.sum(1, keepdim=True), o * a + p @ v
 
 
+def old_maximum_for_the_new(m, l, o, s, v):
+    n = new_max(m, s)
+    p, a = (s - torch.where(m.isinf(), n, m)).exp(), (m - n).exp()
+    return n, l * a + p.sum(1, keepdim=True), o * a + p @ v
+
+
 def no_maximum(m, l, o, s, v):
     return m, l + s.exp().sum(1, keepdim=True), o + s.exp() @ v
 
@@ -229,6 +235,7 @@ for said, body in (
     ("exponential_overflows", own_maximum_rescaled),
     ("exponential_overflows", no_maximum),
     ("new_tile_rescaled", rescaled_at_the_end),
+    ("new_tile_measured_otherwise", old_maximum_for_the_new),
     ("divided_after_each_tile", divided_each_time),
 ):
     wrong("online_softmax", said)(lambda s, v, t, body=body: loop(s, v, t, body))
@@ -244,11 +251,55 @@ for said, answer in (
     ("last_tile_only", lambda s, v, t: s.split(t, 1)[-1].softmax(1) @ v.split(t)[-1]),
     ("uses_softmax", lambda s, v, t: s.softmax(-1) @ v),
     ("uses_softmax", lambda s, v, t: torch.softmax(s, dim=1) @ v),
-    ("uses_softmax", lambda s, v, t: (s - s.logsumexp(1, keepdim=True)).exp() @ v),
+    ("uses_softmax", lambda s, v, t: s.log_softmax(1).exp() @ v),
+    ("uses_softmax", lambda s, v, t: merged(s, v, t, nn.Softmax(dim=1))),
+    ("row_at_once", lambda s, v, t: (s - s.logsumexp(1, keepdim=True)).exp() @ v),
+    ("row_at_once", lambda s, v, t: by_hand_at_once(s, v)),
+    ("row_at_once", lambda s, v, t: sum((a - s.logsumexp(1, True)).exp() @ b for a, b in zip(s.split(t, 1), v.split(t)))),
+    ("row_at_once", lambda s, v, t: maximum_first(s, v, t)),
+    ("row_at_once", lambda s, v, t: torch.stack([(row - row.max()).exp() @ v / (row - row.max()).exp().sum() for row in s])),
+    ("row_at_once", lambda s, v, t: F.scaled_dot_product_attention(s, torch.eye(s.shape[1]), v, scale=1.0)),
     ("scores_added", lambda s, v, t: s @ v),
     ("raises", lambda s, v, t: s.view(len(s), -1, t, 7).exp()),
 ):  # fmt: skip
     wrong("online_softmax", said)(answer)
+
+
+def merged(s, v, t, weigh):
+    """Tiles by themselves, and then together by the logarithms of their sums."""
+    logs = torch.stack([a.logsumexp(1, keepdim=True) for a in s.split(t, 1)])
+    parts = torch.stack([weigh(a) @ b for a, b in zip(s.split(t, 1), v.split(t))])
+    shares = (logs - logs.amax(0)).exp()
+    return (shares * parts).sum(0) / shares.sum(0)
+
+
+@right("online_softmax")
+def tiles_put_together(s, v, t):
+    return merged(s, v, t, lambda a: (a - a.logsumexp(1, keepdim=True)).exp())
+
+
+@right("online_softmax")
+def all_tiles_side_by_side(s, v, t):
+    # Filled up to whole tiles, which are an axis of their own; nothing goes over a whole row.
+    more = -s.shape[1] % t
+    s = F.pad(s, (0, more), value=-math.inf).unflatten(1, (-1, t))
+    v = F.pad(v, (0, 0, 0, more)).unflatten(0, (-1, t))
+    m = s.amax(2, keepdim=True)
+    e = (s - m).exp()
+    scale = (m - m.amax(1, keepdim=True)).exp()
+    out = torch.einsum("qnt,ntv->qnv", e, v)
+    return (scale * out).sum(1) / (scale[..., 0] * e.sum(2)).sum(1, keepdim=True)
+
+
+def by_hand_at_once(s, v):
+    e = (s - s.max(dim=1, keepdim=True).values).exp()
+    return e @ v / e.sum(dim=1, keepdim=True)
+
+
+def maximum_first(s, v, t):
+    m = s.amax(1, keepdim=True)
+    e = [(a - m).exp() for a in s.split(t, 1)]
+    return sum(a @ b for a, b in zip(e, v.split(t))) / sum(a.sum(1, keepdim=True) for a in e)
 
 
 def right_parts(s, v, t, which):
@@ -438,6 +489,9 @@ for said, answer in (
     ("softmax_over_heads", lambda q, k, v: (q @ wide(k, q).mT / q.shape[-1] ** 0.5).softmax(1) @ wide(v, q)),
     ("softmax_missing", lambda q, k, v: (q @ wide(k, q).mT / q.shape[-1] ** 0.5) @ wide(v, q)),
     ("groups_averaged", lambda q, k, v: F.scaled_dot_product_attention(q.unflatten(1, (k.shape[1], -1)).mean(2), k, v)),
+    ("groups_averaged", lambda q, k, v: wide(F.scaled_dot_product_attention(q[:, :: q.shape[1] // k.shape[1]], k, v), q)),
+    ("mask_not_asked", lambda q, k, v: F.scaled_dot_product_attention(q, wide(k, q), wide(v, q), attn_mask=torch.ones(q.shape[2], k.shape[2]).tril(k.shape[2] - q.shape[2]).bool())),
+    ("heads_out_of_order", lambda q, k, v: torch.cat([F.scaled_dot_product_attention(q[:, i :: q.shape[1] // k.shape[1]], k, v) for i in range(q.shape[1] // k.shape[1])], 1)),
     ("raises", lambda q, k, v: F.scaled_dot_product_attention(q, k.repeat_interleave(q.shape[1], 1), v.repeat_interleave(q.shape[1], 1)).view(q.shape[0], 1000, -1)),
     ("returned_pair", lambda q, k, v: (F.scaled_dot_product_attention(q, wide(k, q), wide(v, q)), None)),
 ):  # fmt: skip
@@ -707,6 +761,10 @@ for said, answer in (
     ("longer_taken", lambda y, g, d, b, n, w: 2 * y * g * d * b * max(n, w)),
     ("window_added", lambda y, g, d, b, n, w: 2 * y * g * d * b * (n + w)),
     ("pairs_kept", lambda y, g, d, b, n, w: 2 * y * g * d * b * n * n),
+    ("own_token_not_kept", lambda y, g, d, b, n, w: 2 * y * g * d * b * (min(n, w) - 1)),
+    ("own_token_not_kept", lambda y, g, d, b, n, w: 2 * y * g * d * b * min(n - 1, w)),
+    ("window_one_too_many", lambda y, g, d, b, n, w: 2 * y * g * d * b * min(n, w + 1)),
+    ("reach_kept", lambda y, g, d, b, n, w: 2 * y * g * d * b * min(n, w * y)),
     ("pairs_kept", lambda y, g, d, b, n, w: 2 * y * g * d * b * n * min(n, w)),
     (("keys_or_values", "numbers_not_bytes"), lambda y, g, d, b, n, w: y * g * d * min(n, w)),
     (("keys_or_values", "whole_length_kept"), lambda y, g, d, b, n, w: y * g * d * b * n),

@@ -34,5 +34,5 @@ def wrong(check, misconception):
 
 def load():
     """Read the answers of all chapters."""
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)], "tests.checks.answers."):
+    for module in pkgutil.walk_packages([str(Path(__file__).parent)], "tests.checks.answers."):
         importlib.import_module(module.name)

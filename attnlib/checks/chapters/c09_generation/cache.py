@@ -12,9 +12,10 @@ from attnlib import masks
 from attnlib.checks.chapters.c02_scaled_dot_product import DIVISORS, NORMALISERS
 from attnlib.checks.engine.check import check
 from attnlib.checks.engine.inputs import Arguments, Draw, grid
-from attnlib.checks.engine.mistakes import WrongAnswers
+from attnlib.checks.engine.mistakes import Trial, WrongAnswers
 from attnlib.checks.engine.predictions import Numbers, prediction
 from attnlib.checks.engine.reader_tests import Calls, reader_test
+from attnlib.checks.engine.running import Runner
 from attnlib.positional import RotaryPositionalEncoding
 
 
@@ -22,6 +23,7 @@ from attnlib.positional import RotaryPositionalEncoding
     "9.1",
     wrong={
         "last_token_read": ([60, 15, 240], [75, 15, 240], [75, 14, 240]),
+        "written_token_counted": ([65, 15, 240], [65, 14, 240], [65, 5, 240]),
         "cache_prompt_forgotten": ([60, 5, 240], [60, 4, 240]),
         "prompt_not_read": ([10, 4, 240], [15, 5, 240]),
         "prompt_only_each_time": ([50, 14, 240], [50, 5, 240]),
@@ -73,12 +75,15 @@ def _step(
     all_values: Callable[[Tensor, Tensor], Tensor] | None = None,
     divisor: Callable[[Tensor, Tensor], float] = lambda query, key: math.sqrt(query.shape[-1]),
     normalise: Callable[[Tensor], Tensor] = lambda scores: scores.softmax(dim=-1),
+    weigh: Callable[[Tensor, Tensor], Tensor] | None = None,  # from scores, and which are hidden
 ) -> Tensor:
     query = x @ w_q
     key = all_keys(keys, x @ w_k)
     value = (all_values or all_keys)(values, x @ w_v)
     scores = query @ key.mT / divisor(query, key)
     hidden = ~allowed(scores.shape[-2], scores.shape[-1])
+    if weigh is not None:
+        return weigh(scores, hidden) @ value
     return normalise(scores.masked_fill(hidden, -math.inf)) @ value
 
 
@@ -93,6 +98,17 @@ STEP_MASKS: dict[str, tuple[Allowed, ...]] = {
         lambda q_len, k_len: (torch.arange(k_len) < k_len - q_len).expand(q_len, k_len),
     ),
     "one_ahead": (lambda q_len, k_len: torch.ones(q_len, k_len).tril(k_len - q_len + 1) > 0,),
+    "mask_inverted": (lambda q_len, k_len: ~_lower_right(q_len, k_len),),
+}
+# The mask is right, and put to another use.
+STEP_WEIGHTS: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], ...]] = {
+    "mask_after_softmax": (lambda scores, hidden: scores.softmax(dim=-1).masked_fill(hidden, 0.0),),
+    "scores_zeroed": (lambda scores, hidden: scores.masked_fill(hidden, 0.0).softmax(dim=-1),),
+    "mask_added": (lambda scores, hidden: (scores + ~hidden).softmax(dim=-1),),
+    "mask_inverted": tuple(
+        lambda scores, hidden, fill=fill: scores.masked_fill(~hidden, fill).softmax(dim=-1)
+        for fill in (-1e9, -1e4)
+    ),
 }
 
 
@@ -113,6 +129,8 @@ def wrong_steps() -> WrongAnswers:
         )
         for id_, several in STEP_MASKS.items()
     }
+    for id_, others in STEP_WEIGHTS.items():
+        wrong[id_] = (*wrong.get(id_, ()), *(answer(weigh=weigh) for weigh in others))
     wrong["keys_projected_again"] = (
         lambda x, w_q, w_k, w_v, keys, values: _step(x, w_q, w_k, w_v, keys @ w_k, values @ w_v),
         lambda x, w_q, w_k, w_v, keys, values: _step(x, w_q, w_k, w_v, keys @ w_k, values),
@@ -234,6 +252,14 @@ BY_NEW = _turned(lambda new, past: new)
 BY_ALL = _turned(lambda new, past: past + new)
 
 
+def _by_axis(axis: int) -> Turn:
+    """Return how new ones are turned by the size of another axis than that of the positions."""
+    return lambda new, cached, rotary: rotary(new, offset=cached.shape[axis])
+
+
+OTHER_AXES = tuple(map(_by_axis, (0, 1, -1)))  # batch, heads, width
+
+
 def _scores(
     query: Tensor,
     key: Tensor,
@@ -286,6 +312,11 @@ def wrong_scores() -> WrongAnswers:
             answer(queries=BY_NEW, keys=BY_NEW),
             answer(queries=BY_ALL, keys=BY_ALL),
             answer(queries=BY_ALL),
+        ),
+        "offset_of_another_axis": (
+            *(answer(queries=turn, keys=turn) for turn in OTHER_AXES),
+            *(answer(queries=turn) for turn in OTHER_AXES),
+            *(answer(keys=turn) for turn in OTHER_AXES),
         ),
         "cache_turned_again": (answer(past=again), _everything_turned),
         "new_not_turned": answer(queries=NOT_TURNED, keys=NOT_TURNED),
@@ -366,6 +397,16 @@ def _places(real: Tensor) -> Tensor:
     return torch.arange(real.shape[-1]).expand(real.shape)
 
 
+def _shifts(real: Tensor) -> tuple[Tensor, ...]:
+    """How far the places of all rows might be moved alike: by the padding of one row, or of all."""
+    padding = (~real).sum(dim=-1)
+    return padding.max(), padding.min(), padding[0], padding.sum()
+
+
+def _moved_alike(which: int, ends: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
+    return lambda real: ends(_places(real) - _shifts(real)[which], real)
+
+
 WRONG_POSITIONS: WrongAnswers = {
     "padding_counted": (
         _places,
@@ -403,10 +444,15 @@ WRONG_POSITIONS: WrongAnswers = {
         lambda real: (real.flatten().cumsum(dim=0) - 1).clamp(min=0).view(real.shape),
     ),
     "mask_returned": (lambda real: real, lambda real: real.long()),
-    "one_shift_for_all": (
-        lambda real: (_places(real) - (~real).sum(dim=-1).max()).clamp(min=0),
-        lambda real: (_places(real) - (~real).sum(dim=-1).min()).clamp(min=0),
-        lambda real: (_places(real) - (~real[0]).sum()).clamp(min=0),
+    "one_shift_for_all": tuple(
+        _moved_alike(which, ends)
+        for ends in (
+            lambda moved, real: moved.clamp(min=0),
+            lambda moved, real: moved.clamp(min=0) * real,
+            lambda moved, real: moved * real,
+            lambda moved, real: moved,
+        )
+        for which in range(4)
     ),
 }
 
@@ -422,7 +468,20 @@ def _left_padded() -> list[Arguments]:
     return [*((row[None],) for row in single), *((batch,) for batch in batches), (padded,)]
 
 
-@check("9.7", wrong=WRONG_POSITIONS, inputs=[_left_padded], shrinks=False)
+def _not_whole(run: Runner, tried: list[Trial]) -> dict[str, str] | None:
+    """Say of which kind the numbers are, where they are no whole ones."""
+    values = [trial.outcome.value for trial in tried]
+    kinds = [value.dtype for value in values if value.is_floating_point()]
+    return {"got": str(kinds[0])} if kinds else None
+
+
+@check(
+    "9.7",
+    wrong=WRONG_POSITIONS,
+    inputs=[_left_padded],
+    shrinks=False,
+    shows={"positions_not_whole": _not_whole},
+)
 def left_positions(real: Tensor) -> Tensor:
     """Check exercise 9.7: positions of tokens where padding stands at the left.
 

@@ -185,6 +185,21 @@ def _last_k_of_sorted(logits: Tensor, k: int) -> Tensor:
     return torch.zeros_like(logits, dtype=torch.bool).scatter(-1, chosen, True)
 
 
+def _sorted_kept(logits: Tensor, k: int) -> Tensor:
+    """By rank: whether whoever stands there is not smaller than the k-th."""
+    return logits.sort(dim=-1, descending=True).values >= _kth(logits, k)
+
+
+def _sorted_top_k(logits: Tensor, k: int) -> Tensor:
+    """Probabilities from the largest on, never put back into their places."""
+    return _top_k(logits, k).sort(dim=-1, descending=True).values
+
+
+def _falling(logits: Tensor) -> Tensor:
+    """Whose turn it is, from the largest on. It is no list of ranks."""
+    return logits.argsort(dim=-1, descending=True)
+
+
 def _kept_only(probabilities: Callable[..., Tensor], kept: Callable[..., Tensor]) -> Any:
     """Probabilities of all, those outside set to 0, and no division."""
     return lambda logits, limit: probabilities(logits) * kept(logits, limit)
@@ -213,6 +228,11 @@ KEPT: dict[str, tuple[Callable[[Tensor, int], Tensor], ...]] = {
         lambda logits, k: logits >= _kth(logits.flatten(), k),
     ),
     "first_k_kept": (lambda logits, k: (torch.arange(logits.shape[-1]) < k).expand(logits.shape),),
+    "order_for_ranks": (
+        lambda logits, k: _falling(logits) < k,
+        lambda logits, k: logits.argsort(dim=-1) >= logits.shape[-1] - k,
+        lambda logits, k: _sorted_kept(logits, k).gather(-1, _falling(logits)),
+    ),
     "only_the_best": (lambda logits, k: logits == logits.amax(-1, keepdim=True),),
 }
 EMPTIED: dict[str, tuple[Callable[[Tensor, int], Tensor], ...]] = {
@@ -220,6 +240,11 @@ EMPTIED: dict[str, tuple[Callable[[Tensor, int], Tensor], ...]] = {
     "shares_not_renormalised": (
         _kept_only(_softmax, lambda logits, k: logits >= _kth(logits, k)),
         _kept_only(_softmax, _exactly_k),
+    ),
+    "order_for_ranks": (lambda logits, k: _sorted_top_k(logits, k).gather(-1, _falling(logits)),),
+    "sorted_order_left": (
+        _sorted_top_k,
+        lambda logits, k: _top_k(logits, k, kept=_exactly_k).sort(-1, descending=True).values,
     ),
     "logits_returned": (
         lambda logits, k: logits.masked_fill(logits < _kth(logits, k), -math.inf),
@@ -256,11 +281,13 @@ def _over_axes(masked: Callable[..., Tensor]) -> WrongAnswers:
 
 def wrong_top_k() -> WrongAnswers:
     """Others are kept, or what is not kept is emptied in another way."""
-    wrong: WrongAnswers = {
+    spellings = {
         id_: tuple(lambda logits, k, kept=kept: _top_k(logits, k, kept=kept) for kept in several)
         for id_, several in KEPT.items()
     }
+    wrong: WrongAnswers = dict(spellings.items())
     wrong.update(EMPTIED.items())
+    wrong["order_for_ranks"] = (*spellings["order_for_ranks"], *EMPTIED["order_for_ranks"])
     wrong |= _over_axes(lambda logits, k: logits.masked_fill(logits < _kth(logits, k), -math.inf))
     for id_ in ("ties_cut", "kth_dropped", "one_too_many", "smallest_kept"):
         wrong[id_, "shares_not_renormalised"] = tuple(
@@ -394,6 +421,11 @@ NUCLEI: dict[str, tuple[Callable[[Tensor, float], Tensor], ...]] = {
         _of_sorted_places,
         lambda logits, p: _before(logits)[0].cumsum(dim=-1) <= p,
     ),
+    "order_for_ranks": (
+        lambda logits, p: _of_sorted_places(logits, p).gather(-1, _falling(logits)),
+        # The same, sorted the other way round.
+        lambda logits, p: _of_sorted_places(logits, p).flip(-1).gather(-1, logits.argsort(dim=-1)),
+    ),
     "limit_on_the_rest": (lambda logits, p: _in_nucleus(logits, 1 - p),),
     "everything_kept": (lambda logits, p: torch.ones_like(logits, dtype=torch.bool),),
     "rest_kept": (lambda logits, p: ~_in_nucleus(logits, p),),
@@ -420,13 +452,18 @@ def wrong_top_p() -> WrongAnswers:
 
         return answer
 
-    wrong: WrongAnswers = {
+    named = {
         id_: tuple(each for kept in several for each in (*spellings(kept), shares(kept)))
         for id_, several in NUCLEI.items()
     }
+    wrong: WrongAnswers = dict(named.items())
     wrong["zero_for_minus_infinity"] = lambda logits, p: _top_p(logits, p, fill=0.0)
     wrong["shares_not_renormalised"] = _kept_only(_softmax, _in_nucleus)
     wrong["sorted_order_left"] = _sorted_top_p
+    wrong["order_for_ranks"] = (
+        *named["order_for_ranks"],
+        lambda logits, p: _sorted_top_p(logits, p).gather(-1, _falling(logits)),
+    )
     wrong["logits_returned"] = (
         lambda logits, p: logits.masked_fill(~_in_nucleus(logits, p), -math.inf),
         lambda logits, p: logits * _in_nucleus(logits, p),
