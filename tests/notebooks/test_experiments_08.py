@@ -40,40 +40,36 @@ def test_what_the_chapter_asserts_of_its_own_seed_holds_for_each(row):
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"seed {row['seed']}")
 def test_what_the_start_from_company_and_the_mean_are_worth(row):
-    """The chapter says: 1 to 3 points, up to 4; and attention is ahead of the mean.
-
-    So it was with seeds 13, 14 and 15, too, which the chapter's table does not hold.
-    """
+    """The chapter says: 2 to 3 points, half a point to two, and where nothing was counted 1 to 3."""
     every, never = row["accuracy"], row["never"]
-    assert 0.01 < every["attention"] - every["random_start"] < 0.03
-    assert 0.01 < never["attention"] - never["random_start"] < 0.04
-    for other in ("back-off", "bag"):
-        assert 0.005 < never["attention"] - never[other] < 0.035
-    for variant in ("no_positions", "bag"):
-        assert 0.005 < every["attention"] - every[variant] < 0.025
+    assert 0.015 < every["attention"] - every["random_start"] < 0.035
+    assert 0.005 < every["attention"] - every["no_positions"] < 0.015
+    assert 0.005 <= every["attention"] - every["bag"] < 0.025
+    assert 0.005 < never["attention"] - never["back-off"] < 0.035
+    assert 0.005 < never["attention"] - never["bag"] < 0.025
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"seed {row['seed']}")
-def test_the_mean_has_a_good_third_of_the_lead_with_the_seeds_of_the_table(row):
-    """With others a half, or nothing, which the chapter says."""
-    never = row["never"]
-    lead = never["attention"] - never["back-off"]
-    assert 0.3 < (never["bag"] - never["back-off"]) / lead < 0.45
+def test_the_mean_leads_counting_by_1_to_2_points_less_or_not_at_all():
+    leads = [row["never"]["bag"] - row["never"]["back-off"] for row in ROWS]
+    assert min(leads) < 0.001
+    assert max(leads) > 0.005
 
 
 def test_single_words_and_who_is_ahead_depend_on_the_seed():
     music = {row["seed"]: row["words"]["音乐"] for row in ROWS}
     assert music[6]["random_start"] > music[6]["attention"]
-    assert max(music, key=lambda seed: music[seed]["attention"]) == 5  # the one that is shown
+    assert sorted(row["attention"] for row in music.values()) == [11, 15, 24]
+    assert music[5]["attention"] == 15  # the one that is shown
     ahead = {row["accuracy"]["attention"] > row["accuracy"]["back-off"] for row in ROWS}
     assert ahead == {False, True}
 
 
 def test_the_puzzle_fails_with_most_seeds_and_not_with_all():
-    """The chapter says so: in each of its three, and in six of eight more."""
+    """The chapter says so: in each of its three, and in five of eight more."""
     assert [row["seed"] for row in PUZZLE] == list(experiments.MORE_SEEDS)
     assert all(row["爱好"]["hào"] < 0.5 < row["业余爱好者"]["hào"] for row in ROWS)
-    assert [row["seed"] for row in PUZZLE if row["爱好"]["hào"] > 0.5] == [1, 4]
+    assert [row["seed"] for row in PUZZLE if row["爱好"]["hào"] > 0.5] == [4, 10]
+    assert [row["seed"] for row in PUZZLE if row["爱好"]["hào"] == 0.5] == [2]
     assert all(row["爱好"]["on 爱"] > 0.6 for row in PUZZLE)
 
 

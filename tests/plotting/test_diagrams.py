@@ -57,7 +57,7 @@ def test_names_stand_away_from_where_one_says():
         return ax.texts[0].xyann
 
     assert offset() == (16, 0)
-    assert offset(away_from=(2, 1)) == (0, -15)
+    assert offset(away_from=(2, 1)) == (0, -18)
     assert offset(away_from=(2, 0)) == (0, 0)
 
 
