@@ -40,7 +40,7 @@ def test_what_the_chapter_asserts_of_its_own_seed_holds_for_each(row):
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"seed {row['seed']}")
 def test_what_the_start_from_company_and_the_mean_are_worth(row):
-    """The chapter says: 2 to 3 points, half a point to two, and where nothing was counted 1 to 3."""
+    """The chapter says: 2 to 3 points, a half to two, and where nothing was counted 1 to 3."""
     every, never = row["accuracy"], row["never"]
     assert 0.015 < every["attention"] - every["random_start"] < 0.035
     assert 0.005 < every["attention"] - every["no_positions"] < 0.015
