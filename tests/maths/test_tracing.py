@@ -125,9 +125,10 @@ def test_functional_derivatives_of_chunked_attention(
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 @pytest.mark.parametrize("masked", [False, True])
-def test_forward_mode_without_functions_of_it(masked: bool) -> None:
+@pytest.mark.parametrize("copies", [None, COPIES])
+def test_forward_mode_without_functions_of_it(copies: int | None, masked: bool) -> None:
     """Tangents beside tensors that also want a gradient, as `torch.autograd.forward_ad` has it."""
-    query, key, value, mask, _ = inputs(None)
+    query, key, value, mask, _ = inputs(copies)
     leaves = [x.requires_grad_() for x in (query, key, value)]
     mask = mask if masked else None
 

@@ -606,5 +606,6 @@ def test_blocks_that_cannot_be_are_refused() -> None:
         TransformerBlock(6, 3, 5, num_kv_heads=2)
     with pytest.raises(ValueError, match=r"must be at least 1, got 6 and 0$"):
         TransformerBlock(6, 3, 0)
+    assert FeedForward(1, 1)(torch.ones(1, 1, 1)).shape == (1, 1, 1)
     with pytest.raises(ValueError, match=r"^rotary must have .* = 2, got 4$"):
         TransformerBlock(6, 3, 5, rotary=RotaryPositionalEncoding(4))
