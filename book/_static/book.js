@@ -64,11 +64,9 @@
     if (top < box.top || bottom > box.bottom) list.scrollTop += (top + bottom - box.top - box.bottom) / 2;
   }
 
-  let marked = null;
   function mark() {
     const link = links[read()];
-    if (link === marked && (!link || link.classList.contains('active'))) return;
-    marked = link;
+    if (links.every((each) => each.classList.contains('active') === (each === link))) return;
     for (const each of links) {
       each.classList.toggle('active', each === link);
       if (each === link) each.setAttribute('aria-current', 'true');
